@@ -1,0 +1,1 @@
+//! What in this manifest will go wrong or cost lookups?

@@ -1,0 +1,191 @@
+//! The lookup: what an application waited for, with every transmission it took.
+
+use std::net::IpAddr;
+
+use dnsprobe_resolv::{Outcome, QType, Transport};
+
+use crate::time::{Nanos, Timestamp};
+
+/// One name that an application asked for, from the first query to the last answer it waited for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookup {
+    /// The name as typed, as far as the wire can tell (escaped presentation form, RFC 4343 section 2.1).
+    pub name: String,
+    /// When the first query left; `None` where nothing was sent (offline).
+    pub start: Option<Timestamp>,
+    /// Who asked; `None` offline.
+    pub client: Option<IpAddr>,
+    /// The resolver that asked.
+    pub resolver: ResolverSeen,
+    /// One candidate each, in the order they were begun.
+    pub steps: Vec<Step>,
+    /// What the application got.
+    pub outcome: Outcome,
+    /// The addresses it got.
+    pub addresses: Vec<IpAddr>,
+    /// From the first query to the last answer waited for; `None` where a timeout ended it unseen.
+    pub latency: Option<Nanos>,
+    /// False where the packets cannot decide which of several overlapping lookups of this name a question belongs to.
+    pub certain: bool,
+    /// True when the capture began or ended inside this lookup.
+    pub partial: bool,
+    /// What deserves a look.
+    pub findings: Vec<Finding>,
+}
+
+/// One candidate of a lookup.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The absolute name, with its trailing dot.
+    pub candidate: String,
+    /// The search domain as appended, without dots at the ends; `None` for the as-is candidate.
+    pub suffix: Option<String>,
+    /// What the candidate came to.
+    pub outcome: Outcome,
+    /// What it added to the lookup's latency; `None` where that was not seen.
+    pub added: Option<Nanos>,
+    /// True for a candidate that did not answer, in a lookup that was answered.
+    pub wasted: bool,
+    /// Every transmission, in wire order.
+    pub questions: Vec<Question>,
+}
+
+/// One transmission of a question, and its answer if any.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The absolute name asked for, as on the wire.
+    pub qname: String,
+    /// The type asked for.
+    pub qtype: QType,
+    /// Where it was sent.
+    pub server: IpAddr,
+    /// Over what.
+    pub transport: Transport,
+    /// The pass over the nameservers, from 1.
+    pub round: u32,
+    /// What came back.
+    pub outcome: Outcome,
+    /// When it left; `None` offline.
+    pub sent: Option<Timestamp>,
+    /// From the query to its answer; `None` without an answer.
+    pub latency: Option<Nanos>,
+}
+
+/// Which resolver a lookup is attributed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolverSeen {
+    /// Id as in `--resolver`, such as `glibc`.
+    pub id: String,
+    /// Version, where known.
+    pub version: Option<String>,
+    /// The call that is modelled, such as `getaddrinfo`.
+    pub api: Option<String>,
+    /// How we know.
+    pub from: ResolverFrom,
+}
+
+/// How a resolver came to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResolverFrom {
+    /// The user said so.
+    Given,
+    /// Read from the target's files.
+    Detected,
+    /// Concluded from packets.
+    Inferred,
+    /// Nothing said otherwise.
+    Assumed,
+}
+
+impl ResolverFrom {
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Detected => "detected",
+            Self::Inferred => "inferred",
+            Self::Assumed => "assumed",
+        }
+    }
+}
+
+/// Sums over one lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Totals {
+    /// Transmissions.
+    pub questions: u64,
+    /// Transmissions in wasted steps.
+    pub wasted_questions: u64,
+    /// The lookup's latency.
+    pub latency: Option<Nanos>,
+    /// The wasted steps' share of it.
+    pub added_by_search: Nanos,
+}
+
+impl Lookup {
+    /// Sums over the steps.
+    pub fn totals(&self) -> Totals {
+        let wasted = self.steps.iter().filter(|step| step.wasted);
+        Totals {
+            questions: self.steps.iter().map(|step| step.questions.len() as u64).sum(),
+            wasted_questions: wasted.clone().map(|step| step.questions.len() as u64).sum(),
+            latency: self.latency,
+            added_by_search: wasted.filter_map(|step| step.added).sum(),
+        }
+    }
+}
+
+/// Something in a lookup that deserves a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind; the code is API.
+    pub code: FindingCode,
+    /// One sentence with the evidence and what to do.
+    pub message: String,
+}
+
+/// The kinds of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FindingCode {
+    /// Candidates were tried for nothing before the one that answered.
+    SearchWaste,
+    /// A dotted name was answered by a suffixed candidate: the wrong host may have been reached.
+    SuffixAnswered,
+    /// A question never got an answer.
+    Unanswered,
+    /// A question was sent again after the resolver's timeout.
+    Stall,
+    /// A question was sent again sooner than that.
+    Resent,
+    /// A server failed.
+    ServFail,
+    /// A server refused.
+    Refused,
+    /// An answer was cut off and asked for again over TCP.
+    TruncatedToTcp,
+    /// NODATA on a suffixed candidate ended the search, as musl does.
+    NodataStopsMusl,
+    /// Two servers disagree.
+    ServerDiffers,
+    /// A message could not be read.
+    Malformed,
+}
+
+impl FindingCode {
+    /// The code used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SearchWaste => "search-waste",
+            Self::SuffixAnswered => "suffix-answered",
+            Self::Unanswered => "unanswered",
+            Self::Stall => "stall",
+            Self::Resent => "resent",
+            Self::ServFail => "servfail",
+            Self::Refused => "refused",
+            Self::TruncatedToTcp => "truncated-to-tcp",
+            Self::NodataStopsMusl => "nodata-stops-musl",
+            Self::ServerDiffers => "server-differs",
+            Self::Malformed => "malformed",
+        }
+    }
+}

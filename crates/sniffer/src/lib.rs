@@ -1,0 +1,1 @@
+//! Which pod is that, and what passes through its network namespace?
