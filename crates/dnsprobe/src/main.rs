@@ -1,2 +1,6 @@
 //! The command.
+
+mod demo;
+mod measure;
+
 fn main() {}

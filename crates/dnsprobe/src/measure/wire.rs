@@ -1,0 +1,172 @@
+//! One transmission: one question to one nameserver, once, through the resolver library.
+//!
+//! Which question, which server and when to send again is the walk's business. The library's own search list, hosts
+//! file, cache, CNAME chasing, retries and fallback to TCP are all left out: they sit above the name server pool that
+//! is used here, except the UDP stream's resending, which `Connections` switches off.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dnsprobe_resolv::Transport;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ProtocolConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::tcp::TcpClientStream;
+use hickory_resolver::net::udp::UdpClientStream;
+use hickory_resolver::net::xfer::{DnsExchange, DnsHandle, DnsResponseStream, FirstAnswer};
+use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query};
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{ConnectionProvider, NameServerPool, PoolContext, TlsConfig};
+
+use super::socket::{Sockets, Stopwatch};
+
+/// One question for one server.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    /// The absolute name.
+    pub(super) name: Name,
+    /// The type asked for.
+    pub(super) qtype: RecordType,
+    /// Where it goes.
+    pub(super) server: SocketAddr,
+    /// Over what.
+    pub(super) transport: Transport,
+    /// The UDP payload size to announce in an OPT record (RFC 6891 section 6.2.3); `None` sends no OPT record.
+    pub(super) edns: Option<u16>,
+    /// How long an answer is waited for at most.
+    pub(super) patience: Duration,
+}
+
+/// How one transmission ended.
+#[derive(Debug)]
+pub(super) struct Transmitted {
+    /// When the query left. When it never did, when it was given up.
+    pub(super) sent: Instant,
+    /// When the answer or the error came.
+    pub(super) ended: Instant,
+    /// The server's message, whatever its response code.
+    pub(super) result: Result<DnsResponse, NetError>,
+}
+
+/// Sends one question and waits for its answer. Must run on a tokio runtime with I/O and time.
+pub(super) async fn transmit(request: Request) -> Transmitted {
+    let stopwatch = Stopwatch::default();
+    let received = Received::default();
+    let connections =
+        Connections { sockets: Sockets::timed_by(stopwatch.clone()), received: received.clone() };
+    let result = send(request, connections).await;
+    let now = Instant::now();
+    let times = stopwatch.times();
+    // The library turns a message with a negative or empty answer into an error: the message itself is what counts.
+    let result = received.take().map_or(result, Ok);
+    let ended = times.received.filter(|_| result.is_ok()).unwrap_or(now);
+    Transmitted { sent: times.sent.unwrap_or(now), ended, result }
+}
+
+async fn send(request: Request, connections: Connections) -> Result<DnsResponse, NetError> {
+    let mut options = ResolverOpts::default();
+    options.timeout = request.patience;
+    options.os_port_selection = true;
+    let context = Arc::new(PoolContext::new(options, TlsConfig::new()?));
+    let pool = NameServerPool::from_config([name_server(&request)], context, connections);
+    let mut options = DnsRequestOptions::default();
+    options.use_edns = request.edns.is_some();
+    options.edns_payload_len = request.edns.unwrap_or_default();
+    pool.lookup(Query::query(request.name, request.qtype), options).first_answer().await
+}
+
+fn name_server(request: &Request) -> NameServerConfig {
+    let mut connection = ConnectionConfig::new(match request.transport {
+        Transport::Udp => ProtocolConfig::Udp,
+        Transport::Tcp => ProtocolConfig::Tcp,
+    });
+    connection.port = request.server.port();
+    NameServerConfig::new(request.server.ip(), true, vec![connection])
+}
+
+/// The message that a transmission received, before the library judges it.
+#[derive(Clone, Default)]
+struct Received(Arc<Mutex<Option<DnsResponse>>>);
+
+impl Received {
+    fn keep(&self, response: &DnsResponse) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.clone());
+    }
+
+    fn take(&self) -> Option<DnsResponse> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Makes the connections of one transmission.
+#[derive(Clone)]
+struct Connections {
+    sockets: Sockets,
+    received: Received,
+}
+
+impl ConnectionProvider for Connections {
+    type Conn = Connection;
+    type FutureConn = Pin<Box<dyn Future<Output = Result<Connection, NetError>> + Send>>;
+    type RuntimeProvider = Sockets;
+
+    fn new_connection(
+        &self,
+        ip: std::net::IpAddr,
+        config: &ConnectionConfig,
+        context: &PoolContext,
+    ) -> Result<Self::FutureConn, NetError> {
+        let server = SocketAddr::new(ip, config.port);
+        let patience = context.options.timeout;
+        let Self { sockets, received } = self.clone();
+        let udp = matches!(config.protocol, ProtocolConfig::Udp);
+        Ok(Box::pin(async move {
+            let exchange = if udp {
+                // One task in the stream's retry loop is one datagram: it never sends again by itself.
+                UdpClientStream::builder(server, sockets)
+                    .with_timeout(Some(patience))
+                    .with_max_retries(1)
+                    .with_os_port_selection(true)
+                    .exchange()
+            } else {
+                TcpClientStream::exchange(server, None, patience, None, sockets).await?
+            };
+            Ok(Connection { exchange, received })
+        }))
+    }
+
+    fn runtime_provider(&self) -> &Sockets {
+        &self.sockets
+    }
+}
+
+/// A connection that keeps the message it received.
+#[derive(Clone)]
+struct Connection {
+    exchange: DnsExchange<Sockets>,
+    received: Received,
+}
+
+impl DnsHandle for Connection {
+    type Response = DnsResponseStream;
+    type Runtime = Sockets;
+
+    fn send(&self, request: DnsRequest) -> DnsResponseStream {
+        let answer = self.exchange.send(request).first_answer();
+        let received = self.received.clone();
+        Box::pin(async move {
+            let answer = answer.await;
+            if let Ok(response) = &answer {
+                received.keep(response);
+            }
+            answer
+        })
+        .into()
+    }
+}
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
