@@ -1,1 +1,37 @@
 //! Which pod is that, and what passes through its network namespace?
+//!
+//! [`target`] finds what the user named and hands back a [`Located`]: a network namespace and the root its files are
+//! read from. [`netns::run_in`] does something inside that namespace, [`capture`] delivers the frames that pass
+//! through it, [`pod_files`] reads its resolver configuration and [`detect`] says which resolver reads it.
+//! [`sandbox`] builds the private namespaces of `dnsprobe demo`; [`privileges`] says what is missing and gives up what
+//! is no longer needed.
+//!
+//! Not here: grouping frames into lookups, judging or printing them. All `unsafe` is in the private module `sys`.
+
+pub mod capture;
+pub mod detect;
+pub mod error;
+pub mod filter;
+pub mod host;
+pub mod netns;
+pub mod packet_socket;
+pub mod pod_files;
+pub mod privileges;
+pub mod process;
+pub mod sandbox;
+mod sys;
+pub mod target;
+pub mod wake;
+
+pub use capture::{
+    Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, SourceId, Statistics,
+};
+pub use detect::{Detected, Detection};
+pub use error::Error;
+pub use host::Host;
+pub use netns::Netns;
+pub use pod_files::{Content, FileRead, Root, Unreadable};
+pub use process::{Hostname, Process};
+pub use sandbox::{Entered, Sandbox};
+pub use target::{Located, Target};
+pub use wake::{Wake, Waker};

@@ -1,0 +1,132 @@
+//! What can go wrong between the user's words and the packets.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::filter::MAX_PORTS;
+use crate::privileges::{self, Capability};
+
+/// An operation that could not be done, on which object.
+///
+/// `Display` does not repeat [`std::error::Error::source`]; [`Error::hint`] is the next step to suggest, for a line of
+/// its own.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No process has this number, it has become a zombie, or it ended while it was being looked at.
+    #[error("process {pid} does not exist (any more)")]
+    ProcessGone {
+        /// The number asked for.
+        pid: u32,
+    },
+    /// No file of this name under `/run/netns`.
+    #[error("no network namespace is named {name:?}; {}", listed(existing, "named namespaces here"))]
+    UnknownNetns {
+        /// The name asked for.
+        name: String,
+        /// The names that exist, sorted.
+        existing: Vec<String>,
+    },
+    /// The file is no network namespace.
+    #[error("{} is not a network namespace but {found}", path.display())]
+    NotANetns {
+        /// The file asked for.
+        path: PathBuf,
+        /// What it is instead, with its article.
+        found: String,
+    },
+    /// The namespace has no such interface.
+    #[error("no interface is named {name:?}; {}", listed(existing, "interfaces in this network namespace"))]
+    UnknownInterface {
+        /// The name asked for.
+        name: String,
+        /// The names that exist, in the kernel's order.
+        existing: Vec<String>,
+    },
+    /// The kernel refused for want of a privilege.
+    #[error("not allowed to {operation} {object}{}", needs(missing))]
+    Denied {
+        /// What was tried, as a verb: `enter`, `capture in`.
+        operation: &'static str,
+        /// On what.
+        object: String,
+        /// The capabilities that operation needs and this process lacks; empty when it has them all.
+        missing: Vec<Capability>,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// More ports than one kernel filter holds.
+    #[error("a kernel filter holds at most {MAX_PORTS} ports, {given} were given")]
+    TooManyPorts {
+        /// How many different ones were given.
+        given: usize,
+    },
+    /// Private namespaces cannot be made here.
+    #[error("this system does not allow private namespaces{}", setting.as_ref().map(|s| format!(": {s}")).unwrap_or_default())]
+    SandboxForbidden {
+        /// The setting in force that forbids it, as `name = value`, when one was recognised.
+        setting: Option<String>,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Anything else the kernel said.
+    #[error("cannot {operation} {object}")]
+    Io {
+        /// What was tried, as a verb: `open`, `read`.
+        operation: &'static str,
+        /// On what.
+        object: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The next step to suggest, or `None` when the message says it all.
+    ///
+    /// `command_line` is the program's own argument list, for the `sudo` line.
+    pub fn hint(&self, command_line: &[String]) -> Option<String> {
+        match self {
+            Self::Denied { missing, .. } if !missing.is_empty() => {
+                Some(format!("run it with privileges: {}", privileges::sudo_line(command_line)))
+            }
+            Self::Denied { .. } => {
+                Some("the capabilities are there; a security module, seccomp or a user namespace stands in the way".into())
+            }
+            Self::NotANetns { .. } => Some("`ip netns list` and `lsns -t net` show those that exist".into()),
+            Self::SandboxForbidden { .. } => Some(format!("root may: {}", privileges::sudo_line(command_line))),
+            _ => None,
+        }
+    }
+
+    /// From an operation's result: lack of permission becomes [`Error::Denied`] with what `needed` lacks.
+    pub(crate) fn from_io(
+        operation: &'static str,
+        object: impl Into<String>,
+        needed: &[Capability],
+        source: io::Error,
+    ) -> Self {
+        let object = object.into();
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            Self::Denied { operation, object, missing: privileges::missing(needed), source }
+        } else {
+            Self::Io { operation, object, source }
+        }
+    }
+}
+
+fn listed(existing: &[String], what: &str) -> String {
+    if existing.is_empty() {
+        format!("there are no {what}")
+    } else {
+        format!("{what}: {}", existing.join(", "))
+    }
+}
+
+fn needs(missing: &[Capability]) -> String {
+    if missing.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    format!(" (it needs {})", names.join(" and "))
+}

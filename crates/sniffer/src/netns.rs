@@ -1,0 +1,120 @@
+//! A network namespace, and doing something inside it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::statfs::fstatfs;
+
+use crate::error::Error;
+use crate::privileges;
+use crate::sys;
+
+/// An open network namespace; it lives at least as long as this value.
+#[derive(Debug)]
+pub struct Netns {
+    fd: OwnedFd,
+    device: u64,
+    inode: u64,
+}
+
+impl Netns {
+    /// The one the calling thread is in.
+    pub fn current() -> Result<Self, Error> {
+        Self::open(Path::new("/proc/thread-self/ns/net"))
+    }
+
+    /// The one that a file stands for: `/run/netns/NAME`, `/proc/PID/ns/net`, any bind mount of one.
+    ///
+    /// # Errors
+    /// [`Error::NotANetns`] when it is any other file, another kind of namespace included.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let fail = |source: nix::Error| {
+            Error::from_io("open", path.display().to_string(), privileges::TO_INSPECT, source.into())
+        };
+        // First without opening it in earnest: the path may be a FIFO or a device.
+        let place = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(fail)?;
+        Self::from_place(place.as_fd(), path)
+    }
+
+    /// As [`Netns::open`], from a descriptor opened with `O_PATH`.
+    pub(crate) fn from_place(place: BorrowedFd<'_>, path: &Path) -> Result<Self, Error> {
+        let fail = |source: io::Error| {
+            Error::from_io("open", path.display().to_string(), privileges::TO_INSPECT, source)
+        };
+        let other = |found: String| Error::NotANetns { path: path.to_owned(), found };
+        let place_type = fstatfs(place).map_err(|e| fail(e.into()))?.filesystem_type();
+        if place_type.0 != sys::NSFS_MAGIC {
+            return Err(other(file_kind(place).map_err(fail)?));
+        }
+        let fd = sys::reopen(place, OFlag::O_RDONLY).map_err(fail)?;
+        if sys::namespace_kind(fd.as_fd()).map_err(fail)? != CloneFlags::CLONE_NEWNET {
+            return Err(other("another kind of namespace".to_owned()));
+        }
+        let stat = fstat(&fd).map_err(|e| fail(e.into()))?;
+        Ok(Self { fd, device: stat.st_dev, inode: stat.st_ino })
+    }
+
+    /// The number that `lsns` and `/proc/PID/ns/net` show.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Whether both are the same namespace.
+    pub fn is(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+impl AsFd for Netns {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Runs `work` on a thread of its own inside `netns` and returns what it returns.
+///
+/// The thread ends afterwards, so nothing has to be restored. What was opened inside (a socket, a runtime with its
+/// threads) stays in that namespace. Needs `CAP_SYS_ADMIN` unless the caller is in `netns` already; as root this
+/// also enters namespaces owned by another user namespace (rootless containers).
+pub fn run_in<T: Send>(netns: &Netns, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    let inside = || enter(netns).map(|()| work());
+    let finished = std::thread::scope(|scope| {
+        let started = std::thread::Builder::new().name("netns".into()).spawn_scoped(scope, inside);
+        started.map(std::thread::ScopedJoinHandle::join)
+    });
+    match finished {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(source) => {
+            Err(Error::Io { operation: "start", object: "a thread for the network namespace".into(), source })
+        }
+    }
+}
+
+fn enter(netns: &Netns) -> Result<(), Error> {
+    if Netns::current().is_ok_and(|current| current.is(netns)) {
+        return Ok(());
+    }
+    setns(netns, CloneFlags::CLONE_NEWNET).map_err(|source| {
+        let object = format!("network namespace {}", netns.inode());
+        Error::from_io("enter", object, privileges::TO_ENTER, source.into())
+    })
+}
+
+/// What a file that is no namespace is instead, with its article.
+fn file_kind(file: BorrowedFd<'_>) -> io::Result<String> {
+    let kind = SFlag::from_bits_truncate(fstat(file)?.st_mode) & SFlag::S_IFMT;
+    let word = match kind {
+        SFlag::S_IFREG => "a regular file (a namespace that was removed leaves one)",
+        SFlag::S_IFDIR => "a directory",
+        SFlag::S_IFIFO => "a FIFO",
+        SFlag::S_IFSOCK => "a socket",
+        SFlag::S_IFBLK | SFlag::S_IFCHR => "a device",
+        _ => "something else",
+    };
+    Ok(word.to_owned())
+}

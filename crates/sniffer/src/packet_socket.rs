@@ -1,0 +1,1 @@
+//! One packet socket in one network namespace.
