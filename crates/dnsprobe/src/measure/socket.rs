@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use hickory_resolver::net::runtime::{
     DnsUdpSocket, RuntimeProvider, TokioHandle, TokioRuntimeProvider, TokioTime,
 };
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
 
 /// When one transmission left and when its answer came.
@@ -34,6 +35,7 @@ impl Stopwatch {
         *self.lock()
     }
 
+    /// The first call counts: polling a send may take two.
     fn sent(&self) {
         self.lock().sent.get_or_insert_with(Instant::now);
     }
@@ -102,6 +104,7 @@ pub(super) struct TimedUdp {
     stopwatch: Stopwatch,
 }
 
+#[async_trait]
 impl DnsUdpSocket for TimedUdp {
     type Time = TokioTime;
 
@@ -116,6 +119,20 @@ impl DnsUdpSocket for TimedUdp {
         Poll::Ready(Ok((read.filled().len(), self.server)))
     }
 
+    /// An ICMP error makes the socket neither readable nor closed, only erroneous: `poll_recv` would sleep through it.
+    async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        loop {
+            let ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
+            if ready.is_error() {
+                unless_would_block(self.socket.try_io(Interest::ERROR, || self.pending_error()))?;
+            }
+            if let Some(length) = unless_would_block(self.socket.try_recv(buffer))? {
+                self.stopwatch.received();
+                return Ok((length, self.server));
+            }
+        }
+    }
+
     fn poll_send_to(
         &self,
         cx: &mut Context<'_>,
@@ -125,5 +142,19 @@ impl DnsUdpSocket for TimedUdp {
         // Before the call: what the kernel and a server on this host do inside it is the server's time, not ours.
         self.stopwatch.sent();
         self.socket.poll_send(cx, message)
+    }
+}
+
+impl TimedUdp {
+    /// Fails with the error that ICMP left on the socket; `WouldBlock`, which clears tokio's flag, when there is none.
+    fn pending_error(&self) -> io::Result<()> {
+        Err(self.socket.take_error()?.unwrap_or_else(|| io::ErrorKind::WouldBlock.into()))
+    }
+}
+
+fn unless_would_block<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        other => other.map(Some),
     }
 }

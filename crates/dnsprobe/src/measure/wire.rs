@@ -53,14 +53,12 @@ pub(super) struct Transmitted {
 /// Sends one question and waits for its answer. Must run on a tokio runtime with I/O and time.
 pub(super) async fn transmit(request: Request) -> Transmitted {
     let stopwatch = Stopwatch::default();
-    let received = Received::default();
-    let connections =
-        Connections { sockets: Sockets::timed_by(stopwatch.clone()), received: received.clone() };
-    let result = send(request, connections).await;
+    let ending = Ending::default();
+    let connections = Connections { sockets: Sockets::timed_by(stopwatch.clone()), ending: ending.clone() };
+    let judged = send(request, connections).await;
     let now = Instant::now();
     let times = stopwatch.times();
-    // The library turns a message with a negative or empty answer into an error: the message itself is what counts.
-    let result = received.take().map_or(result, Ok);
+    let result = ending.take().unwrap_or(judged);
     let ended = times.received.filter(|_| result.is_ok()).unwrap_or(now);
     Transmitted { sent: times.sent.unwrap_or(now), ended, result }
 }
@@ -86,16 +84,17 @@ fn name_server(request: &Request) -> NameServerConfig {
     NameServerConfig::new(request.server.ip(), true, vec![connection])
 }
 
-/// The message that a transmission received, before the library judges it.
+/// How a transmission ended, before the library judges it: it makes errors of negative and empty answers, without
+/// their flags, and one error of several.
 #[derive(Clone, Default)]
-struct Received(Arc<Mutex<Option<DnsResponse>>>);
+struct Ending(Arc<Mutex<Option<Result<DnsResponse, NetError>>>>);
 
-impl Received {
-    fn keep(&self, response: &DnsResponse) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.clone());
+impl Ending {
+    fn keep(&self, result: Result<DnsResponse, NetError>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
     }
 
-    fn take(&self) -> Option<DnsResponse> {
+    fn take(&self) -> Option<Result<DnsResponse, NetError>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -104,7 +103,7 @@ impl Received {
 #[derive(Clone)]
 struct Connections {
     sockets: Sockets,
-    received: Received,
+    ending: Ending,
 }
 
 impl ConnectionProvider for Connections {
@@ -120,7 +119,7 @@ impl ConnectionProvider for Connections {
     ) -> Result<Self::FutureConn, NetError> {
         let server = SocketAddr::new(ip, config.port);
         let patience = context.options.timeout;
-        let Self { sockets, received } = self.clone();
+        let Self { sockets, ending } = self.clone();
         let udp = matches!(config.protocol, ProtocolConfig::Udp);
         Ok(Box::pin(async move {
             let exchange = if udp {
@@ -131,9 +130,11 @@ impl ConnectionProvider for Connections {
                     .with_os_port_selection(true)
                     .exchange()
             } else {
-                TcpClientStream::exchange(server, None, patience, None, sockets).await?
+                TcpClientStream::exchange(server, None, patience, None, sockets)
+                    .await
+                    .inspect_err(|error| ending.keep(Err(error.clone())))?
             };
-            Ok(Connection { exchange, received })
+            Ok(Connection { exchange, ending })
         }))
     }
 
@@ -142,11 +143,11 @@ impl ConnectionProvider for Connections {
     }
 }
 
-/// A connection that keeps the message it received.
+/// A connection that keeps what it received.
 #[derive(Clone)]
 struct Connection {
     exchange: DnsExchange<Sockets>,
-    received: Received,
+    ending: Ending,
 }
 
 impl DnsHandle for Connection {
@@ -155,12 +156,10 @@ impl DnsHandle for Connection {
 
     fn send(&self, request: DnsRequest) -> DnsResponseStream {
         let answer = self.exchange.send(request).first_answer();
-        let received = self.received.clone();
+        let ending = self.ending.clone();
         Box::pin(async move {
             let answer = answer.await;
-            if let Ok(response) = &answer {
-                received.keep(response);
-            }
+            ending.keep(answer.clone());
             answer
         })
         .into()
