@@ -1,1 +1,2 @@
 //! What in this manifest will go wrong or cost lookups?
+mod yaml;
