@@ -3,7 +3,7 @@
 use crate::time::Timestamp;
 
 /// What the first byte of a frame belongs to, by its number in the pcap link-type registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkType(pub u16);
 
 impl LinkType {

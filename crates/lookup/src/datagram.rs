@@ -1,0 +1,264 @@
+//! Frame to datagram: link layer, IP and UDP or TCP headers. Stateless; knows nothing of DNS but its port.
+
+use std::net::{IpAddr, SocketAddr};
+
+use pnet_packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
+use pnet_packet::ipv4::Ipv4Packet;
+use pnet_packet::ipv6::Ipv6Packet;
+use pnet_packet::tcp::{TcpFlags, TcpPacket};
+use pnet_packet::udp::UdpPacket;
+
+use crate::frame::{Frame, LinkType};
+
+/// What a UDP datagram or a TCP segment carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// Sender.
+    pub source: SocketAddr,
+    /// Receiver.
+    pub destination: SocketAddr,
+    /// UDP, or where in its stream a TCP segment stands.
+    pub carrier: Carrier,
+    /// The bytes that were kept.
+    pub payload: &'a [u8],
+    /// True when the capture kept fewer bytes than were sent.
+    pub cut: bool,
+}
+
+/// What carried a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// A whole datagram.
+    Udp,
+    /// A piece of a stream.
+    Tcp {
+        /// Number of the first byte.
+        sequence: u32,
+        /// First segment of its direction.
+        syn: bool,
+        /// Last segment of its direction, or the connection was reset.
+        end: bool,
+    },
+}
+
+/// Why a frame gave no datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Skipped {
+    /// Neither IPv4 nor IPv6.
+    NotIp,
+    /// IP, but neither UDP nor TCP.
+    OtherProtocol,
+    /// Neither port is one that we look at.
+    OtherPort,
+    /// A later piece of a fragmented packet: it carries no ports.
+    Fragment,
+    /// The capture kept too little of it, or its lengths contradict each other.
+    CutShort,
+    /// The link type is not one that we read.
+    UnknownLink(LinkType),
+}
+
+impl Skipped {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotIp => "not IP",
+            Self::OtherProtocol => "neither UDP nor TCP",
+            Self::OtherPort => "another port",
+            Self::Fragment => "later IP fragment",
+            Self::CutShort => "cut short",
+            Self::UnknownLink(_) => "unknown link type",
+        }
+    }
+}
+
+/// Decodes one frame down to its UDP or TCP payload, where one of the ports is in `ports`.
+pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skipped> {
+    let packet = network_layer(frame.link, frame.bytes)?;
+    let datagram = ip(packet)?;
+    let wanted = |address: SocketAddr| ports.contains(&address.port());
+    if wanted(datagram.source) || wanted(datagram.destination) {
+        Ok(datagram)
+    } else {
+        Err(Skipped::OtherPort)
+    }
+}
+
+/// Takes the link-layer header off.
+fn network_layer(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skipped> {
+    match link {
+        LinkType::ETHERNET => after_ethertype(bytes, 12),
+        // Linux cooked v1: the protocol is the last of the 16 header bytes, as an Ethernet type.
+        LinkType::LINUX_SLL => after_ethertype(bytes, 14),
+        // Linux cooked v2: the protocol comes first of 20 bytes.
+        LinkType::LINUX_SLL2 => cooked_v2(bytes),
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => Ok(bytes),
+        // The family's number differs between systems; the IP version tells the same.
+        LinkType::NULL | LinkType::LOOP => bytes.get(4..).ok_or(Skipped::CutShort),
+        other => Err(Skipped::UnknownLink(other)),
+    }
+}
+
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+/// 802.1Q, 802.1ad, and the older QinQ number.
+const VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+
+fn after_ethertype(bytes: &[u8], mut at: usize) -> Result<&[u8], Skipped> {
+    loop {
+        let ethertype = be16(bytes, at)?;
+        at += 2;
+        match ethertype {
+            IPV4 | IPV6 => return bytes.get(at..).ok_or(Skipped::CutShort),
+            // A tag is two bytes of tag control, then the next type (IEEE 802.1Q section 9.6).
+            tag if VLAN.contains(&tag) => at += 2,
+            _ => return Err(Skipped::NotIp),
+        }
+    }
+}
+
+fn cooked_v2(bytes: &[u8]) -> Result<&[u8], Skipped> {
+    match be16(bytes, 0)? {
+        IPV4 | IPV6 => bytes.get(20..).ok_or(Skipped::CutShort),
+        tag if VLAN.contains(&tag) => after_ethertype(bytes, 22),
+        _ => Err(Skipped::NotIp),
+    }
+}
+
+fn be16(bytes: &[u8], at: usize) -> Result<u16, Skipped> {
+    let pair = bytes.get(at..at + 2).ok_or(Skipped::CutShort)?;
+    Ok(u16::from_be_bytes([pair[0], pair[1]]))
+}
+
+fn ip(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
+    match bytes.first().map(|first| first >> 4) {
+        Some(4) => ipv4(bytes),
+        Some(6) => ipv6(bytes),
+        Some(_) => Err(Skipped::NotIp),
+        None => Err(Skipped::CutShort),
+    }
+}
+
+/// What the IP header says about the bytes after it.
+struct Inside<'a> {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: IpNextHeaderProtocol,
+    bytes: &'a [u8],
+}
+
+fn ipv4(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
+    let header = Ipv4Packet::new(bytes).ok_or(Skipped::CutShort)?;
+    let start = usize::from(header.get_header_length()) * 4;
+    if start < Ipv4Packet::minimum_packet_size() {
+        return Err(Skipped::CutShort);
+    }
+    if header.get_fragment_offset() != 0 {
+        return Err(Skipped::Fragment);
+    }
+    // Total length 0: a packet that the network card was to split (segmentation offload); all that is there counts.
+    let end = match usize::from(header.get_total_length()) {
+        0 => bytes.len(),
+        total => total.min(bytes.len()),
+    };
+    transport(&Inside {
+        source: header.get_source().into(),
+        destination: header.get_destination().into(),
+        protocol: header.get_next_level_protocol(),
+        bytes: bytes.get(start..end).ok_or(Skipped::CutShort)?,
+    })
+}
+
+fn ipv6(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
+    let header = Ipv6Packet::new(bytes).ok_or(Skipped::CutShort)?;
+    let start = Ipv6Packet::minimum_packet_size();
+    // Payload length 0: a jumbogram or an unsplit large packet (RFC 2675 section 3); all that is there counts.
+    let end = match usize::from(header.get_payload_length()) {
+        0 => bytes.len(),
+        length => (start + length).min(bytes.len()),
+    };
+    let bytes = bytes.get(start..end).ok_or(Skipped::CutShort)?;
+    let (protocol, bytes) = after_extensions(header.get_next_header(), bytes)?;
+    let (source, destination) = (header.get_source().into(), header.get_destination().into());
+    transport(&Inside { source, destination, protocol, bytes })
+}
+
+/// Walks the extension headers (RFC 8200 section 4) to the upper-layer header.
+fn after_extensions(
+    mut next: IpNextHeaderProtocol,
+    mut bytes: &[u8],
+) -> Result<(IpNextHeaderProtocol, &[u8]), Skipped> {
+    loop {
+        let length = match next {
+            IpNextHeaderProtocols::Hopopt
+            | IpNextHeaderProtocols::Ipv6Route
+            | IpNextHeaderProtocols::Ipv6Opts => {
+                (usize::from(*bytes.get(1).ok_or(Skipped::CutShort)?) + 1) * 8
+            }
+            IpNextHeaderProtocols::Ipv6Frag => {
+                if be16(bytes, 2)? & 0xfff8 != 0 {
+                    return Err(Skipped::Fragment);
+                }
+                8
+            }
+            // The authentication header counts in 4-byte units, less two (RFC 4302 section 2.2).
+            IpNextHeaderProtocols::Ah => (usize::from(*bytes.get(1).ok_or(Skipped::CutShort)?) + 2) * 4,
+            _ => return Ok((next, bytes)),
+        };
+        next = IpNextHeaderProtocol::new(*bytes.first().ok_or(Skipped::CutShort)?);
+        bytes = bytes.get(length..).ok_or(Skipped::CutShort)?;
+    }
+}
+
+fn transport<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
+    match inside.protocol {
+        IpNextHeaderProtocols::Udp => udp(inside),
+        IpNextHeaderProtocols::Tcp => tcp(inside),
+        _ => Err(Skipped::OtherProtocol),
+    }
+}
+
+fn udp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
+    let header = UdpPacket::new(inside.bytes).ok_or(Skipped::CutShort)?;
+    let start = UdpPacket::minimum_packet_size();
+    let sent = usize::from(header.get_length());
+    if sent != 0 && sent < start {
+        return Err(Skipped::CutShort);
+    }
+    // Length 0 stands for a jumbogram (RFC 2675 section 4); the capture may also hold padding after the datagram.
+    let end = if sent == 0 { inside.bytes.len() } else { sent.min(inside.bytes.len()) };
+    Ok(Datagram {
+        source: (inside.source, header.get_source()).into(),
+        destination: (inside.destination, header.get_destination()).into(),
+        carrier: Carrier::Udp,
+        payload: &inside.bytes[start..end],
+        cut: sent > inside.bytes.len(),
+    })
+}
+
+fn tcp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
+    let header = TcpPacket::new(inside.bytes).ok_or(Skipped::CutShort)?;
+    let start = usize::from(header.get_data_offset()) * 4;
+    if start < TcpPacket::minimum_packet_size() {
+        return Err(Skipped::CutShort);
+    }
+    let flags = header.get_flags();
+    let payload = inside.bytes.get(start..).ok_or(Skipped::CutShort)?;
+    let has = |flag: u8| flags & flag != 0;
+    Ok(Datagram {
+        source: (inside.source, header.get_source()).into(),
+        destination: (inside.destination, header.get_destination()).into(),
+        carrier: Carrier::Tcp {
+            sequence: header.get_sequence(),
+            syn: has(TcpFlags::SYN),
+            end: has(TcpFlags::FIN) || has(TcpFlags::RST),
+        },
+        payload,
+        cut: false,
+    })
+}
+
+#[cfg(test)]
+#[path = "datagram_tests.rs"]
+mod tests;
