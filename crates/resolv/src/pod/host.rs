@@ -20,7 +20,9 @@ pub struct HostSettings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HostFileError {
     /// A `nameserver` line without a value.
-    #[error("line {line} of the node's resolv.conf: nameserver without an address; the kubelet refuses the whole file")]
+    #[error(
+        "line {line} of the node's resolv.conf: nameserver without an address; the kubelet refuses the whole file"
+    )]
     NoAddress {
         /// The line, from 1.
         line: usize,
@@ -51,7 +53,9 @@ pub fn parse_host_file(text: &str) -> Result<HostSettings, HostFileError> {
                 let address = words.next().ok_or(HostFileError::NoAddress { line: index + 1 })?;
                 settings.nameservers.push(address.to_owned());
             }
-            Some("search") => settings.searches = words.filter(|word| *word != ".").map(without_dot).collect(),
+            Some("search") => {
+                settings.searches = words.filter(|word| *word != ".").map(without_dot).collect()
+            }
             Some("options") => words.for_each(|word| merge_option(&mut settings.options, word)),
             _ => {}
         }

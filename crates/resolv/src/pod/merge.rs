@@ -33,7 +33,8 @@ pub(super) fn start(
             predicted.nameservers.clone_from(&cluster.dns);
             let own = cluster_suffixes(&pod.namespace, &cluster.domain);
             // Without a cluster domain the host's list is used as it is, duplicates included.
-            predicted.searches = if own.is_empty() { host.searches } else { unique(own.into_iter().chain(host.searches)) };
+            predicted.searches =
+                if own.is_empty() { host.searches } else { unique(own.into_iter().chain(host.searches)) };
             vec!["ndots:5".to_owned()]
         }
     }
@@ -74,7 +75,11 @@ pub(super) fn cut(predicted: &mut Predicted, limits: Limits) -> Cut {
     while joined_chars(&predicted.searches) > limits.search_chars {
         predicted.searches.pop();
     }
-    if before == (predicted.nameservers.len(), predicted.searches.len()) { Cut::Nothing } else { Cut::Something }
+    if before == (predicted.nameservers.len(), predicted.searches.len()) {
+        Cut::Nothing
+    } else {
+        Cut::Something
+    }
 }
 
 fn joined_chars(searches: &[String]) -> usize {

@@ -17,7 +17,8 @@ fn pod(policy: DnsPolicy, network: Network, config: Option<DnsConfig>) -> PodDns
 }
 
 fn options(pairs: &[(&str, Option<&str>)]) -> DnsConfig {
-    let options = pairs.iter().map(|&(name, value)| DnsOption { name: name.into(), value: value.map(Into::into) });
+    let options =
+        pairs.iter().map(|&(name, value)| DnsOption { name: name.into(), value: value.map(Into::into) });
     DnsConfig { options: options.collect(), ..DnsConfig::default() }
 }
 
@@ -65,13 +66,18 @@ fn an_option_without_value_still_replaces() {
 #[test]
 fn a_value_smuggled_into_the_name_stands_beside_the_base() {
     let config = options(&[("ndots:2", None)]);
-    assert_eq!(run(&pod(DnsPolicy::ClusterFirst, Network::Pod, Some(config))).options, ["ndots:2", "ndots:5"]);
+    assert_eq!(
+        run(&pod(DnsPolicy::ClusterFirst, Network::Pod, Some(config))).options,
+        ["ndots:2", "ndots:5"]
+    );
 }
 
 #[test]
 fn a_trailing_dot_is_no_duplicate() {
-    let config =
-        DnsConfig { searches: vec!["svc.cluster.local".into(), "svc.cluster.local.".into()], ..DnsConfig::default() };
+    let config = DnsConfig {
+        searches: vec!["svc.cluster.local".into(), "svc.cluster.local.".into()],
+        ..DnsConfig::default()
+    };
     let got = run(&pod(DnsPolicy::ClusterFirst, Network::Pod, Some(config)));
     assert_eq!(got.searches.last().unwrap(), "svc.cluster.local.");
     assert_eq!(got.searches.len(), 6);
@@ -91,7 +97,8 @@ fn the_fourth_server_is_cut_and_said() {
 
 #[test]
 fn no_cluster_dns_falls_back_to_the_node() {
-    let got = predict(&pod(DnsPolicy::ClusterFirst, Network::Pod, None), &cluster(&[]), HostFile::Text(NODE)).unwrap();
+    let got = predict(&pod(DnsPolicy::ClusterFirst, Network::Pod, None), &cluster(&[]), HostFile::Text(NODE))
+        .unwrap();
     assert_eq!(got.nameservers, ["10.0.0.2", "10.0.0.3"]);
     assert_eq!(got.events, [Event::MissingClusterDns]);
 }
@@ -122,7 +129,8 @@ fn the_file_is_written_in_the_runtimes_order() {
 
 #[test]
 fn old_kubelets_keep_six_suffixes() {
-    let config = DnsConfig { searches: (0..9).map(|n| format!("s{n}.lan")).collect(), ..DnsConfig::default() };
+    let config =
+        DnsConfig { searches: (0..9).map(|n| format!("s{n}.lan")).collect(), ..DnsConfig::default() };
     let cluster = Cluster { limits: Limits::LEGACY, ..cluster(&["10.96.0.10"]) };
     let pod = pod(DnsPolicy::ClusterFirst, Network::Pod, Some(config));
     let got = predict(&pod, &cluster, HostFile::Text("")).unwrap();

@@ -1,0 +1,77 @@
+//! Addresses of nameservers, as the resolvers read them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::name;
+use crate::profile::parse::AddressSyntax;
+
+/// A nameserver in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nameserver {
+    /// The word in the file, or the address a resolver falls back to.
+    pub text: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// The interface of a link-local IPv6 address, as written behind `%`.
+    pub scope: Option<String>,
+    /// The port.
+    pub port: u16,
+    /// Which `nameserver` line of the file this is, from 0 and bad ones counted; `None` for a fall-back.
+    pub line_index: Option<usize>,
+}
+
+impl Nameserver {
+    /// A nameserver on port 53 at this address.
+    pub fn at(address: IpAddr) -> Self {
+        Self { text: address.to_string(), address, scope: None, port: 53, line_index: None }
+    }
+}
+
+/// Reads the address of a `nameserver` line.
+pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
+    let text = std::str::from_utf8(word).ok()?;
+    let (bare, scope) = match text.split_once('%') {
+        Some((bare, scope)) => (bare, Some(scope.to_owned())),
+        None => (text, None),
+    };
+    let address = match bare.parse::<Ipv6Addr>() {
+        Ok(address) => IpAddr::V6(address),
+        Err(_) if scope.is_some() => return None,
+        Err(_) => IpAddr::V4(read_v4(bare, syntax)?),
+    };
+    Some(Nameserver { text: name::escape(word), address, scope, port: 53, line_index: None })
+}
+
+fn read_v4(text: &str, syntax: AddressSyntax) -> Option<Ipv4Addr> {
+    match syntax {
+        AddressSyntax::Aton => inet_aton(text),
+        AddressSyntax::Strict => text.parse().ok(),
+    }
+}
+
+/// C's `inet_aton`: one to four numbers, decimal, octal or hexadecimal, of which the last fills what is left of the
+/// address (`10.1` is 10.0.0.1).
+pub fn inet_aton(text: &str) -> Option<Ipv4Addr> {
+    let parts: Vec<u32> = text.split('.').map(aton_number).collect::<Option<_>>()?;
+    let (last, head) = parts.split_last()?;
+    if head.len() > 3 || head.iter().any(|part| *part > 255) {
+        return None;
+    }
+    let bits_left = 32 - 8 * u32::try_from(head.len()).ok()?;
+    if u64::from(*last) >= 1 << bits_left {
+        return None;
+    }
+    let shifted = head.iter().zip([24, 16, 8]).map(|(part, shift)| part << shift);
+    Some(Ipv4Addr::from(shifted.fold(*last, |sum, part| sum | part)))
+}
+
+fn aton_number(text: &str) -> Option<u32> {
+    if !text.bytes().next()?.is_ascii_digit() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None if text.len() > 1 && text.starts_with('0') => u32::from_str_radix(&text[1..], 8).ok(),
+        None => text.parse().ok(),
+    }
+}

@@ -1,0 +1,309 @@
+//! One resolver's reading of `resolv.conf`.
+
+use super::options::{self, Place, Values};
+use super::settings::{Note, Settings, Suffix};
+use super::situation::Situation;
+use super::syntax::{self, Line, Word, words_from};
+use super::{Nameserver, address};
+use crate::Profile;
+use crate::name::escape;
+use crate::profile::parse::{
+    BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain, Indent,
+    LocalDomain, ParseRules, Repeated, ResOptions,
+};
+
+/// Notes kept of one file; hostile files have millions.
+const NOTES_MAX: usize = 1000;
+/// Suffixes kept of one file where the resolver itself has no limit. Kubernetes allows 32.
+const SUFFIXES_MAX: usize = 4096;
+
+/// The resolver refuses the file and asks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{resolver} refuses this resolv.conf: line {line}: {what}")]
+pub struct ConfError {
+    /// The resolver.
+    pub resolver: &'static str,
+    /// The line, from 1; 0 when it is about the file as a whole.
+    pub line: usize,
+    /// The column in bytes, from 1; 0 for the whole line.
+    pub column: usize,
+    /// What it does not accept.
+    pub what: String,
+}
+
+/// Reads a `resolv.conf` as this resolver does. `None` is a missing or unreadable file.
+pub fn interpret(
+    file: Option<&[u8]>,
+    situation: &Situation,
+    profile: &Profile,
+) -> Result<Settings, ConfError> {
+    let mut reader = Reader::new(profile);
+    for line in syntax::lines(file.unwrap_or_default()) {
+        reader.line(line)?;
+    }
+    reader.environment(situation)?;
+    reader.finish(situation)
+}
+
+struct Reader<'p> {
+    rules: &'p ParseRules,
+    resolver: &'static str,
+    nameserver_lines: usize,
+    nameservers: Vec<Nameserver>,
+    search: Option<Vec<Suffix>>,
+    domain: Option<Suffix>,
+    takes_next_line: bool,
+    values: Values,
+    notes: Vec<Note>,
+}
+
+impl<'p> Reader<'p> {
+    fn new(profile: &'p Profile) -> Self {
+        Self {
+            rules: &profile.parse,
+            resolver: profile.resolver.id.as_str(),
+            nameserver_lines: 0,
+            nameservers: Vec::new(),
+            search: None,
+            domain: None,
+            takes_next_line: false,
+            values: Values::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn line(&mut self, line: Line<'_>) -> Result<(), ConfError> {
+        if self.rules.line_limit.is_some_and(|limit| line.content().len() >= limit) {
+            self.note(line.number, 0, format!("{} ignores lines of this length", self.resolver));
+            return Ok(());
+        }
+        let content = self.without_comment(line.content());
+        if std::mem::take(&mut self.takes_next_line) {
+            self.search_line(line.number, content, 0);
+            return Ok(());
+        }
+        let Some(keyword) = words_from(content, 0, self.rules.blanks).next() else { return Ok(()) };
+        if keyword.column > 1 && self.rules.indent == Indent::Ignored {
+            self.note(line.number, keyword.column, format!("{} ignores indented lines", self.resolver));
+            return Ok(());
+        }
+        let rest = keyword.column - 1 + keyword.bytes.len();
+        match keyword.bytes {
+            b"nameserver" => self.nameserver_line(line.number, content, rest),
+            b"search" => {
+                self.search_line(line.number, content, rest);
+                Ok(())
+            }
+            b"domain" => self.domain_line(line.number, content, rest),
+            b"options" => self.options_line(line.number, content, rest),
+            b"sortlist" => Ok(()),
+            _ if keyword.bytes.starts_with(b"#") || keyword.bytes.starts_with(b";") => Ok(()),
+            word => {
+                let what = format!("{} does not know the keyword `{}`", self.resolver, escape(word));
+                self.note(line.number, keyword.column, what);
+                Ok(())
+            }
+        }
+    }
+
+    fn without_comment<'a>(&self, content: &'a [u8]) -> &'a [u8] {
+        let mark = |byte: &u8| matches!(byte, b'#' | b';');
+        let end = match self.rules.comments {
+            Comments::None => None,
+            Comments::FirstColumn => content.first().filter(|byte| mark(byte)).map(|_| 0),
+            Comments::LineStart => {
+                let start = content.iter().position(|byte| !self.rules.blanks.contains(byte));
+                start.filter(|at| mark(&content[*at]))
+            }
+            Comments::Anywhere => content.iter().position(mark),
+            Comments::WordStart => {
+                let mut words = words_from(content, 0, self.rules.blanks);
+                words.find(|word| mark(&word.bytes[0])).map(|word| word.column - 1)
+            }
+        };
+        &content[..end.unwrap_or(content.len())]
+    }
+
+    fn nameserver_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        let index = self.nameserver_lines;
+        self.nameserver_lines += 1;
+        let word =
+            words_from(content, rest, self.rules.blanks).next().unwrap_or(Word { column: 0, bytes: b"" });
+        let rules = &self.rules.nameservers;
+        let Some(mut nameserver) = address::read(word.bytes, rules.syntax) else {
+            let what = format!("`{}` is no address to {}", escape(word.bytes), self.resolver);
+            if rules.bad == BadNameserver::Refused {
+                return Err(self.refuse(line, word.column, what));
+            }
+            self.note(line, word.column, what + ", the line is ignored");
+            return Ok(());
+        };
+        if rules.max.is_some_and(|max| self.nameservers.len() >= max) {
+            let what =
+                format!("{} uses the first {} nameservers only", self.resolver, self.nameservers.len());
+            self.note(line, word.column, what);
+            return Ok(());
+        }
+        nameserver.line_index = Some(index);
+        self.nameservers.push(nameserver);
+        Ok(())
+    }
+
+    fn search_line(&mut self, line: usize, content: &[u8], rest: usize) {
+        let rules = &self.rules.search;
+        let mut suffixes: Vec<Suffix> = Vec::new();
+        let limit = rules.max.unwrap_or(SUFFIXES_MAX);
+        for word in words_from(content, rest, rules.separators) {
+            if word.bytes.starts_with(b"#") || word.bytes.starts_with(b";") {
+                let what = format!("{} takes `{}` for a suffix", self.resolver, escape(word.bytes));
+                self.note(line, word.column, what);
+            }
+            if suffixes.len() == limit {
+                let what = format!("only the first {limit} suffixes are used by {}", self.resolver);
+                self.note(line, word.column, what);
+                break;
+            }
+            let same = |known: &Suffix| known.as_bytes().eq_ignore_ascii_case(word.bytes);
+            if rules.duplicates == Duplicates::Dropped && suffixes.iter().any(same) {
+                self.note(line, word.column, format!("{} drops the repeated suffix", self.resolver));
+                continue;
+            }
+            suffixes.push(Suffix::new(word.bytes));
+        }
+        if suffixes.is_empty() {
+            self.bare_search(line);
+            return;
+        }
+        match (&mut self.search, rules.lines) {
+            (Some(list), Repeated::AddUp) => list.append(&mut suffixes),
+            _ => self.search = Some(suffixes),
+        }
+        if self.rules.domain != DomainRule::BeforeSearch {
+            self.domain = None;
+        }
+    }
+
+    fn bare_search(&mut self, line: usize) {
+        let what = match self.rules.search.bare {
+            BareSearch::Keeps => "ignores a `search` line without a suffix",
+            BareSearch::Clears => {
+                self.search = Some(Vec::new());
+                "clears the search list here"
+            }
+            BareSearch::TakesNextLine => {
+                self.takes_next_line = true;
+                "takes the words of the next line for suffixes"
+            }
+        };
+        self.note(line, 0, format!("{} {what}", self.resolver));
+    }
+
+    fn domain_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        if self.rules.domain == DomainRule::AllWords {
+            self.search_line(line, content, rest);
+            return Ok(());
+        }
+        let mut words = words_from(content, rest, self.rules.blanks);
+        let Some(word) = words.next() else { return Ok(()) };
+        let second = words.next();
+        drop(words);
+        if let Some(second) = second {
+            let what = format!("{} takes one word after `domain`", self.resolver);
+            if self.rules.domain == DomainRule::OneWordOrRefuse {
+                return Err(self.refuse(line, second.column, what));
+            }
+            self.note(line, second.column, what);
+        }
+        let suffix = Suffix::new(word.bytes);
+        match self.rules.domain {
+            DomainRule::WithoutSearch | DomainRule::BeforeSearch => self.domain = Some(suffix),
+            _ => self.search = Some(vec![suffix]),
+        }
+        Ok(())
+    }
+
+    fn options_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver };
+        let rules = &self.rules.options;
+        let applied = options::apply(content, rest, &place, rules, &mut self.values, &mut self.notes);
+        self.notes.truncate(NOTES_MAX);
+        applied.map_err(|fatal| self.refuse(line, fatal.column, format!("`{}` is no number", fatal.word)))
+    }
+
+    fn environment(&mut self, situation: &Situation) -> Result<(), ConfError> {
+        if let (Some(text), ResOptions::Applied) = (&situation.res_options, self.rules.env.res_options) {
+            self.options_line(0, text.as_bytes(), 0)?;
+        }
+        let Some(local) = &situation.local_domain else { return Ok(()) };
+        let words: Vec<Suffix> =
+            words_from(local.as_bytes(), 0, b" \t").map(|word| Suffix::new(word.bytes)).collect();
+        match self.rules.env.local_domain {
+            LocalDomain::Ignored => {}
+            // An empty value is one empty suffix (glibc resolv/res_init.c, res_vinit_1).
+            LocalDomain::AllWords if words.is_empty() => self.search = Some(vec![Suffix::new(Vec::new())]),
+            LocalDomain::AllWords => self.search = Some(words),
+            LocalDomain::FirstWord => self.search = Some(words.into_iter().take(1).collect()),
+        }
+        Ok(())
+    }
+
+    fn finish(self, situation: &Situation) -> Result<Settings, ConfError> {
+        let rules = self.rules;
+        let mut nameservers = self.nameservers;
+        if nameservers.is_empty() {
+            nameservers.extend(
+                rules.nameservers.when_none.iter().filter_map(|text| text.parse().ok()).map(Nameserver::at),
+            );
+        }
+        if nameservers.is_empty() {
+            let what = "it names no nameserver".to_owned();
+            return Err(ConfError { resolver: self.resolver, line: 0, column: 0, what });
+        }
+        let mut search = self.search.unwrap_or_default();
+        let own_domain = situation.hostname.split_once('.').map(|(_, domain)| Suffix::new(domain));
+        match rules.hostname_domain {
+            HostnameDomain::Always => search.splice(0..0, self.domain.or(own_domain)).for_each(drop),
+            HostnameDomain::WhenEmpty if search.is_empty() => search.extend(self.domain.or(own_domain)),
+            _ if search.is_empty() => search.extend(self.domain),
+            _ => {}
+        }
+        let aliases = match rules.env.host_aliases {
+            HostAliases::Ignored => Vec::new(),
+            _ => read_aliases(situation.host_aliases.as_deref().unwrap_or_default()),
+        };
+        Ok(Settings {
+            nameservers,
+            search,
+            ndots: self.values.ndots.unwrap_or(rules.defaults.ndots),
+            timeout_ms: self.values.timeout_ms.unwrap_or(rules.defaults.timeout_ms),
+            attempts: self.values.attempts.unwrap_or(rules.defaults.attempts),
+            flags: self.values.flags,
+            aliases,
+            addresses: situation.addresses.clone(),
+            notes: self.notes,
+        })
+    }
+
+    fn note(&mut self, line: usize, column: usize, what: String) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(Note { line, column, what });
+        }
+    }
+
+    fn refuse(&self, line: usize, column: usize, what: String) -> ConfError {
+        ConfError { resolver: self.resolver, line, column, what }
+    }
+}
+
+/// Lines of `alias name`; comments in the first column.
+fn read_aliases(bytes: &[u8]) -> Vec<(String, String)> {
+    let pair = |line: Line<'_>| {
+        let mut words = line.words(b" \t\r");
+        Some((escape(words.next()?.bytes), escape(words.next()?.bytes)))
+    };
+    syntax::lines(bytes)
+        .filter(|line| !line.bytes.starts_with(b"#"))
+        .filter_map(pair)
+        .take(NOTES_MAX)
+        .collect()
+}

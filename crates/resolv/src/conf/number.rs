@@ -1,0 +1,49 @@
+//! Numbers as C, Go and the strict parsers read them.
+
+use crate::profile::parse::NumberSyntax;
+
+/// What a number's text came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Number {
+    /// A value; negative ones only from `strtol`.
+    Value(i64),
+    /// No number in this resolver's eyes.
+    None,
+}
+
+/// Reads the number at the start of `text`, which runs to the end of the line; `word` is its first word.
+pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
+    match syntax {
+        NumberSyntax::Strtol => Number::Value(strtol(text)),
+        NumberSyntax::Digits => Number::Value(digits(word).0),
+        NumberSyntax::DigitFirst => match digits(word) {
+            (_, 0) => Number::None,
+            (value, _) => Number::Value(value),
+        },
+        NumberSyntax::Strict | NumberSyntax::StrictOrRefuse => match digits(word) {
+            (value, length) if length == word.len() && length > 0 => Number::Value(value),
+            _ => Number::None,
+        },
+    }
+}
+
+/// The value of the leading digits, and how many there are. Saturates far above any cap.
+fn digits(text: &[u8]) -> (i64, usize) {
+    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let add = |value: i64, byte: &u8| value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
+    (text[..length].iter().fold(0, add), length)
+}
+
+/// C's `atoi` where `int` has 32 bits and `long` 64: the value wraps.
+fn strtol(text: &[u8]) -> i64 {
+    let blanks = text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
+    let text = &text[blanks..];
+    let value = match text.first() {
+        Some(b'-') => -digits(&text[1..]).0,
+        Some(b'+') => digits(&text[1..]).0,
+        _ => digits(text).0,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "atoi keeps the low 32 bits")]
+    let wrapped = value as i32;
+    i64::from(wrapped)
+}

@@ -1,0 +1,125 @@
+//! Names as typed and as asked.
+//!
+//! A [`Fqdn`] is text in presentation form (RFC 1035 section 5.1): labels of printable ASCII, everything else as `\ddd`,
+//! a dot at the end. Whether a resolver can put it on the wire is a separate question ([`Fqdn::encodes`]), since some
+//! ask, skip or give up exactly there.
+
+use std::fmt;
+
+/// The longest name on the wire, in octets, length bytes and root included (RFC 1035 section 2.3.4).
+pub const WIRE_MAX: usize = 255;
+/// The longest label, in octets (RFC 1035 section 2.3.4).
+pub const LABEL_MAX: usize = 63;
+
+/// An absolute name in presentation form, with its final dot. Case is kept, comparison ignores it (RFC 4343).
+#[derive(Debug, Clone, Default)]
+pub struct Fqdn(String);
+
+impl Fqdn {
+    /// The name made of `typed` and, unless it is `None`, `suffix` behind it; both as bytes without escapes.
+    /// Dots part labels; a final dot of either is not doubled. Labels may come out empty or too long: see
+    /// [`Self::encodes`].
+    pub fn join(typed: &[u8], suffix: Option<&[u8]>) -> Self {
+        let suffix = suffix.unwrap_or_default();
+        let mut text = String::with_capacity(typed.len() + suffix.len() + 2);
+        push_escaped(&mut text, strip_dot(typed));
+        text.push('.');
+        let suffix = strip_dot(suffix);
+        if !suffix.is_empty() {
+            push_escaped(&mut text, suffix);
+            text.push('.');
+        }
+        Self(text)
+    }
+
+    /// Takes text that is in presentation form already; adds the final dot where it is missing.
+    pub fn from_presentation(text: &str) -> Self {
+        let mut text = text.to_owned();
+        if !text.ends_with('.') {
+            text.push('.');
+        }
+        Self(text)
+    }
+
+    /// The presentation form, final dot included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The presentation form in lower case, for use as a key.
+    pub fn to_lowercase(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// The labels as text, escapes kept, without the root.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        let inner = if self.0.len() > 1 { &self.0[..self.0.len() - 1] } else { "" };
+        inner.split('.').filter(move |_| !inner.is_empty())
+    }
+
+    /// Whether this name fits a message: no label empty or over 63 octets, at most 255 octets in all.
+    pub fn encodes(&self) -> bool {
+        let mut octets = 1;
+        for label in self.labels() {
+            let length = label_octets(label);
+            if length == 0 || length > LABEL_MAX {
+                return false;
+            }
+            octets += length + 1;
+        }
+        octets <= WIRE_MAX
+    }
+}
+
+impl fmt::Display for Fqdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl PartialEq for Fqdn {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Fqdn {}
+
+impl std::hash::Hash for Fqdn {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        for byte in self.0.bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+    }
+}
+
+/// The number of dots in a name as typed, a trailing one included, as `ndots` counts them.
+pub fn dots(typed: &[u8]) -> u32 {
+    u32::try_from(typed.iter().filter(|&&byte| byte == b'.').count()).unwrap_or(u32::MAX)
+}
+
+/// Bytes as printable text: what is not printable ASCII becomes `\ddd` (RFC 1035 section 5.1).
+pub fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    push_escaped(&mut text, bytes);
+    text
+}
+
+fn push_escaped(text: &mut String, bytes: &[u8]) {
+    for &byte in bytes {
+        if byte.is_ascii_graphic() && byte != b'\\' {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("\\{byte:03}"));
+        }
+    }
+}
+
+fn strip_dot(bytes: &[u8]) -> &[u8] {
+    bytes.strip_suffix(b".").unwrap_or(bytes)
+}
+
+fn label_octets(label: &str) -> usize {
+    let escapes = label.bytes().filter(|&byte| byte == b'\\').count();
+    label.len() - 3 * escapes
+}

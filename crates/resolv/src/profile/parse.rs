@@ -1,0 +1,291 @@
+//! How a resolver reads `resolv.conf`, as data. The reader itself is [`crate::conf`].
+
+use crate::conf::Flag;
+
+/// How a resolver reads `resolv.conf`, its environment and the host's name.
+#[derive(Debug, Clone, Copy)]
+pub struct ParseRules {
+    /// Whether a keyword may stand behind blanks.
+    pub indent: Indent,
+    /// Where a comment begins.
+    pub comments: Comments,
+    /// Bytes that part words.
+    pub blanks: &'static [u8],
+    /// A line of this many bytes or more is ignored whole.
+    pub line_limit: Option<usize>,
+    /// `search` lines.
+    pub search: SearchRules,
+    /// `domain` lines.
+    pub domain: DomainRule,
+    /// `nameserver` lines.
+    pub nameservers: NameserverRules,
+    /// `options` lines.
+    pub options: OptionRules,
+    /// When the domain of the host's name counts as a suffix.
+    pub hostname_domain: HostnameDomain,
+    /// What the environment changes.
+    pub env: EnvRules,
+    /// Values without an option.
+    pub defaults: Defaults,
+}
+
+/// Whether a keyword may stand behind blanks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indent {
+    /// An indented line is ignored.
+    Ignored,
+    /// Leading blanks do not matter.
+    Allowed,
+}
+
+/// Where a comment begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comments {
+    /// Nowhere: a `#` line merely matches no keyword.
+    None,
+    /// In the first column.
+    FirstColumn,
+    /// At the first word of a line.
+    LineStart,
+    /// At any `#` or `;`.
+    Anywhere,
+    /// Where a word may start.
+    WordStart,
+}
+
+/// `search` lines.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchRules {
+    /// Bytes that part suffixes.
+    pub separators: &'static [u8],
+    /// A `search` line without a suffix.
+    pub bare: BareSearch,
+    /// Several `search` lines.
+    pub lines: Repeated,
+    /// Equal suffixes.
+    pub duplicates: Duplicates,
+    /// Suffixes kept at most.
+    pub max: Option<usize>,
+    /// A value longer than this many bytes is ignored.
+    pub value_limit: Option<usize>,
+}
+
+/// A `search` line without a suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BareSearch {
+    /// Is ignored: an earlier list stays.
+    Keeps,
+    /// Clears the list.
+    Clears,
+    /// Takes the words of the next line.
+    TakesNextLine,
+}
+
+/// Which of several lines or values counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeated {
+    /// The last.
+    LastWins,
+    /// The first.
+    FirstWins,
+    /// All of them together.
+    AddUp,
+}
+
+/// What happens to equal suffixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duplicates {
+    /// All are kept.
+    Kept,
+    /// The later ones go; case does not matter.
+    Dropped,
+}
+
+/// What a `domain` line does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainRule {
+    /// Its first word replaces the search list, and is replaced by a later `search`.
+    FirstWord,
+    /// The same, with all its words.
+    AllWords,
+    /// Exactly one word, otherwise the file is refused.
+    OneWordOrRefuse,
+    /// Its first word counts only where there is no `search` line at all.
+    WithoutSearch,
+    /// Its first word comes before the search list.
+    BeforeSearch,
+}
+
+/// `nameserver` lines.
+#[derive(Debug, Clone, Copy)]
+pub struct NameserverRules {
+    /// How many are used.
+    pub max: Option<usize>,
+    /// What an address looks like.
+    pub syntax: AddressSyntax,
+    /// What happens to a line that has none.
+    pub bad: BadNameserver,
+    /// The addresses used when there is none; empty: the file is refused.
+    pub when_none: &'static [&'static str],
+}
+
+/// What a nameserver's address looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressSyntax {
+    /// `inet_aton` forms (`10.1`, `0x0a000001`) and IPv6 with `%scope`.
+    Aton,
+    /// Four decimal numbers, or IPv6 with `%scope`.
+    Strict,
+}
+
+/// What happens to a `nameserver` line without an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadNameserver {
+    /// The line is ignored.
+    Ignored,
+    /// The file is refused.
+    Refused,
+}
+
+/// `options` lines.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionRules {
+    /// How an option is found in the line.
+    pub matching: Matching,
+    /// Which of several values counts.
+    pub repeated: Repeated,
+    /// The options known.
+    pub known: &'static [OptionRule],
+}
+
+/// How an option is found in an `options` line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matching {
+    /// A word that begins with it.
+    Prefix,
+    /// A word that is it.
+    Word,
+    /// Its first occurrence anywhere in the line.
+    Anywhere,
+}
+
+/// One option.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionRule {
+    /// The word, with its colon if it has a value.
+    pub word: &'static str,
+    /// What it sets.
+    pub sets: Sets,
+}
+
+/// What an option sets.
+#[derive(Debug, Clone, Copy)]
+pub enum Sets {
+    /// A number.
+    Number {
+        /// Which.
+        target: Target,
+        /// How the text is read.
+        syntax: NumberSyntax,
+        /// Smaller values become this.
+        min: u32,
+        /// Larger values become this.
+        max: u32,
+    },
+    /// A flag.
+    Flag(Flag),
+    /// Nothing that is seen on the wire.
+    Nothing,
+}
+
+/// The numbers that options set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// `ndots`.
+    Ndots,
+    /// `timeout`, in seconds.
+    Timeout,
+    /// `timeout`, in milliseconds.
+    TimeoutMs,
+    /// `attempts`.
+    Attempts,
+}
+
+/// How the text of a number is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberSyntax {
+    /// C's `strtol`: blanks, a sign and digits; 0 without digits. The value wraps to 32 bits as `atoi` does.
+    Strtol,
+    /// Leading digits; 0 without any.
+    Digits,
+    /// Leading digits; without any the option is ignored.
+    DigitFirst,
+    /// Digits and nothing else; otherwise the option is ignored.
+    Strict,
+    /// Digits and nothing else; otherwise the file is refused.
+    StrictOrRefuse,
+}
+
+/// When the domain of the host's name counts as a suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostnameDomain {
+    /// Never.
+    Never,
+    /// When neither `search` nor `domain` left a suffix.
+    WhenEmpty,
+    /// Always, before the search list.
+    Always,
+}
+
+/// What the environment changes.
+#[derive(Debug, Clone, Copy)]
+pub struct EnvRules {
+    /// `LOCALDOMAIN`.
+    pub local_domain: LocalDomain,
+    /// Whether `RES_OPTIONS` is applied after the file.
+    pub res_options: ResOptions,
+    /// What a match in the file of `HOSTALIASES` does.
+    pub host_aliases: HostAliases,
+}
+
+/// What `LOCALDOMAIN` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalDomain {
+    /// Nothing.
+    Ignored,
+    /// Its words replace the search list.
+    AllWords,
+    /// Its first word replaces the search list.
+    FirstWord,
+}
+
+/// What `RES_OPTIONS` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResOptions {
+    /// Nothing.
+    Ignored,
+    /// It is read as one more `options` line.
+    Applied,
+}
+
+/// What a match in the file of `HOSTALIASES` does to a name without a dot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostAliases {
+    /// Nothing.
+    Ignored,
+    /// The alias is searched for in place of the name.
+    Searched,
+    /// The alias is asked as-is.
+    AsIs,
+}
+
+/// Values without an option.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults {
+    /// `ndots`.
+    pub ndots: u32,
+    /// The timeout in milliseconds.
+    pub timeout_ms: u64,
+    /// Rounds over the nameservers.
+    pub attempts: u32,
+}
