@@ -68,6 +68,8 @@ pub struct Query {
     pub edns: Option<u16>,
     /// Whether a server can read it.
     pub wire: Wire,
+    /// Whether the candidate has a suffix.
+    pub suffixed: bool,
 }
 
 /// What to do next.
@@ -241,6 +243,7 @@ impl Walk {
             timeout_us: transmission.timeout_us,
             edns: self.profile.ask.edns,
             wire: record.candidate.wire,
+            suffixed: record.candidate.suffix.is_some(),
         };
         self.sent.push((step, transmission));
         query
