@@ -1,0 +1,10 @@
+//! Compares the models of `dnsprobe-resolv` with recordings of real resolvers. Development only, no part of the
+//! released binary.
+
+pub mod compare;
+pub mod predict;
+pub mod vector;
+
+pub use compare::{Agreement, Comparison, compare};
+pub use predict::{Prediction, predict};
+pub use vector::{Vector, VectorError, read_vectors};

@@ -1,0 +1,140 @@
+//! `dnsprobe-conformance`: predicts recorded lookups and compares.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use dnsprobe_conformance::vector::Question;
+use dnsprobe_conformance::{Agreement, Comparison, Prediction, Vector, compare, predict, read_vectors};
+
+const USAGE: &str = "usage: dnsprobe-conformance predict FILE
+       dnsprobe-conformance score FILE [--resolver PREFIX] [--show N]
+
+FILE holds vectors, one JSON object a line; .gz is unpacked, - is standard input.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("dnsprobe-conformance: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    match arguments {
+        [command, file] if command == "predict" => print_predictions(Path::new(file)),
+        [command, file, options @ ..] if command == "score" => score(Path::new(file), options),
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn print_predictions(file: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for vector in read_vectors(file)? {
+        serde_json::to_writer(&mut out, &predict(&vector)?)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Counts of one resolver.
+#[derive(Default)]
+struct Row {
+    vectors: usize,
+    bound: usize,
+    agree: usize,
+    questions: usize,
+    result: usize,
+    loose: usize,
+    loose_agree: usize,
+}
+
+impl Row {
+    fn add(&mut self, comparison: Comparison) {
+        self.vectors += 1;
+        if comparison.by == Agreement::Names {
+            self.loose += 1;
+            self.loose_agree += usize::from(comparison.agrees());
+            return;
+        }
+        self.bound += 1;
+        self.agree += usize::from(comparison.agrees());
+        self.questions += usize::from(comparison.questions);
+        self.result += usize::from(comparison.result);
+    }
+}
+
+fn score(file: &Path, options: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let prefix = option(options, "--resolver").unwrap_or_default();
+    let mut show: usize = option(options, "--show").map_or(Ok(0), str::parse)?;
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for vector in read_vectors(file)?.iter().filter(|vector| vector.resolver.starts_with(prefix)) {
+        let prediction = predict(vector)?;
+        let comparison = compare(vector, &prediction);
+        rows.entry(vector.resolver.clone()).or_default().add(comparison);
+        if !comparison.agrees() && show > 0 {
+            show -= 1;
+            print_difference(&mut out, vector, &prediction, comparison)?;
+        }
+    }
+    writeln!(out, "{:<22} {:>7} {:>7} {:>7} {:>9} {:>7} {:>11}", "resolver", "vectors", "bound", "agree", "questions", "result", "loose")?;
+    for (resolver, row) in &rows {
+        let loose = format!("{}/{}", row.loose_agree, row.loose);
+        writeln!(
+            out,
+            "{resolver:<22} {:>7} {:>7} {:>7} {:>9} {:>7} {loose:>11}",
+            row.vectors, row.bound, row.agree, row.questions, row.result
+        )?;
+    }
+    out.flush()?;
+    let agree = rows.values().all(|row| row.agree == row.bound && row.loose_agree == row.loose);
+    Ok(ExitCode::from(u8::from(!agree)))
+}
+
+fn option<'a>(options: &'a [String], name: &str) -> Option<&'a str> {
+    let at = options.iter().position(|word| word == name)?;
+    options.get(at + 1).map(String::as_str)
+}
+
+fn print_difference(
+    out: &mut dyn Write,
+    vector: &Vector,
+    prediction: &Prediction,
+    comparison: Comparison,
+) -> io::Result<()> {
+    writeln!(out, "{} (compared by {:?})", vector.id, comparison.by)?;
+    writeln!(out, "  name {:?}, resolv.conf {:?}", vector.name, vector.resolv_conf)?;
+    if !comparison.questions {
+        writeln!(out, "  recorded  {}", brief(&vector.observed))?;
+        writeln!(out, "  predicted {}", brief(&prediction.observed))?;
+    }
+    if !comparison.result {
+        let recorded = serde_json::to_string(&vector.result)?;
+        let predicted = serde_json::to_string(&prediction.result)?;
+        writeln!(out, "  recorded result  {recorded}\n  predicted result {predicted}")?;
+    }
+    Ok(())
+}
+
+fn brief(questions: &[Question]) -> String {
+    let word = |question: &Question| {
+        let name = question.qname.as_deref().unwrap_or("malformed");
+        let qtype = question.qtype.as_deref().unwrap_or("-");
+        let server = serde_json::to_string(&question.server).unwrap_or_default();
+        let proto = question.proto.as_deref().map(|proto| format!("/{proto}")).unwrap_or_default();
+        format!("{name} {qtype} @{server}{proto}")
+    };
+    questions.iter().map(word).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,157 @@
+//! What the model says a vector's resolver does. Only the vector's input fields are looked at.
+
+use std::net::IpAddr;
+
+use dnsprobe_resolv::answers::KeyError;
+use dnsprobe_resolv::conf::{self, HostAddress};
+use dnsprobe_resolv::plan::Wire;
+use dnsprobe_resolv::resolver::ResolverError;
+use dnsprobe_resolv::simulate::Sent;
+use dnsprobe_resolv::walk::{AddrConfig, Request};
+use dnsprobe_resolv::{
+    AnswerScript, Family, Rcode, Resolver, ScriptAnswer, ScriptKey, Settings, Situation, Transport, Verdict, simulate,
+};
+use serde::Serialize;
+
+use crate::vector::{Outcome, Question, ScriptValue, Server, Vector};
+
+/// What a resolver asks and gets, in the form of a vector's recorded part.
+#[derive(Debug, Clone, Serialize)]
+pub struct Prediction {
+    /// The vector's id.
+    pub id: String,
+    /// The questions in wire order.
+    pub observed: Vec<Question>,
+    /// What the client gets.
+    pub result: Outcome,
+}
+
+/// A vector the models cannot take.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// Its resolver or call.
+    #[error("vector {id}")]
+    Resolver {
+        /// The vector.
+        id: String,
+        /// Why.
+        source: ResolverError,
+    },
+    /// A key of its answers.
+    #[error("vector {id}")]
+    Key {
+        /// The vector.
+        id: String,
+        /// Why.
+        source: KeyError,
+    },
+}
+
+/// Predicts one vector.
+pub fn predict(vector: &Vector) -> Result<Prediction, PredictError> {
+    let resolver =
+        resolver(vector).map_err(|source| PredictError::Resolver { id: vector.id.clone(), source })?;
+    let profile = resolver.profile();
+    let id = vector.id.clone();
+    let settings = match conf::interpret(Some(vector.resolv_conf.as_bytes()), &situation(vector), &profile) {
+        Ok(settings) => settings,
+        Err(refused) => return Ok(Prediction { id, observed: Vec::new(), result: failed(&refused.to_string()) }),
+    };
+    let script = script(vector, &settings).map_err(|source| PredictError::Key { id: id.clone(), source })?;
+    let request = Request {
+        name: vector.name.clone().into_bytes(),
+        family: match vector.family.as_str() {
+            "inet" => Family::Inet,
+            "inet6" => Family::Inet6,
+            _ => Family::Unspec,
+        },
+        addrconfig: match vector.flags.iter().any(|flag| flag == "AI_ADDRCONFIG") {
+            true => AddrConfig::Honoured,
+            false => AddrConfig::Ignored,
+        },
+    };
+    let simulation = simulate(&profile, &settings, &request, &script);
+    let observed = simulation.sent.iter().map(|sent| question(sent, &settings, vector)).collect();
+    Ok(Prediction { id, observed, result: result(&simulation.verdict) })
+}
+
+fn resolver(vector: &Vector) -> Result<Resolver, ResolverError> {
+    let text = match vector.resolver.rsplit_once('-') {
+        Some((id, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => format!("{id}@{version}"),
+        _ => vector.resolver.clone(),
+    };
+    Resolver::parse(&text)?.with_api(&vector.api)
+}
+
+fn situation(vector: &Vector) -> Situation {
+    let inet6: &[HostAddress] = match vector.v6.as_deref() {
+        Some("none") => &[],
+        Some("global") => &[HostAddress::Inet6LinkLocal, HostAddress::Inet6],
+        _ => &[HostAddress::Inet6LinkLocal],
+    };
+    Situation {
+        hostname: vector.hostname.clone().unwrap_or_else(|| "pod-0".to_owned()),
+        res_options: vector.env.get("RES_OPTIONS").cloned(),
+        local_domain: vector.env.get("LOCALDOMAIN").cloned(),
+        host_aliases: None,
+        addresses: Some([&[HostAddress::Inet], inet6].concat()),
+    }
+}
+
+fn script(vector: &Vector, settings: &Settings) -> Result<AnswerScript, KeyError> {
+    let mut script = AnswerScript::new();
+    for (key, value) in &vector.answers {
+        script.insert(ScriptKey::parse(key)?, answer(value));
+    }
+    let index = |address: IpAddr| vector.servers.iter().position(|server| *server == address.to_string());
+    let servers = settings.nameservers.iter().map(|nameserver| index(nameserver.address)).collect();
+    Ok(script.with_servers(servers))
+}
+
+fn answer(value: &ScriptValue) -> ScriptAnswer {
+    ScriptAnswer {
+        rcode: value.rcode.as_deref().and_then(Rcode::from_word).unwrap_or_default(),
+        a: value.a.clone(),
+        aaaa: value.aaaa.clone(),
+        cname: value.cname.clone(),
+        truncated: value.tc,
+        delay_ms: value.delay_ms,
+        drop: value.drop,
+        drop_tcp: value.drop_tcp,
+        unreachable: value.icmp,
+        no_edns: value.noedns,
+    }
+}
+
+fn question(sent: &Sent, settings: &Settings, vector: &Vector) -> Question {
+    let query = &sent.query;
+    let address = settings.nameservers[query.server].address.to_string();
+    let server = match vector.servers.iter().position(|server| *server == address) {
+        Some(index) => Server::Index(index),
+        None => Server::Address(address),
+    };
+    let valid = query.wire == Wire::Valid;
+    Question {
+        qname: valid.then(|| query.qname.to_string()),
+        qtype: valid.then(|| query.qtype.to_string()),
+        malformed: (!valid).then(String::new),
+        server,
+        proto: (query.transport == Transport::Tcp).then(|| "tcp".to_owned()),
+    }
+}
+
+fn result(verdict: &Verdict) -> Outcome {
+    match &verdict.failure {
+        Some(failure) => failed(failure.code),
+        None => Outcome {
+            ok: true,
+            addrs: verdict.addresses.iter().map(ToString::to_string).collect(),
+            err: None,
+            killed: false,
+        },
+    }
+}
+
+fn failed(err: &str) -> Outcome {
+    Outcome { ok: false, addrs: Vec::new(), err: Some(err.to_owned()), killed: false }
+}
