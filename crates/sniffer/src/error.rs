@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use crate::filter::MAX_PORTS;
 use crate::privileges::{self, Capability};
 
+/// How many existing names a message lists.
+const MAX_LISTED: usize = 30;
+
 /// An operation that could not be done, on which object.
 ///
 /// `Display` does not repeat [`std::error::Error::source`]; [`Error::hint`] is the next step to suggest, for a line of

@@ -13,6 +13,7 @@ pub mod detect;
 pub mod error;
 pub mod filter;
 pub mod host;
+mod link;
 pub mod netns;
 pub mod packet_socket;
 pub mod pod_files;

@@ -45,14 +45,15 @@ impl Netns {
         let fail = |source: io::Error| {
             Error::from_io("open", path.display().to_string(), privileges::TO_INSPECT, source)
         };
-        let other = |found: String| Error::NotANetns { path: path.to_owned(), found };
+        let other = |found: &str| Error::NotANetns { path: path.to_owned(), found: found.to_owned() };
         let place_type = fstatfs(place).map_err(|e| fail(e.into()))?.filesystem_type();
         if place_type.0 != sys::NSFS_MAGIC {
-            return Err(other(file_kind(place).map_err(fail)?));
+            let kind = SFlag::from_bits_truncate(fstat(place).map_err(|e| fail(e.into()))?.st_mode);
+            return Err(other(sys::file_kind(kind & SFlag::S_IFMT)));
         }
         let fd = sys::reopen(place, OFlag::O_RDONLY).map_err(fail)?;
         if sys::namespace_kind(fd.as_fd()).map_err(fail)? != CloneFlags::CLONE_NEWNET {
-            return Err(other("another kind of namespace".to_owned()));
+            return Err(other("another kind of namespace"));
         }
         let stat = fstat(&fd).map_err(|e| fail(e.into()))?;
         Ok(Self { fd, device: stat.st_dev, inode: stat.st_ino })
@@ -81,17 +82,19 @@ impl AsFd for Netns {
 /// threads) stays in that namespace. Needs `CAP_SYS_ADMIN` unless the caller is in `netns` already; as root this
 /// also enters namespaces owned by another user namespace (rootless containers).
 pub fn run_in<T: Send>(netns: &Netns, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
-    let inside = || enter(netns).map(|()| work());
+    on_own_thread(|| enter(netns).map(|()| work()))
+}
+
+/// Runs `work` on a thread that ends afterwards, so that whatever it changed about itself is gone.
+pub(crate) fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     let finished = std::thread::scope(|scope| {
-        let started = std::thread::Builder::new().name("netns".into()).spawn_scoped(scope, inside);
+        let started = std::thread::Builder::new().name("namespace".into()).spawn_scoped(scope, work);
         started.map(std::thread::ScopedJoinHandle::join)
     });
     match finished {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Err(source) => {
-            Err(Error::Io { operation: "start", object: "a thread for the network namespace".into(), source })
-        }
+        Err(source) => Err(Error::Io { operation: "start", object: "a thread".into(), source }),
     }
 }
 
@@ -103,18 +106,4 @@ fn enter(netns: &Netns) -> Result<(), Error> {
         let object = format!("network namespace {}", netns.inode());
         Error::from_io("enter", object, privileges::TO_ENTER, source.into())
     })
-}
-
-/// What a file that is no namespace is instead, with its article.
-fn file_kind(file: BorrowedFd<'_>) -> io::Result<String> {
-    let kind = SFlag::from_bits_truncate(fstat(file)?.st_mode) & SFlag::S_IFMT;
-    let word = match kind {
-        SFlag::S_IFREG => "a regular file (a namespace that was removed leaves one)",
-        SFlag::S_IFDIR => "a directory",
-        SFlag::S_IFIFO => "a FIFO",
-        SFlag::S_IFSOCK => "a socket",
-        SFlag::S_IFBLK | SFlag::S_IFCHR => "a device",
-        _ => "something else",
-    };
-    Ok(word.to_owned())
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::fcntl::{OFlag, open};
 use nix::sched::CloneFlags;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag};
 
 /// `NSFS_MAGIC` of linux/magic.h, for comparison with `fstatfs`.
 pub(crate) const NSFS_MAGIC: libc::c_long = 0x6e73_6673;
@@ -26,4 +26,17 @@ pub(crate) fn namespace_kind(file: BorrowedFd<'_>) -> io::Result<CloneFlags> {
     // SAFETY: NS_GET_NSTYPE takes no argument and writes no memory.
     let kind = unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) };
     if kind < 0 { Err(io::Error::last_os_error()) } else { Ok(CloneFlags::from_bits_retain(kind)) }
+}
+
+/// What a file is, with its article; `kind` is its mode masked with `S_IFMT`.
+pub(crate) fn file_kind(kind: SFlag) -> &'static str {
+    match kind {
+        SFlag::S_IFREG => "a regular file",
+        SFlag::S_IFDIR => "a directory",
+        SFlag::S_IFIFO => "a FIFO",
+        SFlag::S_IFSOCK => "a socket",
+        SFlag::S_IFLNK => "a symbolic link",
+        SFlag::S_IFBLK | SFlag::S_IFCHR => "a device",
+        _ => "no file of a known kind",
+    }
 }

@@ -1,10 +1,16 @@
 //! From what the user named to a network namespace and the files that belong to it.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::error::Error;
 use crate::host::Host;
 use crate::netns::Netns;
 use crate::pod_files::Root;
 use crate::process::Process;
+
+/// Where `ip netns` keeps its names, below the node's root; the second is usually a link to the first.
+const NAMED: [&str; 2] = ["run/netns", "var/run/netns"];
 
 /// What the user named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,7 +31,8 @@ pub struct Located {
     pub process: Option<Process>,
     /// Where its packets pass.
     pub netns: Netns,
-    /// Where its files are read.
+    /// Where its files are read. For a named namespace: the node's files as `ip netns exec NAME` shows them; for a
+    /// namespace given by another path: the node's.
     pub root: Root,
 }
 
@@ -40,6 +47,137 @@ impl Located {
 ///
 /// # Errors
 /// [`Error::ProcessGone`], [`Error::UnknownNetns`] (lists those that exist), [`Error::NotANetns`], [`Error::Denied`].
-pub fn locate(_target: &Target, _host: &Host) -> Result<Located, Error> {
-    todo!()
+pub fn locate(target: &Target, host: &Host) -> Result<Located, Error> {
+    match target {
+        Target::Here => Ok(Located { process: None, netns: Netns::current()?, root: Root::of_host(host)? }),
+        Target::Pid(pid) => {
+            let process = Process::open(host, *pid)?;
+            let (netns, root) = (process.netns()?, process.root()?);
+            Ok(Located { process: Some(process), netns, root })
+        }
+        Target::Netns(path) if path.contains('/') => by_path(Path::new(path), host),
+        Target::Netns(name) => by_name(name, host),
+    }
+}
+
+/// The names under `/run/netns`, sorted.
+pub fn named_netns(host: &Host) -> Vec<String> {
+    let entries = NAMED.iter().filter_map(|dir| std::fs::read_dir(host.path(dir)).ok()).flatten().flatten();
+    let names: BTreeSet<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.into_iter().collect()
+}
+
+fn by_name(name: &str, host: &Host) -> Result<Located, Error> {
+    let is_entry = !matches!(name, "" | "." | "..");
+    let mut paths = NAMED.iter().map(|dir| host.path(dir).join(name));
+    let Some(path) = paths.find(|path| is_entry && path.exists()) else {
+        return Err(Error::UnknownNetns { name: name.to_owned(), existing: named_netns(host) });
+    };
+    Ok(Located { process: None, netns: Netns::open(&path)?, root: Root::of_named_netns(host, name)? })
+}
+
+fn by_path(given: &Path, host: &Host) -> Result<Located, Error> {
+    let path = if given.is_absolute() { host.path(given) } else { given.to_owned() };
+    let netns = Netns::open(&path)?;
+    let root = match name_of(&path, host) {
+        Some(name) => Root::of_named_netns(host, name)?,
+        None => Root::of_host(host)?,
+    };
+    Ok(Located { process: None, netns, root })
+}
+
+/// The name that `ip netns` has for this path, if it has one.
+fn name_of<'a>(path: &'a Path, host: &Host) -> Option<&'a str> {
+    let dir = path.parent()?;
+    NAMED.iter().any(|named| dir == host.path(named)).then(|| path.file_name()?.to_str()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn here_is_the_namespace_of_the_caller() {
+        let here = locate(&Target::Here, &Host::default()).unwrap();
+        assert!(here.netns.is(&Netns::current().unwrap()));
+        assert_eq!(here.pid(), None);
+    }
+
+    #[test]
+    fn a_pid_brings_its_process_namespace_and_root() {
+        let own = std::process::id();
+        let located = locate(&Target::Pid(own), &Host::default()).unwrap();
+        assert_eq!(located.pid(), Some(own));
+        assert!(located.netns.is(&Netns::current().unwrap()));
+    }
+
+    #[test]
+    fn pid_zero_and_pids_beyond_the_limit_are_gone() {
+        for pid in [0, u32::MAX] {
+            let error = locate(&Target::Pid(pid), &Host::default()).unwrap_err();
+            assert_eq!(error.to_string(), format!("process {pid} does not exist (any more)"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_those_that_exist() {
+        let node = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(node.path().join("run/netns")).unwrap();
+        for name in ["blue", "red"] {
+            std::fs::write(node.path().join("run/netns").join(name), "").unwrap();
+        }
+        for unknown in ["green", "..", "."] {
+            let error = locate(&Target::Netns(unknown.into()), &Host::at(node.path())).unwrap_err();
+            let said = format!("no network namespace is named {unknown:?}; named namespaces here: blue, red");
+            assert_eq!(error.to_string(), said);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_says_when_there_are_none() {
+        let node = tempfile::tempdir().unwrap();
+        let error = locate(&Target::Netns("green".into()), &Host::at(node.path())).unwrap_err();
+        assert!(error.to_string().ends_with("there are no named namespaces here"), "{error}");
+    }
+
+    #[test]
+    fn a_name_left_over_from_a_removed_namespace_is_no_namespace() {
+        let node = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(node.path().join("var/run/netns")).unwrap();
+        std::fs::write(node.path().join("var/run/netns/old"), "").unwrap();
+        let error = locate(&Target::Netns("old".into()), &Host::at(node.path())).unwrap_err();
+        assert!(error.to_string().ends_with("is not a network namespace but a regular file"), "{error}");
+    }
+
+    #[test]
+    fn any_other_namespace_or_file_is_refused_with_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let cases = [
+            ("/proc/self/ns/uts", "another kind of namespace"),
+            ("/dev/null", "a device"),
+            ("/proc/self/ns", "a directory"),
+            (fifo.to_str().unwrap(), "a FIFO"),
+        ];
+        for (path, found) in cases {
+            let error = locate(&Target::Netns(path.into()), &Host::default()).unwrap_err();
+            assert_eq!(error.to_string(), format!("{path} is not a network namespace but {found}"));
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_as_it_is() {
+        let located = locate(&Target::Netns("/proc/self/ns/net".into()), &Host::default()).unwrap();
+        assert!(located.netns.is(&Netns::current().unwrap()));
+    }
+
+    #[test]
+    fn only_paths_below_run_netns_have_a_name() {
+        let host = Host::default();
+        assert_eq!(name_of(Path::new("/run/netns/blue"), &host), Some("blue"));
+        assert_eq!(name_of(Path::new("/var/run/netns/blue"), &host), Some("blue"));
+        assert_eq!(name_of(Path::new("/proc/1/ns/net"), &host), None);
+    }
 }
