@@ -1,12 +1,30 @@
 //! Frames from any number of network namespaces, in one thread.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::ops::AddAssign;
+use std::os::fd::AsFd;
 
-use dnsprobe_lookup::{Frame, LinkType, Timestamp};
+use dnsprobe_lookup::{Frame, LinkType, Nanos, Timestamp};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::error::Error;
 use crate::netns::Netns;
+use crate::packet_socket::{Drained, PacketSocket};
+use crate::sys::{self, Buffers};
 use crate::wake::Wake;
+
+/// How long frames gather after the first before they are fetched, in milliseconds.
+pub const PAUSE_MS: u8 = 5;
+/// How long a stamped frame may take to its queue: it is stamped before it waits for a softirq.
+const SETTLE: Nanos = Nanos::from_millis(2);
+/// How many sockets are drained before frames are reported.
+const SOCKETS_AT_ONCE: usize = 256;
+/// What epoll says when the waker was used; sources have smaller numbers.
+const WAKE: u64 = u64::MAX;
 
 /// One attached network namespace: handed out by [`Capture::attach`], never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +53,7 @@ pub struct Batch {
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Frames came.
+    /// Frames came, though perhaps none that is handed over.
     Frames,
     /// The deadline passed in silence.
     Deadline,
@@ -102,49 +120,189 @@ pub trait FrameSource {
     fn interfaces(&self, source: SourceId) -> Vec<Interface>;
 }
 
-/// A live capture: plain packet sockets, one per attached namespace, drained in a fixed rhythm.
+/// A live capture: plain packet sockets, one per attached namespace, drained in a fixed rhythm by the calling thread.
+///
+/// After the first frame of a burst it pauses for [`PAUSE_MS`] and then takes all that has arrived: a wake-up per frame
+/// costs more than everything else together.
 #[derive(Debug)]
 pub struct Capture {
-    #[expect(dead_code)]
-    sockets: BTreeMap<SourceId, ()>,
+    sockets: BTreeMap<SourceId, PacketSocket>,
+    next_id: u32,
+    detached: Statistics,
+    buffers: Buffers,
+    epoll: Epoll,
+    wake: Wake,
+    /// Whether the last batch left frames behind.
+    backlog: Backlog,
+    /// All frames before it have been handed over.
+    reached: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backlog {
+    None,
+    Some,
 }
 
 impl Capture {
     /// Nothing attached yet; `wake` ends every wait.
-    pub fn new(_wake: Wake) -> Result<Self, Error> {
-        todo!()
+    pub fn new(wake: Wake) -> Result<Self, Error> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|e| waiting(e.into()))?;
+        epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE)).map_err(|e| waiting(e.into()))?;
+        let (sockets, detached, buffers) = (BTreeMap::new(), Statistics::default(), Buffers::new());
+        Ok(Self { sockets, next_id: 0, detached, buffers, epoll, wake, backlog: Backlog::None, reached: now() })
     }
 
     /// Begins to capture in `netns`. Needs `CAP_SYS_ADMIN` (unless already in it) and `CAP_NET_RAW`.
-    pub fn attach(&mut self, _netns: &Netns, _options: &CaptureOptions) -> Result<SourceId, Error> {
-        todo!()
+    pub fn attach(&mut self, netns: &Netns, options: &CaptureOptions) -> Result<SourceId, Error> {
+        let socket = PacketSocket::open(netns, options)?;
+        let id = SourceId(self.next_id);
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, u64::from(id.0));
+        self.epoll.add(&socket, event).map_err(|e| waiting(e.into()))?;
+        self.next_id += 1;
+        self.sockets.insert(id, socket);
+        Ok(id)
     }
 
-    /// Ends the capture in one namespace; its counters stay in the total.
-    pub fn detach(&mut self, _source: SourceId) -> Result<(), Error> {
-        todo!()
+    /// Ends the capture in one namespace; its counters stay in the total. Nothing happens when it has ended already.
+    pub fn detach(&mut self, source: SourceId) -> Result<(), Error> {
+        let Some(mut socket) = self.sockets.remove(&source) else { return Ok(()) };
+        self.detached += socket.statistics().map_err(counting)?;
+        self.epoll.delete(&socket).map_err(|e| waiting(e.into()))
     }
+
+    /// Waits for a frame, for a moment or for a stop.
+    fn wait(&self, until: Option<Timestamp>) -> Result<Woken, Error> {
+        let mut events = [EpollEvent::empty(); 8];
+        loop {
+            let timeout = until.map_or(PollTimeout::NONE, |until| timeout_until(until, now()));
+            let count = match self.epoll.wait(&mut events, timeout) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(waiting(errno.into())),
+            };
+            if events[..count].iter().any(|event| event.data() == WAKE) {
+                return Ok(Woken::Stop);
+            }
+            if count > 0 {
+                return Ok(Woken::Frames);
+            }
+            if until.is_some_and(|until| now() >= until) {
+                return Ok(Woken::Time);
+            }
+        }
+    }
+
+    /// Lets frames gather, unless stopped.
+    fn pause(&self) {
+        let mut only_wake = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        // However it ends, the next step is to fetch what has arrived.
+        let _ = poll(&mut only_wake, PAUSE_MS);
+    }
+
+    /// Takes what has arrived, from the sockets that have something.
+    fn drain(&mut self, sink: &mut dyn FnMut(Captured<'_>)) -> Result<(usize, Timestamp), Error> {
+        let (mut frames, mut reached) = (0, Timestamp(now().0 - SETTLE.0));
+        let mut ready = [EpollEvent::empty(); SOCKETS_AT_ONCE];
+        let count = self.epoll.wait(&mut ready, PollTimeout::ZERO).map_err(|e| waiting(e.into()))?;
+        self.backlog = if count == ready.len() { Backlog::Some } else { Backlog::None };
+        for event in &ready[..count] {
+            let Some((source, socket)) = socket_of(&mut self.sockets, event.data()) else { continue };
+            let (handed, drained) = socket
+                .drain(&mut self.buffers, &mut |frame| sink(Captured { source, frame }))
+                .map_err(|source| Error::Io { operation: "receive", object: "captured frames".into(), source })?;
+            frames += handed;
+            if let Drained::UpTo(last) = drained {
+                self.backlog = Backlog::Some;
+                reached = reached.min(last);
+            }
+        }
+        // With sockets left that were not even asked, only the last moment known is certain.
+        self.reached = if count == ready.len() { self.reached } else { reached };
+        Ok((frames, self.reached))
+    }
+}
+
+/// The socket that an epoll event is about; none for the waker's.
+fn socket_of(
+    sockets: &mut BTreeMap<SourceId, PacketSocket>,
+    number: u64,
+) -> Option<(SourceId, &mut PacketSocket)> {
+    let source = SourceId(u32::try_from(number).ok()?);
+    sockets.get_mut(&source).map(|socket| (source, socket))
 }
 
 impl FrameSource for Capture {
     fn next_batch(
         &mut self,
-        _deadline: Option<Timestamp>,
-        _sink: &mut dyn FnMut(Captured<'_>),
+        deadline: Option<Timestamp>,
+        sink: &mut dyn FnMut(Captured<'_>),
     ) -> Result<Batch, Error> {
-        todo!()
+        let before = self.backlog;
+        let woken = match before {
+            Backlog::Some => self.wait(Some(Timestamp::default()))?,
+            // A frame stamped just before the deadline may still be on its way to the queue.
+            Backlog::None => self.wait(deadline.map(|deadline| deadline + SETTLE))?,
+        };
+        if (woken, before) == (Woken::Frames, Backlog::None) {
+            self.pause();
+        }
+        let (frames, now) = self.drain(sink)?;
+        let end = match (woken, before) {
+            (Woken::Stop, _) => End::Stopped,
+            (Woken::Time, Backlog::None) if frames == 0 => End::Deadline,
+            _ => End::Frames,
+        };
+        Ok(Batch { frames, now, end })
     }
 
-    fn statistics(&mut self, _source: Option<SourceId>) -> Result<Statistics, Error> {
-        todo!()
+    fn statistics(&mut self, source: Option<SourceId>) -> Result<Statistics, Error> {
+        let mut total = if source.is_none() { self.detached } else { Statistics::default() };
+        let wanted = self.sockets.iter_mut().filter(|(id, _)| source.is_none_or(|source| source == **id));
+        for (_, socket) in wanted {
+            total += socket.statistics().map_err(counting)?;
+        }
+        Ok(total)
     }
 
-    fn interfaces(&self, _source: SourceId) -> Vec<Interface> {
-        todo!()
+    fn interfaces(&self, source: SourceId) -> Vec<Interface> {
+        self.sockets.get(&source).into_iter().flat_map(PacketSocket::interfaces).cloned().collect()
+    }
+}
+
+impl AddAssign for Statistics {
+    fn add_assign(&mut self, more: Self) {
+        self.received += more.received;
+        self.dropped_by_kernel += more.dropped_by_kernel;
+        self.truncated += more.truncated;
+        self.unknown_link += more.unknown_link;
     }
 }
 
 /// The time by the clock that stamps frames.
 pub fn now() -> Timestamp {
-    todo!()
+    // This clock always exists, so there is no error to report.
+    clock_gettime(ClockId::CLOCK_REALTIME)
+        .map_or_else(|_| Timestamp::default(), |time| sys::timestamp(time.tv_sec(), time.tv_nsec()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    Frames,
+    Time,
+    Stop,
+}
+
+/// Milliseconds from `from` to `until`, rounded up, at most a minute: the clock may be set in the meantime.
+fn timeout_until(until: Timestamp, from: Timestamp) -> PollTimeout {
+    let milliseconds = (until - from).0.max(0).saturating_add(999_999) / 1_000_000;
+    PollTimeout::try_from(milliseconds.min(60_000)).unwrap_or(PollTimeout::ZERO)
+}
+
+fn waiting(source: io::Error) -> Error {
+    Error::Io { operation: "wait for", object: "captured frames".into(), source }
+}
+
+fn counting(source: io::Error) -> Error {
+    Error::Io { operation: "read", object: "the kernel's packet counters".into(), source }
 }

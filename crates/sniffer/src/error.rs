@@ -119,10 +119,11 @@ impl Error {
 }
 
 fn listed(existing: &[String], what: &str) -> String {
-    if existing.is_empty() {
-        format!("there are no {what}")
-    } else {
-        format!("{what}: {}", existing.join(", "))
+    let shown = existing.iter().take(MAX_LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match existing.len().saturating_sub(MAX_LISTED) {
+        _ if existing.is_empty() => format!("there are no {what}"),
+        0 => format!("{what}: {shown}"),
+        more => format!("{what}: {shown} and {more} more"),
     }
 }
 

@@ -4,7 +4,7 @@
 //! (`SKF_AD_HATYPE`) and begins at the network header. The offsets are counted from the start of the frame and not
 //! from the kernel's network header (`SKF_NET_OFF`): the latter kind of load fails when the bytes are not in the
 //! packet's linear part (net/core/filter.c, `bpf_internal_load_pointer_neg_helper`), and drivers that keep only the
-//! Ethernet header there are common (virtio_net). It remains for interfaces whose header is not known, whose frames
+//! Ethernet header there are common (`virtio_net`). It remains for interfaces whose header is not known, whose frames
 //! can only be counted.
 //!
 //! Let through are UDP datagrams and TCP segments with one of the ports at either end, over IPv4 (with options) and
@@ -26,8 +26,8 @@ pub const MAX_PORTS: usize = 32;
 pub const MAX_EXTENSIONS: u32 = 6;
 /// How many in-line VLAN tags are walked.
 pub const MAX_TAGS: u32 = 2;
-/// How much of a frame is kept, in bytes: more than the largest that segmentation offload makes of one IPv4 packet.
-pub const SNAP_LEN: u32 = 0x4_0000;
+/// How much of a frame is kept, in bytes: the largest IPv4 packet, an Ethernet header and some tags.
+pub const SNAP_LEN: u32 = 0x1_0040;
 
 const ETHERTYPE_IPV4: u32 = 0x0800;
 const ETHERTYPE_IPV6: u32 = 0x86dd;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Where a node's file system begins.
 ///
-/// Usually `/`. In a DaemonSet that mounts the node at `/host` it is `/host`, with the node's own `/proc` below it.
+/// Usually `/`. In a `DaemonSet` that mounts the node at `/host` it is `/host`, with the node's own `/proc` below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
     root: PathBuf,

@@ -15,7 +15,7 @@ pub mod filter;
 pub mod host;
 mod link;
 pub mod netns;
-pub mod packet_socket;
+mod packet_socket;
 pub mod pod_files;
 pub mod privileges;
 pub mod process;

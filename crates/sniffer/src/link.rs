@@ -2,7 +2,7 @@
 
 use dnsprobe_lookup::LinkType;
 
-/// Raw IP of a modem (linux/if_arp.h); libc has no name for it.
+/// Raw IP of a modem (`linux/if_arp.h`); libc has no name for it.
 const ARPHRD_RAWIP: u16 = 519;
 
 /// What a frame of a known interface begins with.
@@ -12,7 +12,7 @@ pub(crate) enum Start {
     Ip,
 }
 
-/// The hardware types (linux/if_arp.h) that are understood. Tunnels that may show their outer header on one direction
+/// The hardware types (`linux/if_arp.h`) that are understood. Tunnels that may show their outer header on one direction
 /// only (GRE) are not among them.
 pub(crate) const KNOWN: &[(u16, Start)] = &[
     (libc::ARPHRD_ETHER, Start::Ethernet),

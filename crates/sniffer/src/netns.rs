@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::sys::statfs::fstatfs;
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use crate::error::Error;
 use crate::privileges;
@@ -47,7 +47,7 @@ impl Netns {
         };
         let other = |found: &str| Error::NotANetns { path: path.to_owned(), found: found.to_owned() };
         let place_type = fstatfs(place).map_err(|e| fail(e.into()))?.filesystem_type();
-        if place_type.0 != sys::NSFS_MAGIC {
+        if place_type != NSFS_MAGIC {
             let kind = SFlag::from_bits_truncate(fstat(place).map_err(|e| fail(e.into()))?.st_mode);
             return Err(other(sys::file_kind(kind & SFlag::S_IFMT)));
         }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -117,7 +117,7 @@ impl Root {
         // The kernel gives up with EAGAIN when a rename elsewhere could have let `..` escape (openat2(2)).
         let mut tries = (0..64).map(|_| openat2(&self.dir, path, how));
         let place = tries.find(|found| !matches!(found, Err(Errno::EAGAIN))).unwrap_or(Err(Errno::EAGAIN));
-        regular(place.map_err(not_opened)?)
+        regular(place.map_err(not_opened)?.as_fd())
     }
 
     fn read_exactly(&self, path: &str) -> FileRead {
@@ -136,13 +136,13 @@ impl Root {
 }
 
 /// Opens in earnest what was only looked up so far, if it is a regular file.
-pub(crate) fn regular(place: OwnedFd) -> Result<File, NotOpened> {
-    let stat = fstat(&place).map_err(not_opened)?;
+pub(crate) fn regular(place: BorrowedFd<'_>) -> Result<File, NotOpened> {
+    let stat = fstat(place).map_err(not_opened)?;
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     if kind != SFlag::S_IFREG {
         return Err(NotOpened::Unreadable(Unreadable::NotRegular(sys::file_kind(kind))));
     }
-    let file = sys::reopen(place.as_fd(), OFlag::O_RDONLY);
+    let file = sys::reopen(place, OFlag::O_RDONLY);
     file.map(File::from).map_err(|e| NotOpened::Unreadable(unreadable(e)))
 }
 

@@ -96,7 +96,7 @@ impl Process {
     /// reader's own, and `/etc/hostname` is only a file.
     pub fn hostname(&self) -> Hostname {
         let kernel = self.look_up("ns/uts", OFlag::O_RDONLY).and_then(|uts| self.hostname_in(&uts));
-        kernel.map(Hostname::Kernel).unwrap_or_else(|_| self.hostname_in_file())
+        kernel.map_or_else(|_| self.hostname_in_file(), Hostname::Kernel)
     }
 
     /// Opens what a name below `/proc/PID` refers to. The magic links there (`root`, `exe`, `ns/net`) are followed:

@@ -47,3 +47,35 @@ impl AsFd for Wake {
         self.stream.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use super::*;
+
+    fn stopped(wake: &Wake) -> bool {
+        let mut fds = [PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).unwrap() == 1
+    }
+
+    #[test]
+    fn a_stop_lasts_and_may_be_repeated_forever() {
+        let (waker, wake) = pair().unwrap();
+        assert!(!stopped(&wake));
+        // More often than the socket has room for.
+        for _ in 0..10_000 {
+            waker.try_clone().unwrap().stop();
+        }
+        assert!(stopped(&wake));
+        assert!(stopped(&wake));
+    }
+
+    #[test]
+    fn a_byte_written_by_a_signal_handler_stops() {
+        use std::io::Write;
+        let (waker, wake) = pair().unwrap();
+        waker.into_stream().write_all(b"!").unwrap();
+        assert!(stopped(&wake));
+    }
+}

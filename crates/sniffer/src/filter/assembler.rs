@@ -1,4 +1,4 @@
-//! Classic BPF with labels instead of distances (linux/filter.h, linux/bpf_common.h).
+//! Classic BPF with labels instead of distances (`linux/filter.h`, `linux/bpf_common.h`).
 //!
 //! A conditional jump is always one instruction that skips an unconditional one: its own distance is a byte, the other's
 //! is a word, so no program is too long for its jumps.
