@@ -2,7 +2,7 @@
 
 use std::io;
 
-use caps::CapSet;
+use caps::{CapSet, CapsHashSet};
 pub use caps::Capability;
 
 /// To enter another network namespace (setns(2)).
@@ -29,11 +29,32 @@ pub fn no_new_privs() -> io::Result<()> {
     nix::sys::prctl::set_no_new_privs().map_err(Into::into)
 }
 
-/// Gives up every capability of the calling thread, for good, its bounding set included where the kernel lets it.
+/// Gives up every capability of the calling thread, for good.
 ///
 /// Threads have their own: call it before starting others, once sockets and files are open.
 pub fn drop_all() -> io::Result<()> {
-    todo!()
+    keep_only(&[])
+}
+
+/// Gives up every capability of the calling thread but `kept`, for good.
+///
+/// The bounding set shrinks too where the kernel lets it (`CAP_SETPCAP`), so that a program started by root does not
+/// get back what was given up.
+pub fn keep_only(kept: &[Capability]) -> io::Result<()> {
+    let kept: CapsHashSet = kept.iter().copied().collect();
+    let held = caps::read(None, CapSet::Permitted).map_err(io::Error::other)?;
+    let remaining = held.intersection(&kept).copied().collect();
+    for capability in caps::all().difference(&kept) {
+        // Without CAP_SETPCAP, or for a capability newer than the kernel.
+        let _ = caps::drop(None, CapSet::Bounding, *capability);
+    }
+    let none = CapsHashSet::new();
+    // Kernels before 4.3 have no ambient set.
+    let _ = caps::set(None, CapSet::Ambient, &none);
+    caps::set(None, CapSet::Inheritable, &none).map_err(io::Error::other)?;
+    // In this order: what is in use must be permitted.
+    caps::set(None, CapSet::Effective, &remaining).map_err(io::Error::other)?;
+    caps::set(None, CapSet::Permitted, &remaining).map_err(io::Error::other)
 }
 
 fn quoted(word: &str) -> String {
@@ -42,5 +63,47 @@ fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &[&str]) -> Vec<String> {
+        line.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_sudo_line_can_be_pasted_into_a_shell() {
+        let line = sudo_line(&words(&["dnsprobe", "watch", "--netns", "it's a; name", "", "-w", "/tmp/x.pcap"]));
+        assert_eq!(line, r"sudo dnsprobe watch --netns 'it'\''s a; name' '' -w /tmp/x.pcap");
+    }
+
+    #[test]
+    fn a_thread_without_capabilities_misses_what_it_needs() {
+        let without = std::thread::spawn(|| {
+            drop_all().unwrap();
+            (missing(TO_ENTER), missing(TO_CAPTURE))
+        });
+        let missed = without.join().unwrap();
+        assert_eq!(missed, (TO_ENTER.to_vec(), TO_CAPTURE.to_vec()));
+    }
+
+    #[test]
+    fn a_thread_keeps_only_what_it_held() {
+        let held = caps::read(None, CapSet::Permitted).unwrap();
+        let after = std::thread::spawn(|| {
+            keep_only(TO_CAPTURE).unwrap();
+            caps::read(None, CapSet::Effective).unwrap()
+        });
+        let wanted: CapsHashSet = held.into_iter().filter(|held| TO_CAPTURE.contains(held)).collect();
+        assert_eq!(after.join().unwrap(), wanted);
+    }
+
+    #[test]
+    fn giving_up_the_right_to_gain_privileges_lasts() {
+        let flag = std::thread::spawn(|| no_new_privs().and_then(|()| Ok(nix::sys::prctl::get_no_new_privs()?)));
+        assert!(flag.join().unwrap().unwrap());
     }
 }
