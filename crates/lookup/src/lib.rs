@@ -1,17 +1,26 @@
 //! What was asked, and what did it cost?
 //!
-//! From captured frames to lookups: `frame` → `datagram` → `message` → `attempt` → `lookup` → `report`. Stateless
-//! stages are functions; the two with memory are `advance(input, now) -> finished values`, and `now` is always the
-//! packet's own time, so that a capture file replays to exactly what the live run printed.
+//! From captured frames to lookups: `frame` → `datagram` → `message` → `attempt` → `group` → `findings`, run in a row
+//! by [`Pipeline`]. Stateless stages are functions; those with memory are `advance(input, now) -> finished values`, and
+//! `now` is always the packet's own time, so that a capture file replays to exactly what the live run printed.
 
+mod attempt;
 pub mod datagram;
+pub mod findings;
 pub mod frame;
+mod group;
 pub mod lookup;
 pub mod message;
 pub mod pcap;
+mod pipeline;
+pub mod summary;
 mod tcp;
 pub mod time;
 
+pub use attempt::Leftovers;
 pub use frame::{Frame, LinkType};
+pub use group::{GivenUp, InferredConf, SearchList};
 pub use lookup::{Finding, FindingCode, Lookup, Question, ResolverFrom, ResolverSeen, Step, Totals};
+pub use pipeline::{Counters, Pipeline};
+pub use summary::Summary;
 pub use time::{Nanos, Timestamp};

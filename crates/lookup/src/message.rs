@@ -257,6 +257,7 @@ mod tests {
     use super::*;
 
     use hickory_proto::op::Query;
+    use hickory_proto::rr::RecordType;
     use hickory_proto::rr::rdata::{A, CNAME};
 
     fn query(name: &str) -> WireMessage {

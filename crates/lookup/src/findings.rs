@@ -1,0 +1,308 @@
+//! What in a lookup deserves a look. One function per finding; each judges one lookup by itself.
+
+use dnsprobe_resolv::{Outcome, QType, ResolverId, Transport};
+
+use crate::group::readings::Readings;
+use crate::lookup::{Finding, FindingCode, Lookup, Question, Step};
+use crate::time::Nanos;
+
+/// What is known beside the lookup itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The cluster's domain, such as `cluster.local`.
+    pub cluster_domain: String,
+    /// After this long without an answer the resolver sends a question again.
+    pub resend_after: Nanos,
+}
+
+impl Context {
+    /// From a search list: the cluster's domain is what lies behind `svc.` in it (kubelet `dns.go`,
+    /// `generateSearchesForDNSClusterFirst`).
+    pub fn new(search: &[String], resend_after: Nanos) -> Self {
+        let domain = search.iter().find_map(|suffix| suffix.strip_prefix("svc."));
+        Self { cluster_domain: domain.unwrap_or("cluster.local").to_owned(), resend_after }
+    }
+}
+
+/// Everything that deserves a look, worst first.
+pub(crate) fn findings(lookup: &Lookup, readings: &Readings) -> Vec<Finding> {
+    let id = ResolverId::from_word(&lookup.resolver.id).unwrap_or(ResolverId::Glibc);
+    judge(lookup, &Context::new(readings.search(), readings.resend_after(id)))
+}
+
+/// Everything that deserves a look, worst first.
+pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
+    let rules: [fn(&Lookup, &Context) -> Option<Finding>; 10] = [
+        suffix_answered,
+        stall,
+        unanswered,
+        servfail,
+        refused,
+        server_differs,
+        nodata_stops_musl,
+        truncated,
+        search_waste,
+        resent,
+    ];
+    rules.iter().filter_map(|rule| rule(lookup, context)).collect()
+}
+
+fn finding(code: FindingCode, message: String) -> Option<Finding> {
+    Some(Finding { code, message })
+}
+
+fn answering_step(lookup: &Lookup) -> Option<&Step> {
+    lookup.steps.last().filter(|step| step.outcome == Outcome::Answer && lookup.outcome == Outcome::Answer)
+}
+
+/// A dotted name that a suffixed candidate answered, and that has not the form of a service of this cluster.
+fn suffix_answered(lookup: &Lookup, context: &Context) -> Option<Finding> {
+    let step = answering_step(lookup)?;
+    let suffix = step.suffix.as_ref()?;
+    let typed = lookup.name.as_str();
+    if !typed.contains('.') || is_service(typed, suffix, &context.cluster_domain) {
+        return None;
+    }
+    let address = lookup.addresses.first().map_or_else(String::new, |address| format!(" with {address}"));
+    finding(
+        FindingCode::SuffixAnswered,
+        format!(
+            "{typed} was answered{address} under the search suffix {suffix}: the application may talk to the wrong \
+             host. Write the name with a trailing dot, or take the suffix out of the search list."
+        ),
+    )
+}
+
+/// Whether a name under one of the cluster's own suffixes has the form of a service: `svc.ns`, `pod.svc.ns`,
+/// `svc.ns.svc` … (Kubernetes DNS specification 1.1.0, section 2.3).
+fn is_service(typed: &str, suffix: &str, cluster_domain: &str) -> bool {
+    let Some(rest) = suffix.strip_suffix(cluster_domain) else { return false };
+    let dots = typed.matches('.').count();
+    match rest {
+        // `svc.ns.svc`, `1-2-3-4.ns.pod`
+        "" => [".svc", ".pod"].iter().any(|kind| typed.ends_with(kind)),
+        // `svc.ns`, `pod.svc.ns`, `_port._proto.svc.ns`
+        "svc." => dots <= 3,
+        // `pod.svc`, `_port._proto.svc` in the pod's own namespace
+        _ => dots <= 2,
+    }
+}
+
+fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
+    let totals = lookup.totals();
+    let wasted = lookup.steps.iter().filter(|step| step.wasted).count();
+    if wasted == 0 {
+        return None;
+    }
+    let time = millis(totals.added_by_search);
+    let candidates = if wasted == 1 { "candidate" } else { "candidates" };
+    finding(
+        FindingCode::SearchWaste,
+        format!(
+            "{} of {} questions and {time} went to {wasted} {candidates} that do not exist; {} asks only for what is meant.",
+            totals.wasted_questions,
+            totals.questions,
+            remedy(lookup),
+        ),
+    )
+}
+
+fn remedy(lookup: &Lookup) -> String {
+    let as_is_answered = answering_step(lookup).is_some_and(|step| step.suffix.is_none());
+    if as_is_answered {
+        format!("`{}.` with a trailing dot", lookup.name)
+    } else {
+        "the full service name".to_owned()
+    }
+}
+
+/// A question that never got an answer.
+fn unanswered(lookup: &Lookup, _: &Context) -> Option<Finding> {
+    if lookup.partial {
+        return None;
+    }
+    let all: Vec<&Question> = questions(lookup).collect();
+    let answered = |question: &Question| {
+        all.iter().any(|other| {
+            other.qname == question.qname && other.qtype == question.qtype && other.latency.is_some()
+        })
+    };
+    let lost = all.iter().find(|question| !answered(question) && question.outcome == Outcome::Timeout)?;
+    let sent = all.iter().filter(|other| other.qname == lost.qname && other.qtype == lost.qtype).count();
+    finding(
+        FindingCode::Unanswered,
+        format!(
+            "{} {} was sent {} to {} and never answered. Is the server up, and does a network policy let port 53 through?",
+            lost.qtype,
+            lost.qname,
+            times(sent),
+            lost.server
+        ),
+    )
+}
+
+/// A question sent again after the resolver's timeout.
+fn stall(lookup: &Lookup, context: &Context) -> Option<Finding> {
+    let (first, again) = resends(lookup).find(|(first, again)| is_stall(first, again, context))?;
+    let waited = millis(again.sent? - first.sent?);
+    let race = if is_conntrack_shape(lookup, first) {
+        " Its partner from the same port was answered: the shape of the conntrack race on Linux; compare \
+         `insert_failed` in `conntrack -S`."
+    } else {
+        ""
+    };
+    finding(
+        FindingCode::Stall,
+        format!(
+            "the application waited {waited} because {} {} got no answer and was sent again after the resolver's timeout.{race}",
+            first.qtype, first.qname
+        ),
+    )
+}
+
+fn is_stall(first: &Question, again: &Question, context: &Context) -> bool {
+    let Some((sent, resent)) = first.sent.zip(again.sent) else { return false };
+    let answered_before = first.latency.is_some_and(|latency| sent + latency <= resent);
+    !answered_before && (resent - sent).0 * 10 >= context.resend_after.0 * 9
+}
+
+/// A and AAAA left from one port at once, one was answered, the other was not.
+fn is_conntrack_shape(lookup: &Lookup, lost: &Question) -> bool {
+    let Some(at) = lost.sent else { return false };
+    questions(lookup).any(|other| {
+        let together = other.sent.is_some_and(|sent| (sent - at).0.abs() < 1_000_000);
+        let pair = matches!((lost.qtype, other.qtype), (QType::A, QType::Aaaa) | (QType::Aaaa, QType::A));
+        let quick = other.latency.is_some_and(|latency| latency < Nanos::from_millis(500));
+        pair && together && quick && other.qname == lost.qname && lost.latency.is_none()
+    })
+}
+
+/// A question sent again for another reason than the timeout.
+fn resent(lookup: &Lookup, context: &Context) -> Option<Finding> {
+    let count = resends(lookup).filter(|(first, again)| !is_stall(first, again, context)).count();
+    if count == 0 {
+        return None;
+    }
+    let (first, _) = resends(lookup).find(|(first, again)| !is_stall(first, again, context))?;
+    let why = match first.outcome {
+        Outcome::Timeout => "before its timeout".to_owned(),
+        outcome => format!("after {outcome}"),
+    };
+    finding(
+        FindingCode::Resent,
+        format!("{} {} was sent again {why} ({} in this lookup).", first.qtype, first.qname, times(count)),
+    )
+}
+
+/// Transmissions of one question over UDP to one server, each with the next.
+fn resends(lookup: &Lookup) -> impl Iterator<Item = (&Question, &Question)> {
+    lookup.steps.iter().flat_map(|step| {
+        step.questions.iter().enumerate().filter_map(|(index, first)| {
+            let same = |other: &&Question| {
+                other.qname == first.qname
+                    && other.qtype == first.qtype
+                    && other.server == first.server
+                    && other.transport == Transport::Udp
+                    && first.transport == Transport::Udp
+            };
+            step.questions[index + 1..].iter().find(same).map(|again| (first, again))
+        })
+    })
+}
+
+fn servfail(lookup: &Lookup, _: &Context) -> Option<Finding> {
+    let consequence = "Go and glibc try again and go on, musl and c-ares give up";
+    by_outcome(lookup, Outcome::ServFail, FindingCode::ServFail, consequence)
+}
+
+fn refused(lookup: &Lookup, _: &Context) -> Option<Finding> {
+    let consequence =
+        "glibc then passes over the rest of the search list, musl and c-ares give up, Go goes on";
+    by_outcome(lookup, Outcome::Refused, FindingCode::Refused, consequence)
+}
+
+fn by_outcome(lookup: &Lookup, outcome: Outcome, code: FindingCode, consequence: &str) -> Option<Finding> {
+    let question = questions(lookup).find(|question| question.outcome == outcome)?;
+    let Question { qtype, qname, server, .. } = question;
+    finding(code, format!("{server} answered {outcome} to {qtype} {qname}; {consequence}."))
+}
+
+fn truncated(lookup: &Lookup, _: &Context) -> Option<Finding> {
+    let cut = questions(lookup).find(|question| question.outcome == Outcome::Truncated)?;
+    let over_tcp = questions(lookup).find(|question| question.transport == Transport::Tcp)?;
+    let time = over_tcp
+        .latency
+        .map_or_else(|| "without an answer".to_owned(), |latency| format!("in {}", millis(latency)));
+    finding(
+        FindingCode::TruncatedToTcp,
+        format!(
+            "the answer to {} {} did not fit into UDP and was asked for again over TCP, {time}.",
+            cut.qtype, cut.qname
+        ),
+    )
+}
+
+/// NODATA on a suffixed candidate: musl and BIND's tools take it for the last word.
+fn nodata_stops_musl(lookup: &Lookup, _: &Context) -> Option<Finding> {
+    let step = lookup.steps.iter().find(|step| step.outcome == Outcome::NoData && step.suffix.is_some())?;
+    let stopped = lookup.steps.last() == Some(step);
+    let message = if stopped {
+        format!("{} exists without an address (NODATA), and that ended the search.", step.candidate)
+    } else {
+        format!(
+            "{} exists without an address (NODATA): this resolver went on, musl and BIND's tools would have stopped \
+             there and failed.",
+            step.candidate
+        )
+    };
+    finding(FindingCode::NodataStopsMusl, message)
+}
+
+/// Two servers that say different things about one question.
+fn server_differs(lookup: &Lookup, _: &Context) -> Option<Finding> {
+    let said = |question: &&Question| {
+        question.latency.is_some()
+            && matches!(
+                question.outcome,
+                Outcome::Answer | Outcome::NoData | Outcome::NxDomain | Outcome::Cname
+            )
+    };
+    let all: Vec<&Question> = questions(lookup).filter(said).collect();
+    let (one, other) = all.iter().find_map(|one| {
+        let differs = |other: &&&Question| {
+            other.qname == one.qname
+                && other.qtype == one.qtype
+                && other.server != one.server
+                && other.outcome != one.outcome
+        };
+        all.iter().find(differs).map(|other| (one, other))
+    })?;
+    finding(
+        FindingCode::ServerDiffers,
+        format!(
+            "{} says {} to {} {}, {} says {}: which one the application hears is chance.",
+            one.server, one.outcome, one.qtype, one.qname, other.server, other.outcome
+        ),
+    )
+}
+
+fn questions(lookup: &Lookup) -> impl Iterator<Item = &Question> {
+    lookup.steps.iter().flat_map(|step| &step.questions)
+}
+
+fn millis(time: Nanos) -> String {
+    let ms = time.as_micros() / 1_000.0;
+    if ms >= 1_000.0 { format!("{:.2} s", ms / 1_000.0) } else { format!("{ms:.1} ms") }
+}
+
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{more} times"),
+    }
+}
+
+#[cfg(test)]
+#[path = "findings_tests.rs"]
+mod tests;

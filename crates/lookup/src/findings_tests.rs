@@ -1,0 +1,137 @@
+//! Each finding on the smallest lookup that shows it, and its absence beside it.
+
+use super::*;
+use crate::lookup::{ResolverFrom, ResolverSeen};
+use crate::time::Timestamp;
+
+fn question(qname: &str, qtype: QType, sent_ms: i64, outcome: Outcome) -> Question {
+    let latency = (outcome != Outcome::Timeout).then(|| Nanos::from_millis(1));
+    Question {
+        qname: qname.to_owned(),
+        qtype,
+        server: [10, 96, 0, 10].into(),
+        transport: Transport::Udp,
+        round: 1,
+        outcome,
+        sent: Some(Timestamp(sent_ms * 1_000_000)),
+        latency,
+    }
+}
+
+fn step(candidate: &str, suffix: Option<&str>, outcome: Outcome, questions: Vec<Question>) -> Step {
+    let suffix = suffix.map(str::to_owned);
+    let added = Some(Nanos::from_millis(2));
+    Step { candidate: candidate.to_owned(), suffix, outcome, added, wasted: false, questions }
+}
+
+fn lookup(name: &str, mut steps: Vec<Step>) -> Lookup {
+    let outcome = steps.last().unwrap().outcome;
+    let count = steps.len();
+    for step in &mut steps[..count - 1] {
+        step.wasted = outcome == Outcome::Answer;
+    }
+    Lookup {
+        name: name.to_owned(),
+        start: Some(Timestamp(0)),
+        client: None,
+        resolver: ResolverSeen { id: "glibc".into(), version: None, api: None, from: ResolverFrom::Inferred },
+        steps,
+        outcome,
+        addresses: Vec::new(),
+        latency: Some(Nanos::from_millis(4)),
+        certain: true,
+        partial: false,
+        findings: Vec::new(),
+    }
+}
+
+fn one(name: &str, suffix: Option<&str>, questions: Vec<Question>) -> Lookup {
+    let outcome = questions.last().unwrap().outcome;
+    let candidate = questions[0].qname.clone();
+    lookup(name, vec![step(&candidate, suffix, outcome, questions)])
+}
+
+fn codes(lookup: &Lookup) -> Vec<&'static str> {
+    let context = Context { cluster_domain: "cluster.local".into(), resend_after: Nanos::from_millis(5_000) };
+    judge(lookup, &context).iter().map(|finding| finding.code.as_str()).collect()
+}
+
+#[test]
+fn a_healthy_lookup_has_no_findings() {
+    let question = question("web.shop.svc.cluster.local.", QType::A, 0, Outcome::Answer);
+    assert!(codes(&one("web", Some("shop.svc.cluster.local"), vec![question])).is_empty());
+}
+
+#[test]
+fn a_dotted_name_answered_under_a_foreign_suffix_is_the_first_finding() {
+    let hijacked = question("www.example.com.corp.example.", QType::A, 0, Outcome::Answer);
+    assert_eq!(
+        codes(&one("www.example.com", Some("corp.example"), vec![hijacked.clone()])),
+        ["suffix-answered"]
+    );
+    assert!(codes(&one("www", Some("corp.example"), vec![hijacked])).is_empty());
+}
+
+#[test]
+fn service_names_under_the_clusters_suffixes_are_meant_so() {
+    for (name, suffix) in [
+        ("api.payments", "svc.cluster.local"),
+        ("api.payments.svc", "cluster.local"),
+        ("db-0.db", "shop.svc.cluster.local"),
+        ("_http._tcp.api.payments", "svc.cluster.local"),
+    ] {
+        assert!(is_service(name, suffix, "cluster.local"), "{name} under {suffix}");
+    }
+    assert!(!is_service("www.example.com", "cluster.local", "cluster.local"));
+    assert!(!is_service("api.payments", "corp.example", "cluster.local"));
+}
+
+#[test]
+fn a_resend_after_the_timeout_is_a_stall_and_the_lost_half_of_a_pair_is_named() {
+    let name = "www.example.com.";
+    let lookup = one(
+        "www.example.com.",
+        None,
+        vec![
+            question(name, QType::A, 0, Outcome::Answer),
+            question(name, QType::Aaaa, 0, Outcome::Timeout),
+            question(name, QType::Aaaa, 5_000, Outcome::Answer),
+        ],
+    );
+    assert_eq!(codes(&lookup), ["stall"]);
+    let context = Context { cluster_domain: "cluster.local".into(), resend_after: Nanos::from_millis(5_000) };
+    assert!(judge(&lookup, &context)[0].message.contains("conntrack"));
+}
+
+#[test]
+fn a_resend_after_an_error_is_no_stall() {
+    let name = "www.example.com.";
+    let servfail = question(name, QType::A, 0, Outcome::ServFail);
+    let lookup = one("www.example.com.", None, vec![servfail, question(name, QType::A, 1, Outcome::Answer)]);
+    assert_eq!(codes(&lookup), ["servfail", "resent"]);
+}
+
+#[test]
+fn a_question_without_an_answer_is_found_unless_the_capture_ended() {
+    let mut lost = one("web", None, vec![question("web.", QType::A, 0, Outcome::Timeout)]);
+    assert_eq!(codes(&lost), ["unanswered"]);
+    lost.partial = true;
+    assert!(codes(&lost).is_empty());
+}
+
+#[test]
+fn nodata_on_a_suffix_is_told_whether_it_stopped_the_walk_or_not() {
+    let nodata = step("web.a.test.", Some("a.test"), Outcome::NoData, vec![]);
+    let answer = step("web.b.test.", Some("b.test"), Outcome::Answer, vec![]);
+    assert_eq!(codes(&lookup("web", vec![nodata.clone(), answer])), ["nodata-stops-musl", "search-waste"]);
+    assert_eq!(codes(&lookup("web", vec![nodata])), ["nodata-stops-musl"]);
+}
+
+#[test]
+fn servers_that_disagree_are_named() {
+    let mut other = question("web.a.test.", QType::A, 0, Outcome::NxDomain);
+    other.server = [10, 96, 0, 11].into();
+    let lookup =
+        one("web", Some("a.test"), vec![other, question("web.a.test.", QType::A, 0, Outcome::Answer)]);
+    assert_eq!(codes(&lookup), ["server-differs"]);
+}

@@ -1,0 +1,265 @@
+//! One client's lookups: which lookup a question belongs to, and when a lookup is over.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use dnsprobe_resolv::ResolverId;
+
+use super::fingerprint::fingerprint;
+use super::finish::{End, finish};
+use super::fit::{Relation, fit};
+use super::open::{MOST_TRANSMISSIONS, Open, Walk};
+use super::readings::{Readings, TypedName};
+use crate::attempt::{Asked, Event, ExchangeId};
+use crate::lookup::Lookup;
+use crate::message::{QName, Response};
+use crate::time::{Nanos, Timestamp};
+
+/// Number of a lookup under construction.
+type OpenId = u64;
+
+/// Resolvers remembered of a client.
+const MOST_RESOLVERS: usize = 8;
+/// So long after a capture began, a walk may have begun before it.
+const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
+
+/// One client's lookups under construction.
+#[derive(Debug, Default)]
+pub(crate) struct Client {
+    open: HashMap<OpenId, Entry>,
+    next: OpenId,
+    /// Who may expect a name, by its folded form.
+    expecting: HashMap<String, Vec<OpenId>>,
+    exchanges: HashMap<ExchangeId, OpenId>,
+    deadlines: BTreeSet<(Timestamp, OpenId)>,
+    /// Resolvers that this client surely has, the latest first.
+    resolvers: Vec<ResolverId>,
+}
+
+/// A lookup and where it is noted.
+#[derive(Debug)]
+struct Entry {
+    lookup: Open,
+    /// Its entry in `deadlines`.
+    deadline: Timestamp,
+    /// Its entries in `expecting`.
+    expected: Vec<String>,
+}
+
+/// What the stages around a client know.
+pub(crate) struct Surroundings<'a> {
+    /// The `resolv.conf` in force.
+    pub(crate) readings: &'a mut Readings,
+    /// When the capture began.
+    pub(crate) began: Timestamp,
+}
+
+impl Client {
+    /// Takes one event.
+    pub(crate) fn advance(&mut self, event: Event, around: &mut Surroundings<'_>, now: Timestamp) {
+        match event {
+            Event::Asked(asked) => self.asked(asked, around, now),
+            Event::Answered { exchange, response, .. } => self.answered(exchange, response, around, now),
+        }
+    }
+
+    /// Lookups under construction.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// When the next of them is over, if nothing more comes.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Takes out the lookups that are over by now.
+    pub(crate) fn expire(&mut self, around: &Surroundings<'_>, now: Timestamp) -> Vec<Lookup> {
+        let mut over = Vec::new();
+        while let Some(&(at, id)) = self.deadlines.first() {
+            if at > now {
+                break;
+            }
+            over.extend(self.close(id, around.readings, End::Seen));
+        }
+        over
+    }
+
+    /// Takes out all lookups, at the end of a capture.
+    pub(crate) fn finish(&mut self, around: &Surroundings<'_>, now: Timestamp) -> Vec<Lookup> {
+        let mut over = self.expire(around, now);
+        while let Some(&(_, id)) = self.deadlines.first() {
+            let decided = self.open.get(&id).is_some_and(|entry| entry.lookup.is_decided());
+            let end = if decided { End::Seen } else { End::CaptureEnded };
+            over.extend(self.close(id, around.readings, end));
+        }
+        over
+    }
+
+    /// Gives up the lookup that would be over soonest, to save memory.
+    pub(crate) fn evict(&mut self, around: &Surroundings<'_>) -> Option<Lookup> {
+        let (_, id) = *self.deadlines.first()?;
+        self.close(id, around.readings, End::CaptureEnded)
+    }
+
+    fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+        if let Some(id) = self.resent(&asked) {
+            self.add(id, asked, None, around.readings, now);
+            return;
+        }
+        match self.best_fit(&asked, now) {
+            Some((id, relation, walks)) => self.add(id, asked, Some((relation, walks)), around.readings, now),
+            None => self.begin(asked, around, now),
+        }
+    }
+
+    /// The lookup whose current candidate holds this very exchange.
+    fn resent(&self, asked: &Asked) -> Option<OpenId> {
+        let id = *self.exchanges.get(&asked.exchange)?;
+        let entry = self.open.get(&id)?;
+        let current = entry.lookup.step().sent.iter().any(|sent| sent.asked.exchange == asked.exchange);
+        current.then_some(id)
+    }
+
+    /// The lookup that this question fits best. Among equals the one that has waited longest; then none of them is
+    /// certain any more.
+    fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Relation, Vec<Walk>)> {
+        let mut fits: Vec<(Relation, Timestamp, OpenId, Vec<Walk>)> = Vec::new();
+        for id in self.expecting.get(asked.name.folded()).into_iter().flatten() {
+            let Some(Entry { lookup: open, .. }) = self.open.get(id) else { continue };
+            if let Some((relation, walks)) = fit(open, asked, now) {
+                let ready = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
+                fits.push((relation, ready, *id, walks));
+            }
+        }
+        let best = fits.iter().map(|(relation, ..)| *relation).max()?;
+        fits.retain(|(relation, ..)| *relation == best);
+        if fits.len() > 1 && best < Relation::Partner {
+            for (_, _, id, _) in &fits {
+                if let Some(entry) = self.open.get_mut(id) {
+                    entry.lookup.certain = false;
+                }
+            }
+        }
+        let (relation, _, id, walks) = fits.into_iter().min_by_key(|(_, ready, id, _)| (*ready, *id))?;
+        Some((id, relation, walks))
+    }
+
+    fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+        let names = around.readings.typed_names(&asked.name);
+        let may_have_begun_before = now - around.began < BEGAN_BEFORE;
+        let mut walks: Vec<Walk> = names
+            .iter()
+            .filter(|typed| typed.entry == 0 || may_have_begun_before)
+            .map(|typed| Walk { typed: Arc::clone(typed), position: typed.entry })
+            .collect();
+        if walks.is_empty() {
+            walks.push(as_it_stands(&asked.name));
+        }
+        let id = self.next;
+        self.next += 1;
+        let mut expected: Vec<String> = walks
+            .iter()
+            .flat_map(|walk| &walk.typed.candidates)
+            .map(|candidate| candidate.name.folded().to_owned())
+            .collect();
+        expected.sort_unstable();
+        expected.dedup();
+        for name in &expected {
+            self.expecting.entry(name.clone()).or_default().push(id);
+        }
+        self.exchanges.insert(asked.exchange, id);
+        let lookup = Open::new(asked, now, walks);
+        self.open.insert(id, Entry { lookup, deadline: now, expected });
+        self.schedule(id, around.readings);
+    }
+
+    fn add(
+        &mut self,
+        id: OpenId,
+        asked: Asked,
+        fit: Option<(Relation, Vec<Walk>)>,
+        readings: &Readings,
+        now: Timestamp,
+    ) {
+        self.exchanges.insert(asked.exchange, id);
+        if let Some(Entry { lookup: open, .. }) = self.open.get_mut(&id) {
+            match fit {
+                Some((relation, walks)) => {
+                    open.walks = walks;
+                    if matches!(relation, Relation::Next | Relation::AnotherPass) {
+                        open.ask_next(asked, now);
+                    } else {
+                        open.ask(asked, now);
+                    }
+                }
+                None => open.ask(asked, now),
+            }
+        }
+        self.schedule(id, readings);
+    }
+
+    fn answered(
+        &mut self,
+        exchange: ExchangeId,
+        response: Response,
+        around: &mut Surroundings<'_>,
+        now: Timestamp,
+    ) {
+        let Some(&id) = self.exchanges.get(&exchange) else { return };
+        let Some(entry) = self.open.get_mut(&id) else { return };
+        if let Some(alias) = &response.alias
+            && !entry.expected.iter().any(|name| name == alias.folded())
+        {
+            entry.expected.push(alias.folded().to_owned());
+            self.expecting.entry(alias.folded().to_owned()).or_default().push(id);
+        }
+        entry.lookup.answer(exchange, now, response);
+        self.schedule(id, around.readings);
+    }
+
+    /// Notes when a lookup will be over.
+    fn schedule(&mut self, id: OpenId, readings: &Readings) {
+        let Some(entry) = self.open.get_mut(&id) else { return };
+        let full = entry.lookup.sent().count() >= MOST_TRANSMISSIONS;
+        let at = if full { Timestamp(i64::MIN) } else { entry.lookup.deadline(readings.timeout()) };
+        self.deadlines.remove(&(entry.deadline, id));
+        entry.deadline = at;
+        self.deadlines.insert((at, id));
+    }
+
+    fn close(&mut self, id: OpenId, readings: &Readings, end: End) -> Option<Lookup> {
+        let Entry { lookup: open, deadline, expected } = self.open.remove(&id)?;
+        self.deadlines.remove(&(deadline, id));
+        for sent in open.sent() {
+            self.exchanges.remove(&sent.asked.exchange);
+        }
+        self.stop_expecting(&expected, id);
+        let shown = fingerprint(&open, &self.resolvers);
+        if shown.sure {
+            self.resolvers.retain(|known| *known != shown.id);
+            self.resolvers.insert(0, shown.id);
+            self.resolvers.truncate(MOST_RESOLVERS);
+        }
+        let mut lookup = finish(&open, shown.id, end);
+        lookup.findings = crate::findings::findings(&lookup, readings);
+        Some(lookup)
+    }
+
+    fn stop_expecting(&mut self, names: &[String], id: OpenId) {
+        for name in names {
+            if let Some(ids) = self.expecting.get_mut(name) {
+                ids.retain(|known| *known != id);
+                if ids.is_empty() {
+                    self.expecting.remove(name);
+                }
+            }
+        }
+    }
+}
+
+/// A name that no reading of the file explains: asked as it stands, with nothing after it.
+fn as_it_stands(name: &QName) -> Walk {
+    let typed = TypedName::absolute(name);
+    Walk { typed: Arc::new(typed), position: 0 }
+}

@@ -1,0 +1,173 @@
+//! A lookup that is over: from what was sent and answered to steps, times and outcome.
+
+use dnsprobe_resolv::profile::{PairRule, QuestionEnd, combine};
+use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
+
+use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk};
+use crate::attempt::ExchangeId;
+use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
+use crate::time::Timestamp;
+
+/// How the capture stood to a lookup's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is over.
+    Seen,
+    /// The capture ended while it went on.
+    CaptureEnded,
+}
+
+/// Makes a lookup of what was gathered, as this resolver does.
+pub(crate) fn finish(open: &Open, id: ResolverId, end: End) -> Lookup {
+    let walk = reading(open);
+    let rule =
+        Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
+    let outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
+    let last = outcomes.last().copied().unwrap_or(Outcome::Unknown);
+    let answered = (last == Outcome::Answer).then(|| open.step().name.clone());
+    let ended = ended_at(open.step());
+    let steps: Vec<Step> = open
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| {
+            let next = open.steps.get(index + 1).map(OpenStep::begun);
+            let until = if index + 1 < open.steps.len() { next } else { ended };
+            Step {
+                candidate: step.name.as_str().to_owned(),
+                suffix: suffix_of(walk, step),
+                outcome: outcomes[index],
+                added: until.map(|until| until - step.begun()),
+                wasted: answered.as_ref().is_some_and(|name| *name != step.name),
+                questions: questions(step),
+            }
+        })
+        .collect();
+    let start = open.steps.first().map(OpenStep::begun);
+    Lookup {
+        name: walk.typed.name.clone(),
+        start,
+        client: Some(open.client),
+        resolver: seen(id),
+        outcome: last,
+        addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
+        latency: start.zip(ended).map(|(start, ended)| ended - start),
+        certain: open.certain,
+        partial: end == End::CaptureEnded || walk.typed.entry > 0,
+        findings: Vec::new(),
+        steps,
+    }
+}
+
+/// The reading to go by: of those that fit, the first that is complete in itself.
+fn reading(open: &Open) -> &Walk {
+    let negative = open.step().standings().iter().all(|standing| standing.outcome() == Outcome::NxDomain);
+    // NXDOMAIN ends no walk that has candidates left, so a reading without any is the likelier one.
+    let complete = |walk: &&Walk| walk.typed.entry == 0 && (!negative || walk.exhausted());
+    open.walks.iter().find(complete).unwrap_or(&open.walks[0])
+}
+
+fn seen(id: ResolverId) -> ResolverSeen {
+    let (id, api) = match id {
+        // `getent hosts` is a way of calling glibc.
+        ResolverId::Getent => (ResolverId::Glibc, Some("hosts")),
+        other => (other, None),
+    };
+    ResolverSeen {
+        id: id.as_str().to_owned(),
+        version: None,
+        api: api.map(str::to_owned),
+        from: ResolverFrom::Inferred,
+    }
+}
+
+fn suffix_of(walk: &Walk, step: &OpenStep) -> Option<String> {
+    let candidate = walk.typed.candidates.iter().find(|candidate| candidate.name == step.name)?;
+    candidate.suffix.clone().filter(|suffix| !suffix.is_empty())
+}
+
+fn step_outcome(step: &OpenStep, rule: PairRule) -> Outcome {
+    let micros = |at: Timestamp| u64::try_from(at.0 / 1_000).unwrap_or(0);
+    let ends: Vec<QuestionEnd> = step
+        .standings()
+        .iter()
+        .map(|standing| QuestionEnd {
+            qtype: standing.qtype,
+            outcome: standing.outcome(),
+            at_us: standing.answer.map_or(u64::MAX, |answer| micros(answer.at)),
+        })
+        .collect();
+    combine(&ends, rule)
+}
+
+/// When the resolver had all it waited for; `None` when something never came.
+fn ended_at(step: &OpenStep) -> Option<Timestamp> {
+    let standings = step.standings();
+    let answers: Option<Vec<Timestamp>> =
+        standings.iter().map(|it: &Standing<'_>| Some(it.answer?.at)).collect();
+    answers?.into_iter().max()
+}
+
+fn addresses(step: &OpenStep) -> Vec<std::net::IpAddr> {
+    let mut addresses = Vec::new();
+    for address in step.answers.iter().flat_map(|answer| &answer.response.addresses) {
+        if !addresses.contains(address) {
+            addresses.push(*address);
+        }
+    }
+    addresses
+}
+
+fn questions(step: &OpenStep) -> Vec<Question> {
+    let paired = pair_up(step);
+    step.sent
+        .iter()
+        .enumerate()
+        .map(|(index, sent)| {
+            let answer = paired[index];
+            let earlier = &step.sent[..index];
+            Question {
+                qname: sent.asked.name.as_str().to_owned(),
+                qtype: sent.asked.qtype,
+                server: sent.asked.server.ip(),
+                transport: sent.asked.transport,
+                round: round(earlier, sent),
+                outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
+                sent: Some(sent.at),
+                latency: answer.map(|answer| answer.at - sent.at),
+            }
+        })
+        .collect()
+}
+
+/// The pass over the nameservers: how often this server was asked this question, over this transport.
+fn round(earlier: &[Sent], sent: &Sent) -> u32 {
+    let same = |other: &&Sent| {
+        other.asked.qtype == sent.asked.qtype
+            && other.asked.server == sent.asked.server
+            && other.asked.transport == sent.asked.transport
+    };
+    1 + u32::try_from(earlier.iter().filter(same).count()).unwrap_or(u32::MAX - 1)
+}
+
+/// Which answer belongs to which transmission. Resends of some resolvers look the same on the wire, so within one
+/// exchange the latest answer goes to the latest transmission before it, and so on backwards: a lost first query then
+/// stays without an answer, and a slow first answer finds its own.
+fn pair_up(step: &OpenStep) -> Vec<Option<&Answered>> {
+    let mut paired: Vec<Option<&Answered>> = vec![None; step.sent.len()];
+    let mut exchanges: Vec<ExchangeId> = step.sent.iter().map(|sent| sent.asked.exchange).collect();
+    exchanges.sort_unstable();
+    exchanges.dedup();
+    for exchange in exchanges {
+        let answers = step.answers.iter().filter(|answer| answer.exchange == exchange).rev();
+        for answer in answers {
+            let free = step.sent.iter().enumerate().rev().find(|(index, sent)| {
+                sent.asked.exchange == exchange && sent.at <= answer.at && paired[*index].is_none()
+            });
+            if let Some((index, _)) = free {
+                paired[index] = Some(answer);
+            }
+        }
+    }
+    paired
+}

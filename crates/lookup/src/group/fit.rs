@@ -1,0 +1,193 @@
+//! How well a question fits a lookup under construction: is it what its walk expects next?
+
+use dnsprobe_resolv::{Outcome, QType, Transport};
+
+use super::open::{Open, OpenStep, Walk};
+use crate::attempt::Asked;
+use crate::time::{Nanos, Timestamp};
+
+/// What a question is to a lookup, the better fit the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Relation {
+    /// The other type of the same candidate, from another port.
+    PartnerElsewhere,
+    /// The same question again, from another port or with another id.
+    Again,
+    /// All candidates once more with another type (`getent hosts`), or without waiting for answers.
+    AnotherPass,
+    /// The name that an alias led to (BIND's nslookup, hickory).
+    Alias,
+    /// The next candidate.
+    Next,
+    /// The other type of the same candidate at once, from a resolver that uses a port for each.
+    PartnerAtOnce,
+    /// The other type of the same candidate, from the same port.
+    Partner,
+    /// The same question again, from the same port.
+    SamePort,
+}
+
+/// Sooner than this no resolver takes a question for lost.
+const SHORTEST_TIMEOUT: Nanos = Nanos::from_millis(250);
+/// What belongs together is sent within this time, or this soon after an answer.
+const TOGETHER: Nanos = Nanos::from_millis(100);
+/// Both halves of a pair leave within this time, on a busy machine too.
+const AT_ONCE: Nanos = Nanos::from_millis(2);
+/// Questions sent without waiting for answers follow each other this fast.
+const BURST: Nanos = Nanos::from_millis(10);
+
+/// What this question is to this lookup, and the walks of it that expect the question, each at its new position.
+pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<(Relation, Vec<Walk>)> {
+    if !same_sender(open, asked) {
+        return None;
+    }
+    if let Some(relation) = within(open.step(), asked, now) {
+        let relation = if relation == Relation::PartnerElsewhere { elsewhere(open, now)? } else { relation };
+        return Some((relation, open.walks.clone()));
+    }
+    let mut best: Option<(Relation, Vec<Walk>)> = None;
+    for walk in &open.walks {
+        let Some((relation, position)) = onward(open, walk, asked, now) else { continue };
+        let walk = Walk { typed: walk.typed.clone(), position };
+        match &mut best {
+            Some((known, walks)) if *known == relation => walks.push(walk),
+            Some((known, _)) if *known > relation => {}
+            _ => best = Some((relation, vec![walk])),
+        }
+    }
+    best
+}
+
+/// A process keeps its way of asking: with EDNS or without, and of which size.
+fn same_sender(open: &Open, asked: &Asked) -> bool {
+    open.step().sent.last().is_none_or(|sent| {
+        let same = sent.asked.edns == asked.edns && sent.asked.authentic_data == asked.authentic_data;
+        // After FORMERR some ask again without EDNS (c-ares); over TCP the sizes may differ.
+        same || sent.asked.name == asked.name
+    })
+}
+
+/// A further question about the candidate that is being asked.
+fn within(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
+    if step.name != asked.name {
+        return alias(step, asked, now);
+    }
+    let same_port = step.sent.iter().any(|sent| sent.asked.client == asked.client);
+    if step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype) {
+        return again(step, asked, now, same_port);
+    }
+    if same_port {
+        return Some(Relation::Partner);
+    }
+    let soon = now - step.begun() < TOGETHER || step.last_answer().is_some_and(|at| now - at < TOGETHER);
+    soon.then_some(Relation::PartnerElsewhere)
+}
+
+/// How far another port speaks for this lookup: Go uses one for each question and sends both at once, the libcs never.
+fn elsewhere(open: &Open, now: Timestamp) -> Option<Relation> {
+    let earlier = &open.steps[..open.steps.len() - 1];
+    let pairs = earlier.iter().filter(|step| step.standings().len() > 1);
+    let two_ports = |step: &OpenStep| {
+        step.sent
+            .iter()
+            .any(|sent| step.sent.first().is_some_and(|first| first.asked.client != sent.asked.client))
+    };
+    let step = open.step();
+    let edns = step.sent.first().is_some_and(|sent| sent.asked.edns.is_some());
+    let known = pairs.map(two_ports).next_back();
+    let at_once = now - step.begun() < AT_ONCE && !step.is_answered();
+    match known {
+        Some(false) => None,
+        Some(true) if at_once => Some(Relation::PartnerAtOnce),
+        None if at_once && edns => Some(Relation::PartnerAtOnce),
+        _ => Some(Relation::PartnerElsewhere),
+    }
+}
+
+fn again(step: &OpenStep, asked: &Asked, now: Timestamp, same_port: bool) -> Option<Relation> {
+    let standings = step.standings();
+    let standing = standings.iter().find(|standing| standing.qtype == asked.qtype)?;
+    let relation = if same_port { Relation::SamePort } else { Relation::Again };
+    let waited = now - standing.last_sent >= SHORTEST_TIMEOUT;
+    let other_server = step.sent.iter().all(|sent| sent.asked.server != asked.server);
+    let expected = match standing.answer {
+        // musl asks every nameserver at once.
+        None => waited || (same_port && other_server),
+        Some(answer) => {
+            let soon = now - answer.at < TOGETHER;
+            let retried =
+                !matches!(answer.response.outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain);
+            let over_tcp = answer.response.truncated && asked.transport == Transport::Tcp;
+            // glibc sends the answered half of a pair again when the other half stays away.
+            let half = waited && standings.iter().any(|other| other.answer.is_none());
+            over_tcp || (retried && soon) || half
+        }
+    };
+    expected.then_some(relation)
+}
+
+fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
+    let follows = step.answers.iter().any(|answer| {
+        answer.response.alias.as_ref() == Some(&asked.name) && now - answer.at < TOGETHER && {
+            // Somebody who asks for both types of the target at once looks it up for itself.
+            answer.response.outcome == Outcome::Cname || asked.qtype != QType::A
+        }
+    });
+    follows.then_some(Relation::Alias)
+}
+
+/// The next candidate of a walk.
+fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, usize)> {
+    let step = open.step();
+    let next = walk.position + 1;
+    if walk.candidate(next).is_some_and(|candidate| candidate.name == asked.name) {
+        if goes_on(step, now) {
+            return Some((Relation::Next, next));
+        }
+        return in_burst(step, asked, now).then_some((Relation::AnotherPass, next));
+    }
+    let last = walk.typed.candidates.len() - 1;
+    if last > next
+        && walk.candidate(last).is_some_and(|candidate| candidate.name == asked.name)
+        && jumps(step, now)
+    {
+        return Some((Relation::Next, last));
+    }
+    another_pass(open, walk, asked, now)
+}
+
+/// Whether the candidate came to nothing, so that the next may be tried.
+fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
+    let standings = step.standings();
+    let nothing = |outcome: Outcome| outcome != Outcome::Answer;
+    let given_up = |at: Timestamp| now - at >= SHORTEST_TIMEOUT;
+    let ended = standings.iter().all(|standing| standing.answer.is_some() || given_up(standing.last_sent));
+    // musl goes on when one half says that the name does not exist, whatever the other half says.
+    let contradicted = standings.iter().any(|standing| standing.outcome() == Outcome::NxDomain);
+    ended && (contradicted || standings.iter().all(|standing| nothing(standing.outcome())))
+}
+
+/// Whether glibc would pass over the rest of the list after this candidate.
+fn jumps(step: &OpenStep, now: Timestamp) -> bool {
+    let skipping = |outcome: Outcome| {
+        use Outcome::{Answer, Cname, NoData, NxDomain, ServFail};
+        !matches!(outcome, Answer | Cname | NoData | NxDomain | ServFail)
+    };
+    goes_on(step, now) && step.standings().iter().any(|standing| skipping(standing.outcome()))
+}
+
+fn in_burst(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
+    let same_socket = step.sent.iter().all(|sent| sent.asked.client == asked.client);
+    let one_type = step.sent.iter().all(|sent| sent.asked.qtype == asked.qtype);
+    same_socket && one_type && now - step.last_sent() < BURST
+}
+
+fn another_pass(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, usize)> {
+    let from_start = walk.candidate(0).is_some_and(|candidate| candidate.name == asked.name);
+    let new_type = open.sent().all(|sent| sent.asked.qtype != asked.qtype);
+    let step = open.step();
+    let over = step.last_answer().is_some_and(|at| now - at < TOGETHER) && goes_on(step, now);
+    let burst =
+        step.sent.iter().all(|sent| sent.asked.client == asked.client) && now - step.last_sent() < BURST;
+    (from_start && new_type && walk.exhausted() && (over || burst)).then_some((Relation::AnotherPass, 0))
+}

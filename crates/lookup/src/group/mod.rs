@@ -1,0 +1,241 @@
+//! Questions to lookups: every observed question belongs to the lookup whose resolver's walk expects it next.
+//!
+//! Clients are kept apart. A client whose `resolv.conf` is not known waits until its search list can be read from its
+//! traffic; then everything it sent so far is gone through in order, as if the file had been there from the start.
+
+mod client;
+mod fingerprint;
+mod finish;
+mod fit;
+mod open;
+pub(crate) mod readings;
+mod search_list;
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use client::{Client, Surroundings};
+pub use search_list::InferredConf;
+
+use crate::attempt::Event;
+use crate::lookup::Lookup;
+use crate::time::{Nanos, Timestamp};
+use readings::Readings;
+
+/// Clients remembered at once; a node has some hundred pods.
+const MOST_CLIENTS: usize = 4_096;
+/// Lookups under construction at once, over all clients.
+const MOST_OPEN: usize = 16_384;
+/// Events held back at once, over all clients, until search lists are known.
+const MOST_HELD: usize = 65_536;
+/// Events after which one client's search list is decided.
+const ENOUGH_EVENTS: usize = 4_096;
+
+/// Where the search list comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchList {
+    /// One `resolv.conf` for every client; `None` is a missing file.
+    Known(Option<Vec<u8>>),
+    /// From each client's traffic, watched for at most this long before its first lookup is shown.
+    Inferred(Nanos),
+}
+
+/// Lookups given up to save memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GivenUp {
+    /// Lookups cut off because too many were under construction.
+    pub lookups: u64,
+    /// Messages dropped because too many clients spoke at once.
+    pub messages: u64,
+}
+
+/// All lookups under construction.
+#[derive(Debug)]
+pub(crate) struct Lookups {
+    known: Option<Readings>,
+    patience: Nanos,
+    clients: HashMap<IpAddr, Known>,
+    deadlines: BTreeSet<(Timestamp, IpAddr)>,
+    began: Option<Timestamp>,
+    open: usize,
+    held: usize,
+    pub(crate) given_up: GivenUp,
+}
+
+/// One client and what is known of its `resolv.conf`.
+#[derive(Debug, Default)]
+struct Known {
+    client: Client,
+    /// From its traffic, where no file is known.
+    inferred: Option<(Readings, InferredConf)>,
+    held: Vec<(Timestamp, Event)>,
+    /// Its entry in `deadlines`.
+    deadline: Option<Timestamp>,
+}
+
+impl Lookups {
+    pub(crate) fn new(search: SearchList) -> Self {
+        let (known, patience) = match search {
+            SearchList::Known(file) => (Some(Readings::new(file.as_deref())), Nanos(0)),
+            SearchList::Inferred(patience) => (None, patience),
+        };
+        Self {
+            known,
+            patience,
+            clients: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            began: None,
+            open: 0,
+            held: 0,
+            given_up: GivenUp::default(),
+        }
+    }
+
+    /// Takes one event, or just the time; gives the lookups that are over.
+    pub(crate) fn advance(&mut self, event: Option<Event>, now: Timestamp) -> Vec<Lookup> {
+        let began = *self.began.get_or_insert(now);
+        let mut over = self.expire(now);
+        let Some(event) = event else { return over };
+        let address = event.client();
+        if !self.clients.contains_key(&address) && self.clients.len() >= MOST_CLIENTS {
+            self.forget_idle_clients();
+            if self.clients.len() >= MOST_CLIENTS {
+                self.given_up.messages += 1;
+                return over;
+            }
+        }
+        let known = self.clients.entry(address).or_default();
+        match self.known.as_mut().or(known.inferred.as_mut().map(|(readings, _)| readings)) {
+            Some(readings) => {
+                let before = known.client.len();
+                known.client.advance(event, &mut Surroundings { readings, began }, now);
+                self.open = self.open + known.client.len() - before;
+            }
+            None => {
+                known.held.push((now, event));
+                self.held += 1;
+                if known.held.len() >= ENOUGH_EVENTS || self.held >= MOST_HELD {
+                    over.extend(self.decide(address, now));
+                }
+            }
+        }
+        self.reschedule(address);
+        over.extend(self.make_room());
+        over
+    }
+
+    /// Everything that is left, at the end of a capture.
+    pub(crate) fn finish(&mut self, now: Timestamp) -> Vec<Lookup> {
+        let began = self.began.unwrap_or(now);
+        let mut addresses: Vec<IpAddr> = self.clients.keys().copied().collect();
+        addresses.sort_unstable();
+        let mut over = Vec::new();
+        for address in addresses {
+            over.extend(self.decide(address, now));
+            let Some(known) = self.clients.get_mut(&address) else { continue };
+            if let Some(readings) = self.known.as_mut().or(known.inferred.as_mut().map(|(it, _)| it)) {
+                over.extend(known.client.finish(&Surroundings { readings, began }, now));
+            }
+        }
+        over.sort_by_key(|lookup| lookup.start);
+        over
+    }
+
+    /// The search lists that were read from the traffic.
+    pub(crate) fn inferred(&self) -> impl Iterator<Item = (IpAddr, &InferredConf)> {
+        self.clients.iter().filter_map(|(address, known)| Some((*address, &known.inferred.as_ref()?.1)))
+    }
+
+    fn expire(&mut self, now: Timestamp) -> Vec<Lookup> {
+        let mut over = Vec::new();
+        while let Some(&(at, address)) = self.deadlines.first() {
+            if at > now {
+                break;
+            }
+            self.deadlines.remove(&(at, address));
+            if let Some(known) = self.clients.get_mut(&address) {
+                known.deadline = None;
+            }
+            over.extend(self.decide_or_expire(address, now));
+            self.reschedule(address);
+        }
+        over
+    }
+
+    fn decide_or_expire(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
+        let began = self.began.unwrap_or(now);
+        let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
+        match self.known.as_mut().or(known.inferred.as_mut().map(|(readings, _)| readings)) {
+            Some(readings) => {
+                let over = known.client.expire(&Surroundings { readings, began }, now);
+                self.open -= over.len();
+                over
+            }
+            None => self.decide(address, now),
+        }
+    }
+
+    /// Reads a client's search list from what it sent so far, and goes through that.
+    fn decide(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
+        let began = self.began.unwrap_or(now);
+        let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
+        if self.known.is_some() || known.inferred.is_some() {
+            return Vec::new();
+        }
+        let held = std::mem::take(&mut known.held);
+        self.held -= held.len();
+        let conf = search_list::infer(&held);
+        let mut readings = Readings::new(Some(conf.as_resolv_conf().as_bytes()));
+        let mut around = Surroundings { readings: &mut readings, began };
+        let mut over = Vec::new();
+        for (at, event) in held {
+            over.extend(known.client.expire(&around, at));
+            known.client.advance(event, &mut around, at);
+        }
+        self.open += known.client.len();
+        let before = known.client.len();
+        over.extend(known.client.expire(&around, now));
+        self.open = self.open + known.client.len() - before;
+        known.inferred = Some((readings, conf));
+        over
+    }
+
+    fn reschedule(&mut self, address: IpAddr) {
+        let Some(known) = self.clients.get_mut(&address) else { return };
+        let waiting = known.held.first().map(|(at, _)| *at + self.patience);
+        let wanted = waiting.or(known.client.next_deadline());
+        if wanted == known.deadline {
+            return;
+        }
+        if let Some(before) = known.deadline.take() {
+            self.deadlines.remove(&(before, address));
+        }
+        if let Some(at) = wanted {
+            self.deadlines.insert((at, address));
+            known.deadline = Some(at);
+        }
+    }
+
+    fn make_room(&mut self) -> Vec<Lookup> {
+        let mut over = Vec::new();
+        while self.open > MOST_OPEN {
+            let Some(&(at, address)) = self.deadlines.first() else { break };
+            let Some(known) = self.clients.get_mut(&address) else { break };
+            let readings = self.known.as_mut().or(known.inferred.as_mut().map(|(readings, _)| readings));
+            let Some(readings) = readings else { break };
+            let evicted = known.client.evict(&Surroundings { readings, began: at });
+            if evicted.is_none() {
+                break;
+            }
+            self.open -= 1;
+            self.given_up.lookups += 1;
+            over.extend(evicted);
+            self.reschedule(address);
+        }
+        over
+    }
+
+    fn forget_idle_clients(&mut self) {
+        self.clients.retain(|_, known| known.client.len() > 0 || !known.held.is_empty());
+    }
+}

@@ -1,0 +1,224 @@
+//! A lookup under construction: what was asked and answered so far, and which walks that still fits.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dnsprobe_resolv::{Outcome, QType};
+
+use super::readings::{Planned, TypedName};
+use crate::attempt::{Asked, ExchangeId};
+use crate::message::{QName, Response};
+use crate::time::{Nanos, Timestamp};
+
+/// Transmissions kept of one lookup; what is beyond is no lookup but a fault, and begins a new one.
+pub(crate) const MOST_TRANSMISSIONS: usize = 1_024;
+
+/// A lookup under construction.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) client: IpAddr,
+    /// What it may be; never empty.
+    pub(crate) walks: Vec<Walk>,
+    pub(crate) steps: Vec<OpenStep>,
+    pub(crate) certain: bool,
+}
+
+/// One reading of a lookup: the name typed, and how far its walk is.
+#[derive(Debug, Clone)]
+pub(crate) struct Walk {
+    pub(crate) typed: Arc<TypedName>,
+    /// Index of the candidate that is being asked.
+    pub(crate) position: usize,
+}
+
+impl Walk {
+    /// The candidate at an index, if the walk is that long.
+    pub(crate) fn candidate(&self, index: usize) -> Option<&Planned> {
+        self.typed.candidates.get(index)
+    }
+
+    /// Whether there is nothing more to try.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.position + 1 >= self.typed.candidates.len()
+    }
+}
+
+/// One candidate while it is asked.
+#[derive(Debug)]
+pub(crate) struct OpenStep {
+    pub(crate) name: QName,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) answers: Vec<Answered>,
+}
+
+/// One transmission.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) at: Timestamp,
+    pub(crate) asked: Asked,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) at: Timestamp,
+    pub(crate) response: Response,
+}
+
+/// Where one question (name and type) of a step stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing<'a> {
+    pub(crate) qtype: QType,
+    pub(crate) first_sent: Timestamp,
+    pub(crate) last_sent: Timestamp,
+    /// The first answer after the last transmission.
+    pub(crate) answer: Option<&'a Answered>,
+}
+
+impl Standing<'_> {
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.answer.map_or(Outcome::Timeout, |answer| answer.response.outcome)
+    }
+}
+
+impl OpenStep {
+    pub(crate) fn new(name: QName) -> Self {
+        Self { name, sent: Vec::new(), answers: Vec::new() }
+    }
+
+    /// Every type asked in this step, in the order they were first asked. A question for another name (the end of an
+    /// alias) counts by its type too.
+    pub(crate) fn standings(&self) -> Vec<Standing<'_>> {
+        let mut standings: Vec<Standing<'_>> = Vec::with_capacity(2);
+        for sent in &self.sent {
+            match standings.iter_mut().find(|standing| standing.qtype == sent.asked.qtype) {
+                Some(standing) => standing.last_sent = sent.at,
+                None => standings.push(Standing {
+                    qtype: sent.asked.qtype,
+                    first_sent: sent.at,
+                    last_sent: sent.at,
+                    answer: None,
+                }),
+            }
+        }
+        for standing in &mut standings {
+            standing.answer = self
+                .answers
+                .iter()
+                .filter(|answer| answer.at >= standing.last_sent)
+                .find(|answer| self.qtype_of(answer.exchange) == Some(standing.qtype));
+        }
+        standings
+    }
+
+    /// Whether every question has its answer.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.standings().iter().all(|standing| standing.answer.is_some())
+    }
+
+    /// When the last answer came that the resolver waited for.
+    pub(crate) fn last_answer(&self) -> Option<Timestamp> {
+        self.standings().iter().filter_map(|standing| standing.answer.map(|answer| answer.at)).max()
+    }
+
+    pub(crate) fn begun(&self) -> Timestamp {
+        self.sent.first().map_or(Timestamp::default(), |sent| sent.at)
+    }
+
+    pub(crate) fn last_sent(&self) -> Timestamp {
+        self.sent.last().map_or(Timestamp::default(), |sent| sent.at)
+    }
+
+    fn qtype_of(&self, exchange: ExchangeId) -> Option<QType> {
+        self.sent.iter().find(|sent| sent.asked.exchange == exchange).map(|sent| sent.asked.qtype)
+    }
+}
+
+impl Open {
+    /// Begins a lookup with its first question.
+    pub(crate) fn new(asked: Asked, at: Timestamp, walks: Vec<Walk>) -> Self {
+        let mut step = OpenStep::new(asked.name.clone());
+        let client = asked.client.ip();
+        step.sent.push(Sent { at, asked });
+        Self { client, walks, steps: vec![step], certain: true }
+    }
+
+    /// The candidate being asked.
+    pub(crate) fn step(&self) -> &OpenStep {
+        // Every lookup is begun with a step, and none is ever taken away.
+        &self.steps[self.steps.len() - 1]
+    }
+
+    /// All transmissions, in wire order.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = &Sent> {
+        self.steps.iter().flat_map(|step| &step.sent)
+    }
+
+    /// Adds a transmission to the candidate being asked.
+    pub(crate) fn ask(&mut self, asked: Asked, at: Timestamp) {
+        if let Some(step) = self.steps.last_mut() {
+            step.sent.push(Sent { at, asked });
+        }
+    }
+
+    /// Adds a transmission that begins another candidate.
+    pub(crate) fn ask_next(&mut self, asked: Asked, at: Timestamp) {
+        self.steps.push(OpenStep::new(asked.name.clone()));
+        self.ask(asked, at);
+    }
+
+    /// Adds an answer to the step that asked.
+    pub(crate) fn answer(&mut self, exchange: ExchangeId, at: Timestamp, response: Response) {
+        let asked_in = |step: &&mut OpenStep| step.sent.iter().any(|sent| sent.asked.exchange == exchange);
+        if let Some(step) = self.steps.iter_mut().rev().find(asked_in) {
+            step.answers.push(Answered { exchange, at, response });
+        }
+    }
+
+    /// When this lookup is over, as far as is known by now.
+    pub(crate) fn deadline(&self, timeout: Nanos) -> Timestamp {
+        let step = self.step();
+        let standings = step.standings();
+        if standings.iter().any(|standing| standing.answer.is_none()) {
+            // One resend interval and the one after, which some resolvers double.
+            return step.last_sent() + timeout + timeout + Nanos::from_millis(1_000);
+        }
+        let last = step.last_answer().unwrap_or_default();
+        last + self.patience(&standings)
+    }
+
+    /// Whether what was seen is all of it, should nothing more come.
+    pub(crate) fn is_decided(&self) -> bool {
+        let standings = self.step().standings();
+        let answered = standings.iter().all(|standing| standing.answer.is_some());
+        answered && self.patience(&standings) < NEXT_CANDIDATE
+    }
+
+    /// How long after a candidate's last answer something may still follow.
+    fn patience(&self, standings: &[Standing<'_>]) -> Nanos {
+        let any = |wanted: fn(Outcome) -> bool| standings.iter().any(|standing| wanted(standing.outcome()));
+        let both = standings.len() > 1 && sent_together(standings);
+        let errors = any(|outcome| !matches!(outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain));
+        let answered = any(|outcome| outcome == Outcome::Answer);
+        let contradiction = answered && any(|outcome| outcome == Outcome::NxDomain);
+        if answered {
+            return if both && !errors && !contradiction { Nanos(0) } else { LINGER };
+        }
+        if self.walks.iter().any(|walk| !walk.exhausted()) {
+            return NEXT_CANDIDATE;
+        }
+        if both && !errors { Nanos(0) } else { LINGER }
+    }
+}
+
+/// After an answer a resolver asks on at once or not at all; this leaves room for a busy machine.
+const LINGER: Nanos = Nanos::from_millis(100);
+/// The same where the walk should go on: the process may have been stopped in between.
+const NEXT_CANDIDATE: Nanos = Nanos::from_millis(1_000);
+
+/// Whether all types were asked before the first answer came, as resolvers do that want both.
+fn sent_together(standings: &[Standing<'_>]) -> bool {
+    let first_answer = standings.iter().filter_map(|standing| standing.answer.map(|answer| answer.at)).min();
+    standings.iter().all(|standing| first_answer.is_none_or(|at| standing.first_sent <= at))
+}

@@ -1,0 +1,206 @@
+//! One `resolv.conf` as each resolver reads it, asked backwards: which typed name makes a resolver ask this one?
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dnsprobe_resolv::{
+    Candidate, Family, Phase, Profile, Resolver, ResolverId, Settings, Situation, conf, plan,
+};
+
+use crate::message::QName;
+use crate::time::Nanos;
+
+/// Typed names remembered for a question before the memory is emptied.
+const MOST_REMEMBERED: usize = 4_096;
+
+/// The resolvers whose walks are tried on traffic. Those that are missing walk as one of these does.
+const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverId::Go];
+
+/// One `resolv.conf` as each resolver reads it.
+#[derive(Debug)]
+pub(crate) struct Readings {
+    readings: Vec<(Profile, Settings)>,
+    /// Every suffix that some resolver appends, in presentation form without dots at the ends.
+    suffixes: Vec<String>,
+    remembered: HashMap<String, Arc<[Arc<TypedName>]>>,
+}
+
+/// A name that an application may have typed, with the candidates that follow from it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TypedName {
+    /// As typed, in presentation form; with a trailing dot where that is part of it.
+    pub(crate) name: String,
+    /// The candidates in the order of the walk.
+    pub(crate) candidates: Vec<Planned>,
+    /// The resolvers that walk so.
+    pub(crate) resolvers: Vec<ResolverId>,
+    /// Where in the walk the question stands that this was looked up for.
+    pub(crate) entry: usize,
+}
+
+impl TypedName {
+    /// An absolute name with nothing after it.
+    pub(crate) fn absolute(name: &QName) -> Self {
+        let candidate = Planned { name: name.clone(), suffix: None, phase: Phase::AsIsLast };
+        let shown = name.as_str().trim_end_matches('.').to_owned();
+        Self { name: shown, candidates: vec![candidate], resolvers: Vec::new(), entry: 0 }
+    }
+}
+
+/// One candidate of a walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Planned {
+    pub(crate) name: QName,
+    pub(crate) suffix: Option<String>,
+    pub(crate) phase: Phase,
+}
+
+impl Readings {
+    /// Reads a `resolv.conf`; `None` is a missing file.
+    pub(crate) fn new(file: Option<&[u8]>) -> Self {
+        let readings: Vec<(Profile, Settings)> = WALKERS
+            .into_iter()
+            .filter_map(|id| Resolver::parse(id.as_str()).ok())
+            .filter_map(|resolver| {
+                let profile = resolver.profile();
+                let settings = conf::interpret(file, &Situation::default(), &profile).ok()?;
+                Some((profile, settings))
+            })
+            .collect();
+        let mut suffixes: Vec<String> = Vec::new();
+        for suffix in readings.iter().flat_map(|(_, settings)| &settings.search) {
+            let suffix = suffix.to_string().trim_matches('.').to_ascii_lowercase();
+            if !suffix.is_empty() && !suffixes.contains(&suffix) {
+                suffixes.push(suffix);
+            }
+        }
+        Self { readings, suffixes, remembered: HashMap::new() }
+    }
+
+    /// How long this resolver waits before it sends an unanswered question again to the first nameserver.
+    pub(crate) fn resend_after(&self, id: ResolverId) -> Nanos {
+        let reading =
+            self.readings.iter().find(|(profile, _)| profile.resolver.id == id).or(self.readings.first());
+        reading.map_or(DEFAULT_TIMEOUT, |(profile, settings)| {
+            let us = profile.resend_after_us(settings, 0);
+            Nanos::from_micros(i64::try_from(us).unwrap_or(i64::MAX / 1_000))
+        })
+    }
+
+    /// The longest `timeout` that any resolver reads from the file.
+    pub(crate) fn timeout(&self) -> Nanos {
+        let longest = self.readings.iter().map(|(_, settings)| settings.timeout_ms).max();
+        longest
+            .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)))
+    }
+
+    /// The search list as glibc reads it, without dots at the ends.
+    pub(crate) fn search(&self) -> &[String] {
+        &self.suffixes
+    }
+
+    /// Every typed name whose walk holds this question, those first whose walk begins with it.
+    pub(crate) fn typed_names(&mut self, qname: &QName) -> Arc<[Arc<TypedName>]> {
+        if let Some(known) = self.remembered.get(qname.folded()) {
+            return Arc::clone(known);
+        }
+        let mut found: Vec<TypedName> = Vec::new();
+        for typed in self.could_be_typed(qname) {
+            for (profile, settings) in &self.readings {
+                let plan = plan(&unescape(&typed), settings, profile, Family::Unspec);
+                let candidates: Vec<Planned> = plan.candidates.iter().map(planned).collect();
+                let Some(entry) = candidates.iter().position(|candidate| candidate.name == *qname) else {
+                    continue;
+                };
+                let id = profile.resolver.id;
+                match found.iter_mut().find(|known| known.name == typed && known.candidates == candidates) {
+                    Some(known) => known.resolvers.push(id),
+                    None => {
+                        found.push(TypedName { name: typed.clone(), candidates, resolvers: vec![id], entry })
+                    }
+                }
+            }
+        }
+        // Stable: the order of `could_be_typed` decides among equals.
+        found.sort_by_key(|typed| typed.entry);
+        let found: Arc<[Arc<TypedName>]> = found.into_iter().map(Arc::new).collect();
+        if self.remembered.len() >= MOST_REMEMBERED {
+            self.remembered.clear();
+        }
+        self.remembered.insert(qname.folded().to_owned(), Arc::clone(&found));
+        found
+    }
+
+    /// The question without each suffix, as it stands, and as it stands with its trailing dot; likely ones first.
+    fn could_be_typed(&self, qname: &QName) -> Vec<String> {
+        let shown = qname.as_str().trim_end_matches('.');
+        let folded = qname.folded().trim_end_matches('.');
+        let without = |suffix: &String| {
+            let rest = folded.strip_suffix(suffix.as_str())?.strip_suffix('.')?;
+            (!rest.is_empty()).then(|| shown[..rest.len()].to_owned())
+        };
+        let mut typed: Vec<String> = self.suffixes.iter().filter_map(without).collect();
+        typed.push(shown.to_owned());
+        typed.push(format!("{shown}."));
+        typed
+    }
+}
+
+const DEFAULT_TIMEOUT: Nanos = Nanos::from_millis(5_000);
+
+fn planned(candidate: &Candidate) -> Planned {
+    Planned {
+        name: QName::new(candidate.fqdn.as_str()),
+        suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').to_owned()),
+        phase: candidate.phase,
+    }
+}
+
+/// Presentation form back to bytes (RFC 1035 section 5.1).
+fn unescape(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..3).filter(|digits| byte == b'\\' && digits.iter().all(u8::is_ascii_digit));
+        let value = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u8>().ok());
+        bytes.push(value.unwrap_or(byte));
+        rest = if value.is_some() { &after[3..] } else { after };
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD: &[u8] = b"search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
+
+    fn typed(qname: &str) -> Vec<(String, usize)> {
+        let mut readings = Readings::new(Some(POD));
+        let found = readings.typed_names(&QName::new(qname));
+        found.iter().map(|typed| (typed.name.clone(), typed.entry)).collect()
+    }
+
+    #[test]
+    fn the_first_candidate_leads_to_the_name_without_its_suffix() {
+        assert_eq!(typed("web.shop.svc.cluster.local.")[0], ("web".into(), 0));
+        assert_eq!(typed("www.example.com.shop.svc.cluster.local.")[0], ("www.example.com".into(), 0));
+    }
+
+    #[test]
+    fn a_later_candidate_is_known_as_such() {
+        assert!(typed("web.shop.svc.cluster.local.").contains(&("web.shop".into(), 1)));
+    }
+
+    #[test]
+    fn few_dots_asked_as_is_first_were_typed_with_a_dot() {
+        assert_eq!(typed("www.example.com.")[0], ("www.example.com.".into(), 0));
+        assert!(typed("www.example.com.").contains(&("www.example.com".into(), 3)));
+    }
+
+    #[test]
+    fn odd_bytes_survive_the_way_back() {
+        assert_eq!(unescape("a\\046b.c\\092"), b"a.b.c\\");
+        assert_eq!(unescape("a\\9"), b"a\\9");
+    }
+}

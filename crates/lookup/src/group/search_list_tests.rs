@@ -1,0 +1,77 @@
+//! Walks written down as names, each answered NXDOMAIN but the last.
+
+use super::*;
+use crate::message::Response;
+use dnsprobe_resolv::{QType, Transport};
+
+fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
+    let mut events = Vec::new();
+    let mut attempts = crate::attempt::Attempts::default();
+    let mut now = 0;
+    let client = ([10, 244, 1, 7], 4000).into();
+    let server = ([10, 96, 0, 10], 53).into();
+    for (number, walk) in walks.iter().enumerate() {
+        for (index, name) in walk.iter().enumerate() {
+            let outcome = if index + 1 == walk.len() { Outcome::Answer } else { Outcome::NxDomain };
+            let question = Some((QName::new(name), QType::A));
+            let id = u16::try_from(number * 16 + index).unwrap();
+            let message = |kind| crate::message::Message {
+                id,
+                question: question.clone(),
+                edns: None,
+                authentic_data: false,
+                kind,
+            };
+            let path =
+                |source, destination| crate::attempt::Path { source, destination, transport: Transport::Udp };
+            let query =
+                attempts.advance(message(crate::message::Kind::Query), path(client, server), Timestamp(now));
+            now += 1_000_000;
+            let response = Response { outcome, addresses: Vec::new(), alias: None, truncated: false };
+            let kind = crate::message::Kind::Response(response);
+            let answer = attempts.advance(message(kind), path(server, client), Timestamp(now));
+            events.extend(query.map(|event| (Timestamp(now - 1_000_000), event)));
+            events.extend(answer.map(|event| (Timestamp(now), event)));
+            now += 100_000;
+        }
+        now += 200_000_000;
+    }
+    events
+}
+
+#[test]
+fn an_external_name_shows_the_whole_list() {
+    let conf = infer(&events(&[&[
+        "www.example.com.shop.svc.cluster.local",
+        "www.example.com.svc.cluster.local",
+        "www.example.com.cluster.local",
+        "www.example.com",
+    ]]));
+    assert_eq!(conf.search, ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"]);
+    assert_eq!(conf.ndots, 5);
+}
+
+#[test]
+fn names_found_on_the_way_show_the_list_as_far_as_they_went() {
+    let conf = infer(&events(&[
+        &["api.payments.shop.svc.cluster.local", "api.payments.svc.cluster.local"],
+        &["db.payments.shop.svc.cluster.local", "db.payments.svc.cluster.local"],
+    ]));
+    assert_eq!(conf.search, ["shop.svc.cluster.local", "svc.cluster.local"]);
+}
+
+#[test]
+fn as_is_first_tells_ndots_from_above() {
+    let walk: &[&str] =
+        &["gone.example", "gone.example.a.test", "gone.example.b.test", "gone.example.c.test"];
+    let conf = infer(&events(&[walk, &["web.a.test", "web.b.test"]]));
+    assert_eq!(conf.search, ["a.test", "b.test", "c.test"]);
+    assert_eq!((conf.ndots, conf.ndots_certain), (1, true));
+}
+
+#[test]
+fn traffic_without_walks_shows_no_list() {
+    let conf = infer(&events(&[&["www.example.com"], &["www.example.org"]]));
+    assert_eq!(conf.search, Vec::<String>::new());
+    assert_eq!(conf.as_resolv_conf(), "options ndots:1\n");
+}

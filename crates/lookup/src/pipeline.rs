@@ -1,0 +1,133 @@
+//! All stages in a row: frames in, finished lookups out. The same for live traffic, files and the demo.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use dnsprobe_resolv::Transport;
+
+use crate::attempt::{Attempts, Leftovers, Path};
+use crate::datagram::{self, Carrier, Datagram, Skipped};
+use crate::frame::Frame;
+use crate::group::{GivenUp, InferredConf, Lookups, SearchList};
+use crate::lookup::Lookup;
+use crate::message::{self, NotAMessage};
+use crate::tcp::{Segment, Streams};
+use crate::time::Timestamp;
+
+/// What passed through, and what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames seen.
+    pub frames: u64,
+    /// DNS messages decoded.
+    pub messages: u64,
+    /// Payloads on a DNS port that are no DNS message.
+    pub malformed: u64,
+    /// Frames that carry nothing for us, by reason.
+    pub skipped: BTreeMap<Skipped, u64>,
+    /// Messages that led to nothing.
+    pub leftovers: Leftovers,
+    /// What was given up to save memory.
+    pub given_up: GivenUp,
+}
+
+impl Counters {
+    /// Frames that carry nothing for us.
+    pub fn skipped_total(&self) -> u64 {
+        self.skipped.values().sum()
+    }
+}
+
+/// All stages in a row.
+#[derive(Debug)]
+pub struct Pipeline {
+    ports: Vec<u16>,
+    counters: Counters,
+    streams: Streams,
+    attempts: Attempts,
+    lookups: Lookups,
+    now: Timestamp,
+}
+
+impl Pipeline {
+    /// An empty pipeline that looks at these ports.
+    pub fn new(ports: Vec<u16>, search: SearchList) -> Self {
+        Self {
+            ports,
+            counters: Counters::default(),
+            streams: Streams::default(),
+            attempts: Attempts::default(),
+            lookups: Lookups::new(search),
+            now: Timestamp(i64::MIN),
+        }
+    }
+
+    /// Takes one frame; gives the lookups that are over by its time.
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Vec<Lookup> {
+        self.counters.frames += 1;
+        // Captures of several interfaces are not always in order; time here never runs backwards.
+        self.now = self.now.max(frame.at);
+        match datagram::decode(frame, &self.ports) {
+            Ok(datagram) => self.datagram(&datagram),
+            Err(skipped) => {
+                *self.counters.skipped.entry(skipped).or_default() += 1;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Notes that time has passed without a frame.
+    pub fn silence(&mut self, now: Timestamp) -> Vec<Lookup> {
+        self.now = self.now.max(now);
+        self.lookups.advance(None, self.now)
+    }
+
+    /// Everything that is left, at the end.
+    pub fn finish(&mut self) -> Vec<Lookup> {
+        self.lookups.finish(self.now)
+    }
+
+    /// What passed through so far.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            leftovers: self.attempts.leftovers,
+            given_up: self.lookups.given_up,
+            ..self.counters.clone()
+        }
+    }
+
+    /// The search lists read from the traffic, by client.
+    pub fn inferred(&self) -> Vec<(IpAddr, InferredConf)> {
+        let mut all: Vec<_> = self.lookups.inferred().map(|(client, conf)| (client, conf.clone())).collect();
+        all.sort_by_key(|(client, _)| *client);
+        all
+    }
+
+    fn datagram(&mut self, datagram: &Datagram<'_>) -> Vec<Lookup> {
+        match datagram.carrier {
+            Carrier::Udp => self.message(datagram.payload, datagram, Transport::Udp),
+            Carrier::Tcp { sequence, syn, end } => {
+                let segment = Segment { sequence, syn, end, payload: datagram.payload };
+                let direction = (datagram.source, datagram.destination);
+                let messages = self.streams.advance(direction, segment, self.now);
+                messages.iter().flat_map(|message| self.message(message, datagram, Transport::Tcp)).collect()
+            }
+        }
+    }
+
+    fn message(&mut self, payload: &[u8], datagram: &Datagram<'_>, transport: Transport) -> Vec<Lookup> {
+        match message::decode(payload) {
+            Ok(message) => {
+                self.counters.messages += 1;
+                let path = Path { source: datagram.source, destination: datagram.destination, transport };
+                let event = self.attempts.advance(message, path, self.now);
+                self.lookups.advance(event, self.now)
+            }
+            Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => {
+                self.counters.malformed += 1;
+                Vec::new()
+            }
+            Err(NotAMessage::OtherOpcode) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Sums over all lookups of a run, in bounded memory.
+
+use std::collections::HashMap;
+
+use crate::lookup::Lookup;
+use crate::time::Nanos;
+
+/// Names, suffixes and targets counted one by one; whatever comes later is counted together.
+const MOST_COUNTED: usize = 16_384;
+/// Entries shown.
+const MOST_SHOWN: usize = 100;
+
+/// Sums over all lookups of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Lookups.
+    pub lookups: u64,
+    /// Transmissions.
+    pub questions: u64,
+    /// Transmissions in wasted steps.
+    pub wasted_questions: u64,
+    /// Transmissions without an answer.
+    pub unanswered: u64,
+    /// All latencies that are known.
+    pub latency: Nanos,
+    /// The wasted steps' share of it.
+    pub added_by_search: Nanos,
+    by_suffix: Groups,
+    by_name: Groups,
+    by_target: Groups,
+}
+
+/// What one suffix, name or target cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Lookups; of a suffix, those that tried it.
+    pub lookups: u64,
+    /// Transmissions.
+    pub questions: u64,
+    /// Transmissions in wasted steps.
+    pub wasted_questions: u64,
+    /// Transmissions without an answer.
+    pub unanswered: u64,
+    /// Time: of a suffix what its steps added, else the lookups' latencies.
+    pub latency: Nanos,
+    /// Time that wasted steps added.
+    pub added_by_search: Nanos,
+}
+
+/// One entry of a list that is bounded in length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The suffix, name or target; `None` for the entry that stands for all others.
+    pub key: Option<String>,
+    /// How many that entry stands for; 0 for one by itself.
+    pub others: u64,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+impl Summary {
+    /// Adds one lookup; `target` names where it was seen.
+    pub fn add(&mut self, lookup: &Lookup, target: Option<&str>) {
+        let totals = lookup.totals();
+        let latency = totals.latency.unwrap_or_default();
+        let questions = || lookup.steps.iter().flat_map(|step| &step.questions);
+        let unanswered = questions().filter(|question| question.latency.is_none()).count() as u64;
+        self.lookups += 1;
+        self.questions += totals.questions;
+        self.wasted_questions += totals.wasted_questions;
+        self.unanswered += unanswered;
+        self.latency = self.latency + latency;
+        self.added_by_search = self.added_by_search + totals.added_by_search;
+        let cost = Cost {
+            lookups: 1,
+            questions: totals.questions,
+            wasted_questions: totals.wasted_questions,
+            unanswered,
+            latency,
+            added_by_search: totals.added_by_search,
+        };
+        self.by_name.add(&lookup.name, &cost);
+        if let Some(target) = target {
+            self.by_target.add(target, &cost);
+        }
+        for step in &lookup.steps {
+            let Some(suffix) = &step.suffix else { continue };
+            let questions = step.questions.len() as u64;
+            let added = step.added.unwrap_or_default();
+            let wasted = if step.wasted { (questions, added) } else { (0, Nanos(0)) };
+            let unanswered =
+                step.questions.iter().filter(|question| question.latency.is_none()).count() as u64;
+            self.by_suffix.add(
+                suffix,
+                &Cost {
+                    lookups: 1,
+                    questions,
+                    wasted_questions: wasted.0,
+                    unanswered,
+                    latency: added,
+                    added_by_search: wasted.1,
+                },
+            );
+        }
+    }
+
+    /// What each search suffix cost, the most time wasted first.
+    pub fn by_suffix(&self) -> Vec<Entry> {
+        self.by_suffix.costliest()
+    }
+
+    /// What each name cost, the most time first.
+    pub fn by_name(&self) -> Vec<Entry> {
+        self.by_name.costliest()
+    }
+
+    /// What each target cost, the most time first.
+    pub fn by_target(&self) -> Vec<Entry> {
+        self.by_target.costliest()
+    }
+}
+
+impl Cost {
+    fn add(&mut self, other: &Self) {
+        self.lookups += other.lookups;
+        self.questions += other.questions;
+        self.wasted_questions += other.wasted_questions;
+        self.unanswered += other.unanswered;
+        self.latency = self.latency + other.latency;
+        self.added_by_search = self.added_by_search + other.added_by_search;
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Groups {
+    counted: HashMap<String, Cost>,
+    /// What came when the table was full.
+    rest: Cost,
+    /// How many different ones that were is unknown; each arrival counts.
+    rest_arrivals: u64,
+}
+
+impl Groups {
+    fn add(&mut self, key: &str, cost: &Cost) {
+        if let Some(known) = self.counted.get_mut(key) {
+            known.add(cost);
+        } else if self.counted.len() < MOST_COUNTED {
+            self.counted.insert(key.to_owned(), *cost);
+        } else {
+            self.rest.add(cost);
+            self.rest_arrivals += 1;
+        }
+    }
+
+    fn costliest(&self) -> Vec<Entry> {
+        let mut all: Vec<(&String, &Cost)> = self.counted.iter().collect();
+        all.sort_by(|(one_key, one), (other_key, other)| {
+            let weight = |cost: &Cost| (cost.added_by_search, cost.latency, cost.questions);
+            weight(other).cmp(&weight(one)).then_with(|| one_key.cmp(other_key))
+        });
+        let shown = all.iter().take(MOST_SHOWN);
+        let mut entries: Vec<Entry> =
+            shown.map(|(key, cost)| Entry { key: Some((*key).clone()), others: 0, cost: **cost }).collect();
+        let hidden = all.iter().skip(MOST_SHOWN);
+        let others = hidden.len() as u64 + self.rest_arrivals;
+        if others > 0 {
+            let mut cost = self.rest;
+            for (_, one) in hidden {
+                cost.add(one);
+            }
+            entries.push(Entry { key: None, others, cost });
+        }
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cost(ms: i64) -> Cost {
+        Cost { lookups: 1, questions: 2, latency: Nanos::from_millis(ms), ..Cost::default() }
+    }
+
+    #[test]
+    fn the_costliest_come_first_and_the_rest_is_one_entry() {
+        let mut groups = Groups::default();
+        for index in 0..150 {
+            groups.add(&format!("name{index:03}"), &cost(index));
+        }
+        let entries = groups.costliest();
+        assert_eq!(entries.len(), MOST_SHOWN + 1);
+        assert_eq!(entries[0].key.as_deref(), Some("name149"));
+        let rest = entries.last().unwrap();
+        assert_eq!((rest.key.as_deref(), rest.others), (None, 50));
+        let questions: u64 = entries.iter().map(|entry| entry.cost.questions).sum();
+        assert_eq!(questions, 300);
+    }
+
+    #[test]
+    fn a_flood_of_names_is_counted_in_bounded_memory() {
+        let mut groups = Groups::default();
+        for index in 0..(MOST_COUNTED + 1_000) {
+            groups.add(&format!("{index}.example"), &cost(1));
+        }
+        assert_eq!(groups.counted.len(), MOST_COUNTED);
+        let lookups: u64 = groups.costliest().iter().map(|entry| entry.cost.lookups).sum();
+        assert_eq!(lookups, (MOST_COUNTED + 1_000) as u64);
+    }
+}
