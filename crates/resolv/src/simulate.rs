@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::plan::Wire;
 use crate::walk::StepRecord;
 use crate::{Action, Outcome, Profile, Query, Reply, Request, Settings, Verdict, Walk};
 
@@ -65,7 +66,10 @@ pub fn simulate(
     loop {
         match walk.next(now_us) {
             Action::Send(query) if sent.len() < SENT_MAX => {
-                let answered = answers.answer(&query);
+                let answered = match query.wire {
+                    Wire::Valid => answers.answer(&query),
+                    Wire::Malformed | Wire::Unencodable => Answered { reply: None, delay_us: None },
+                };
                 let delay_us = answered.delay_us;
                 if answered.reply.is_some() {
                     arrivals.push(Reverse((now_us + delay_us.unwrap_or(0), query.seq)));

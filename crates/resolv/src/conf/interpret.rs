@@ -5,11 +5,11 @@ use super::settings::{Note, Settings, Suffix};
 use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use super::{Nameserver, address};
-use crate::Profile;
+use crate::{Profile, Version};
 use crate::name::escape;
 use crate::profile::parse::{
     BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain, Indent,
-    LocalDomain, ParseRules, Repeated, ResOptions,
+    LocalDomain, ParseRules, Repeated, ResOptions, RootWord,
 };
 
 /// Notes kept of one file; hostile files have millions.
@@ -48,6 +48,7 @@ pub fn interpret(
 struct Reader<'p> {
     rules: &'p ParseRules,
     resolver: &'static str,
+    version: Version,
     nameserver_lines: usize,
     nameservers: Vec<Nameserver>,
     search: Option<Vec<Suffix>>,
@@ -62,6 +63,7 @@ impl<'p> Reader<'p> {
         Self {
             rules: &profile.parse,
             resolver: profile.resolver.id.as_str(),
+            version: profile.resolver.version,
             nameserver_lines: 0,
             nameservers: Vec::new(),
             search: None,
@@ -158,6 +160,10 @@ impl<'p> Reader<'p> {
                 let what = format!("{} takes `{}` for a suffix", self.resolver, escape(word.bytes));
                 self.note(line, word.column, what);
             }
+            if word.bytes == b"." && rules.root == RootWord::Dropped {
+                self.note(line, word.column, format!("{} drops the suffix `.`", self.resolver));
+                continue;
+            }
             if suffixes.len() == limit {
                 let what = format!("only the first {limit} suffixes are used by {}", self.resolver);
                 self.note(line, word.column, what);
@@ -170,7 +176,7 @@ impl<'p> Reader<'p> {
             }
             suffixes.push(Suffix::new(word.bytes));
         }
-        if suffixes.is_empty() {
+        if suffixes.is_empty() && words_from(content, rest, rules.separators).next().is_none() {
             self.bare_search(line);
             return;
         }
@@ -223,7 +229,7 @@ impl<'p> Reader<'p> {
     }
 
     fn options_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
-        let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver };
+        let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver, version: self.version };
         let rules = &self.rules.options;
         let applied = options::apply(content, rest, &place, rules, &mut self.values, &mut self.notes);
         self.notes.truncate(NOTES_MAX);

@@ -3,6 +3,7 @@
 use super::number::{self, Number};
 use super::settings::{Flags, Note};
 use super::syntax::{Word, words_from};
+use crate::Version;
 use crate::name::escape;
 use crate::profile::parse::{Matching, NumberSyntax, OptionRule, OptionRules, Repeated, Sets, Target};
 
@@ -27,6 +28,7 @@ pub(super) struct Place {
     pub(super) line: usize,
     pub(super) blanks: &'static [u8],
     pub(super) resolver: &'static str,
+    pub(super) version: Version,
 }
 
 /// Applies the options in `content` from offset `start` on.
@@ -42,7 +44,7 @@ pub(super) fn apply(
         return apply_anywhere(content, start, place, rules, values, notes);
     }
     for word in words_from(content, start, place.blanks) {
-        match find(word.bytes, rules) {
+        match find(word.bytes, rules, place.version) {
             Some(rule) => set(content, word, place, rule, rules, values, notes)?,
             None => notes.push(note(place, word, format!("{} does not know this option", place.resolver))),
         }
@@ -75,8 +77,8 @@ fn apply_anywhere(
     Ok(())
 }
 
-fn find<'a>(word: &[u8], rules: &'a OptionRules) -> Option<&'a OptionRule> {
-    rules.known.iter().find(|rule| {
+fn find<'a>(word: &[u8], rules: &'a OptionRules, version: Version) -> Option<&'a OptionRule> {
+    rules.known.iter().filter(|rule| rule.since <= version).find(|rule| {
         let wanted = rule.word.as_bytes();
         match (rules.matching, rule.sets) {
             (Matching::Word, Sets::Flag(_) | Sets::Nothing) => word == wanted,

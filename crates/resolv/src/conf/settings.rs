@@ -1,6 +1,7 @@
 //! What a resolver takes from `resolv.conf` and its situation.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::{HostAddress, Nameserver};
 use crate::name;
@@ -32,6 +33,29 @@ impl Settings {
     /// The timeout in seconds.
     pub fn timeout_s(&self) -> f64 {
         self.timeout_ms as f64 / 1000.0
+    }
+
+    /// Whether the host has a route to this nameserver, as far as its addresses tell: one of global IPv6 scope needs
+    /// an address of that scope.
+    pub fn reaches(&self, server: usize) -> bool {
+        let (Some(nameserver), Some(addresses)) = (self.nameservers.get(server), &self.addresses) else {
+            return true;
+        };
+        match nameserver.address {
+            IpAddr::V6(address) if !address.is_loopback() && !address.is_unicast_link_local() => {
+                addresses.contains(&HostAddress::Inet6)
+            }
+            _ => true,
+        }
+    }
+
+    /// What `HOSTALIASES` makes of a name; only names without a dot have aliases.
+    pub fn alias_of(&self, typed: &[u8]) -> Option<&[u8]> {
+        if typed.contains(&b'.') {
+            return None;
+        }
+        let alias = self.aliases.iter().find(|(alias, _)| alias.as_bytes().eq_ignore_ascii_case(typed));
+        alias.map(|(_, name)| name.as_bytes())
     }
 }
 

@@ -1,22 +1,28 @@
 //! What a resolver asks for one candidate.
 
-use crate::{Family, QType};
+use crate::conf::HostAddress;
+use crate::walk::AddrConfig;
+use crate::{Family, QType, Settings};
 
 /// What a resolver asks for one candidate.
 #[derive(Debug, Clone, Copy)]
 pub struct AskRules {
+    /// The types of the walk when both families are wanted, in the order they are sent.
+    pub unspec: &'static [QType],
     /// How the questions for both families are ordered.
     pub shape: Shape,
     /// Whether the candidates are walked once with all types, or once per type.
     pub passes: Passes,
+    /// Types asked one after another for the name that was found, or has no records of the type asked.
+    pub then: &'static [QType],
+    /// The name those are asked for.
+    pub then_name: ThenName,
     /// Which source ports are used.
     pub socket: Socket,
     /// The UDP size offered with EDNS (RFC 6891), `None` without an OPT record.
     pub edns: Option<u16>,
-    /// Types asked, one after another, for the name that was found.
-    pub then: &'static [QType],
-    /// The types of the walk when both families are wanted.
-    pub unspec: &'static [QType],
+    /// What `AI_ADDRCONFIG` does.
+    pub addrconfig: AddrConfigRule,
 }
 
 /// How the questions for both families of one candidate are ordered.
@@ -26,7 +32,7 @@ pub enum Shape {
     Together,
     /// The second when the first has ended.
     Sequential,
-    /// Every candidate at once, all A before all AAAA.
+    /// Every candidate at once, all questions of one type before all of the next.
     Burst,
 }
 
@@ -37,6 +43,15 @@ pub enum Passes {
     One,
     /// Once per type; the first type that finds something ends it.
     PerType,
+}
+
+/// The name that [`AskRules::then`] is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThenName {
+    /// The candidate.
+    Candidate,
+    /// The end of its CNAME chain.
+    ChainEnd,
 }
 
 /// Which source ports are used.
@@ -50,13 +65,42 @@ pub enum Socket {
     Channel,
 }
 
+/// What `AI_ADDRCONFIG` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddrConfigRule {
+    /// Nothing: there is no such flag, or only a family without its loopback is left out.
+    NoEffect,
+    /// A family without an address other than loopback is left out, when the flag is set.
+    OnRequest,
+    /// The same, always.
+    Always,
+}
+
 impl AskRules {
-    /// The question types of the walk, in the order they are sent.
-    pub fn types(&self, family: Family) -> &'static [QType] {
-        match family {
-            Family::Unspec => self.unspec,
-            Family::Inet => &[QType::A],
-            Family::Inet6 => &[QType::Aaaa],
+    /// The question types of the walk, in the order they are sent. Empty: the host has no address of the family.
+    pub fn types(
+        &self,
+        family: Family,
+        addrconfig: AddrConfig,
+        settings: &Settings,
+    ) -> &'static [QType] {
+        let narrows = match self.addrconfig {
+            AddrConfigRule::NoEffect => false,
+            AddrConfigRule::OnRequest => addrconfig == AddrConfig::Honoured,
+            AddrConfigRule::Always => true,
+        };
+        let (inet, inet6) = match &settings.addresses {
+            Some(addresses) if narrows => {
+                (addresses.contains(&HostAddress::Inet), addresses.iter().any(|kind| *kind != HostAddress::Inet))
+            }
+            _ => (true, true),
+        };
+        match (family, inet, inet6) {
+            (Family::Unspec, true, false) | (Family::Inet, true, _) => &[QType::A],
+            (Family::Unspec, false, true) | (Family::Inet6, _, true) => &[QType::Aaaa],
+            // Without any address nothing is left out (glibc getaddrinfo.c compares the two).
+            (Family::Unspec, _, _) => self.unspec,
+            (Family::Inet, false, _) | (Family::Inet6, _, false) => &[],
         }
     }
 }

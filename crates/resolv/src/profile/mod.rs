@@ -10,11 +10,11 @@ pub mod planning;
 pub mod schedule;
 pub mod verdict;
 
-pub use ask::{AskRules, Passes, Shape, Socket};
+pub use ask::{AddrConfigRule, AskRules, Passes, Shape, Socket, ThenName};
 pub use parse::ParseRules;
-pub use planning::{NameCheck, PlanRules, RootSuffix, SearchWhen, Unencodable};
+pub use planning::PlanRules;
 pub use schedule::{LameRule, Schedule};
-pub use verdict::{Decision, PairRule, QuestionEnd, Step, StepTable, VerdictRules, combine, step_after};
+pub use verdict::{Decision, PairRule, QuestionEnd, Report, Step, StepTable, VerdictRules, combine, step_after};
 
 use crate::Resolver;
 

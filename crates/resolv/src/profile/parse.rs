@@ -1,5 +1,6 @@
 //! How a resolver reads `resolv.conf`, as data. The reader itself is [`crate::conf`].
 
+use crate::Version;
 use crate::conf::Flag;
 
 /// How a resolver reads `resolv.conf`, its environment and the host's name.
@@ -64,6 +65,8 @@ pub struct SearchRules {
     pub lines: Repeated,
     /// Equal suffixes.
     pub duplicates: Duplicates,
+    /// A suffix that is a dot alone.
+    pub root: RootWord,
     /// Suffixes kept at most.
     pub max: Option<usize>,
     /// A value longer than this many bytes is ignored.
@@ -90,6 +93,15 @@ pub enum Repeated {
     FirstWins,
     /// All of them together.
     AddUp,
+}
+
+/// What happens to a suffix that is a dot alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootWord {
+    /// It stays in the list.
+    Kept,
+    /// It goes; a list of nothing else is no list.
+    Dropped,
 }
 
 /// What happens to equal suffixes.
@@ -176,6 +188,31 @@ pub struct OptionRule {
     pub word: &'static str,
     /// What it sets.
     pub sets: Sets,
+    /// The first version that knows it.
+    pub since: Version,
+}
+
+impl OptionRule {
+    /// A flag.
+    pub const fn flag(word: &'static str, flag: Flag) -> Self {
+        Self { word, sets: Sets::Flag(flag), since: Version::new(0, 0, 0) }
+    }
+
+    /// An option that is known and changes nothing on the wire.
+    pub const fn nothing(word: &'static str) -> Self {
+        Self { word, sets: Sets::Nothing, since: Version::new(0, 0, 0) }
+    }
+
+    /// A number kept within bounds.
+    pub const fn number(word: &'static str, target: Target, syntax: NumberSyntax, min: u32, max: u32) -> Self {
+        Self { word, sets: Sets::Number { target, syntax, min, max }, since: Version::new(0, 0, 0) }
+    }
+
+    /// The same option, unknown before this version.
+    #[must_use]
+    pub const fn since(self, since: Version) -> Self {
+        Self { since, ..self }
+    }
 }
 
 /// What an option sets.

@@ -7,10 +7,16 @@ pub struct PlanRules {
     pub search: SearchWhen,
     /// What a suffix that stands for the root does.
     pub root_suffix: RootSuffix,
+    /// What a dot in front of a suffix does.
+    pub leading_dot: LeadingDot,
+    /// A name with a suffix of this many characters or more (final dot not counted) is passed over.
+    pub join_limit: usize,
     /// What happens to a candidate that does not fit a message.
     pub unencodable: Unencodable,
-    /// Which names are refused before any question.
-    pub name_check: NameCheck,
+    /// Candidates equal to an earlier one.
+    pub repeated: RepeatedName,
+    /// What is done with the name before any question.
+    pub name: NameRules,
 }
 
 /// When the search list is used.
@@ -22,6 +28,8 @@ pub enum SearchWhen {
     BelowNdots,
     /// Only for names without any dot, and then without the name as-is.
     Dotless,
+    /// Always, except that `ndots:0` turns it off.
+    AlwaysAboveZero,
     /// Never.
     Never,
 }
@@ -41,6 +49,15 @@ pub enum RootSuffix {
     Abort,
 }
 
+/// What a dot in front of a suffix (`.foo`) does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeadingDot {
+    /// It is dropped.
+    Dropped,
+    /// It makes an empty label, which fits no message.
+    Kept,
+}
+
 /// What happens to a candidate that does not fit a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unencodable {
@@ -54,11 +71,110 @@ pub enum Unencodable {
     Abort,
 }
 
+/// Candidates equal to an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepeatedName {
+    /// They are asked again.
+    Kept,
+    /// They are asked once.
+    Dropped,
+}
+
+/// What is done with the name before any question.
+#[derive(Debug, Clone, Copy)]
+pub struct NameRules {
+    /// Which names are refused.
+    pub check: NameCheck,
+    /// What an address given as a name leads to.
+    pub literal: Literal,
+    /// How the case of letters goes on the wire.
+    pub case: NameCase,
+    /// Names with a rule of their own.
+    pub special: &'static [Special],
+}
+
 /// Which names are refused before any question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameCheck {
-    /// None but those no message can hold.
-    None,
-    /// Letters, digits, `-`, `_`; no empty label, no `-` in front.
+    /// None but those that no message can hold.
+    Encodable,
+    /// At most 254 bytes, no two dots at the end (musl).
+    Length,
+    /// Letters, digits, `-`, `_`; no empty label, no `-` in front (glibc).
     Hostname,
+    /// Letters, digits, `-`, `_`; no label empty, too long, or with `-` at an end; not digits alone (Go).
+    GoDomain,
+    /// No empty or overlong label, at most 255 octets, `\` escapes understood (BIND, dnspython).
+    Master,
+    /// As [`Self::Encodable`], and letters, digits, `-`, `_`, `/`, `*` only (c-ares since 1.17, `ares_is_hostnamech`).
+    CAres,
+    /// No `-` in front, an underscore only in front of a label (hickory, `Name::from_utf8` by IDNA rules).
+    Idna,
+}
+
+/// What an address given as a name leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Literal {
+    /// It is returned, in all forms of `inet_aton`.
+    Aton,
+    /// It is returned, if IPv4 is written as four numbers.
+    Strict,
+    /// A PTR question for it, IPv4 as four numbers.
+    Reverse,
+    /// It is a name like any other.
+    Name,
+    /// It is walked like a name, and returned in the end.
+    WalkedThenReturned,
+}
+
+/// How the case of letters goes on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameCase {
+    /// As typed.
+    Kept,
+    /// In lower case.
+    Lowered,
+}
+
+/// A name with a rule of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Special {
+    /// The name itself, or what stands before it, in lower case.
+    pub name: SpecialName,
+    /// What happens.
+    pub does: SpecialDoes,
+}
+
+/// Which names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialName {
+    /// This name alone.
+    Is(&'static str),
+    /// Every name below it.
+    Below(&'static str),
+}
+
+/// What happens to a special name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialDoes {
+    /// The loopback addresses are returned.
+    Loopback,
+    /// Nothing is asked, the lookup fails.
+    Refused,
+    /// Candidates of this name are left out, others are asked.
+    LeftOut,
+}
+
+impl SpecialName {
+    /// Whether it covers this name, given with or without its final dot.
+    pub fn covers(self, name: &[u8]) -> bool {
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        match self {
+            Self::Is(known) => name.eq_ignore_ascii_case(known.as_bytes()),
+            Self::Below(parent) => {
+                let Some(dot) = name.len().checked_sub(parent.len() + 1) else { return false };
+                name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(parent.as_bytes())
+            }
+        }
+    }
 }

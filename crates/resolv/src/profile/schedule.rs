@@ -1,7 +1,7 @@
 //! To whom a resolver sends, and when it sends again.
 
 use super::Profile;
-use crate::Settings;
+use crate::{Message, Outcome, Settings};
 
 /// One second in microseconds.
 pub(crate) const SECOND_US: u64 = 1_000_000;
@@ -9,8 +9,12 @@ pub(crate) const SECOND_US: u64 = 1_000_000;
 /// To whom a resolver sends, and when it sends again.
 #[derive(Debug, Clone, Copy)]
 pub enum Schedule {
-    /// The questions of a candidate travel together, to one nameserver after another.
+    /// The questions of a candidate travel together, to one nameserver after another (glibc).
     Paired(PairedRules),
+    /// All questions at once, again at fixed intervals until a fixed end (musl, busybox).
+    Flood(FloodRules),
+    /// Every question for itself, to one nameserver after another (everybody else).
+    Each(EachRules),
 }
 
 /// The schedule of glibc (`resolv/res_send.c`, `__res_context_send` and `send_dg`).
@@ -18,15 +22,80 @@ pub enum Schedule {
 pub struct PairedRules {
     /// When an empty answer counts for nothing.
     pub lame: LameRule,
-    /// What the timeout of a half-answered pair leads to.
-    pub fallback: Fallback,
+    /// What an error to the first of two questions asked one by one leads to.
+    pub after_error: AfterError,
+    /// The UDP size offered with `options edns0`.
+    pub edns0_size: u16,
 }
 
-/// What a half-answered pair leads to.
+/// What an error to the first of two questions asked one by one leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    /// The same server is asked one by one, then from new ports.
-    OneByOne,
+pub enum AfterError {
+    /// The next server is asked.
+    NextServer,
+    /// The answer to the second question is waited for, although it was never sent (glibc bug 30081).
+    WaitsForOther,
+}
+
+/// The schedule of musl (`src/network/res_msend.c`) and busybox nslookup (`networking/nslookup.c`).
+#[derive(Debug, Clone, Copy)]
+pub struct FloodRules {
+    /// Which servers get a question.
+    pub servers: FloodServers,
+    /// Which answers count.
+    pub accept: FloodAccept,
+    /// What a cut-off answer leads to.
+    pub tcp: FloodTcp,
+    /// The time in all and the number of sends, where the file does not set them.
+    pub fixed: Option<FloodTimes>,
+}
+
+/// Fixed times of a [`FloodRules`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloodTimes {
+    /// The time in all per server, in milliseconds.
+    pub total_ms: u64,
+    /// How often a question is sent in it.
+    pub sends: u64,
+}
+
+/// Which servers get a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloodServers {
+    /// All of them, every time.
+    AllAtOnce,
+    /// One, and the next only when it stays silent.
+    OneAfterAnother,
+}
+
+/// Which answers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloodAccept {
+    /// NOERROR and NXDOMAIN; everything else is as if it had not come.
+    NoErrorAndNxDomain,
+    /// All of them, SERVFAIL once its resends are used up.
+    Everything,
+}
+
+/// What a cut-off answer leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloodTcp {
+    /// It is taken for what is left of it.
+    Never,
+    /// The question is repeated over TCP.
+    Repeats,
+}
+
+impl FloodRules {
+    /// The time in all and the time between two sends, in µs. Both are whole milliseconds in the C code.
+    pub(crate) fn times_us(&self, settings: &Settings) -> (u64, u64) {
+        let times = self.fixed.unwrap_or(FloodTimes {
+            total_ms: settings.timeout_ms,
+            sends: u64::from(settings.attempts),
+        });
+        let interval_ms = (times.total_ms / times.sends.max(1)).max(1);
+        (times.total_ms * 1000, interval_ms * 1000)
+    }
 }
 
 /// When an empty answer counts for nothing. All: NOERROR, no answer, AA and RA clear.
@@ -40,12 +109,73 @@ pub enum LameRule {
     WithoutAdditional,
 }
 
+impl LameRule {
+    /// The outcome of a message in the eyes of a resolver with this rule.
+    pub fn judge(self, message: &Message) -> Outcome {
+        match (message.outcome(), self) {
+            (Outcome::Lame, Self::Accepted) => Outcome::NoData,
+            (Outcome::Lame, Self::WithoutAdditional) if message.additional => Outcome::NoData,
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// The schedule of resolvers that handle each question by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct EachRules {
+    /// When an empty answer counts for nothing.
+    pub lame: LameRule,
+    /// How many passes over the servers there are.
+    pub rounds: Rounds,
+    /// How long one transmission is waited for.
+    pub timeout: TimeoutRule,
+    /// Outcomes that end a question; after any other the next server is asked.
+    pub accept: &'static [Outcome],
+}
+
+/// How many passes over the servers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounds {
+    /// As many as `attempts` says, one at least.
+    Attempts,
+    /// This many, whatever the file says.
+    Fixed(u32),
+}
+
+/// How long one transmission is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeoutRule {
+    /// As `timeout` says, a second at least.
+    Same,
+    /// Doubled with every round.
+    DoubledEachRound,
+}
+
+impl EachRules {
+    pub(crate) fn rounds(&self, settings: &Settings) -> u32 {
+        match self.rounds {
+            Rounds::Attempts => settings.attempts.max(1),
+            Rounds::Fixed(rounds) => rounds,
+        }
+    }
+
+    pub(crate) fn timeout_us(&self, settings: &Settings, round: u32) -> u64 {
+        let base = (settings.timeout_ms * 1000).max(1);
+        match self.timeout {
+            TimeoutRule::Same => base,
+            TimeoutRule::DoubledEachRound => base << round.saturating_sub(1).min(20),
+        }
+    }
+}
+
 impl Profile {
     /// After how many µs without an answer an unanswered question is sent again, counted from its transmission to the
     /// nameserver of this index.
     pub fn resend_after_us(&self, settings: &Settings, server: usize) -> u64 {
         match self.schedule {
             Schedule::Paired(_) => paired_timeout_us(settings, server),
+            Schedule::Flood(rules) => rules.times_us(settings).1,
+            Schedule::Each(rules) => rules.timeout_us(settings, 1),
         }
     }
 
@@ -53,14 +183,16 @@ impl Profile {
     pub fn attempts(&self, settings: &Settings) -> u32 {
         match self.schedule {
             Schedule::Paired(_) => settings.attempts,
+            Schedule::Flood(rules) => rules.fixed.map_or(settings.attempts, |times| {
+                u32::try_from(times.sends).unwrap_or(u32::MAX)
+            }),
+            Schedule::Each(rules) => rules.rounds(settings),
         }
     }
 
     /// Whether every question goes to all nameservers at once.
     pub fn asks_all_servers(&self) -> bool {
-        match self.schedule {
-            Schedule::Paired(_) => false,
-        }
+        matches!(self.schedule, Schedule::Flood(FloodRules { servers: FloodServers::AllAtOnce, .. }))
     }
 }
 

@@ -13,6 +13,24 @@ pub struct VerdictRules {
     pub suffix: StepTable,
     /// What follows when the name as-is was asked first.
     pub as_is_first: StepTable,
+    /// How a failed lookup is reported.
+    pub report: Report,
+}
+
+/// How a failed lookup is reported to the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// By the first as-is candidate, else by NODATA anywhere, else by SERVFAIL anywhere, else by the last candidate
+    /// (glibc `resolv/res_query.c`, `__res_context_search`).
+    Glibc,
+    /// By the last candidate; NODATA is `EAI_NONAME` (musl up to 1.2.3).
+    MuslNoName,
+    /// By the last candidate; NODATA is `EAI_NODATA` (musl since 1.2.4).
+    MuslNoData,
+    /// By the last candidate, in the words of DNS.
+    Last,
+    /// By the first candidate that failed, in the words of DNS (Go).
+    First,
 }
 
 /// Outcome → step. What is in neither list ends the lookup.
@@ -110,10 +128,14 @@ pub fn step_after(profile: &Profile, phase: Phase, outcome: Outcome, _candidate:
     } else {
         Step::Stop
     };
-    Decision { step, outcome, resolver: profile.resolver.id.as_str() }
+    Decision::new(profile, step, outcome)
 }
 
 impl Decision {
+    pub(crate) fn new(profile: &Profile, step: Step, outcome: Outcome) -> Self {
+        Self { step, outcome, resolver: profile.resolver.id.as_str() }
+    }
+
     /// Why this step is taken, in words: `glibc skips the rest of the list after a timeout`.
     pub fn why(&self) -> String {
         self.to_string()
@@ -146,7 +168,7 @@ fn in_words(outcome: Outcome) -> &'static str {
         Outcome::Truncated => "a truncated answer",
         Outcome::Timeout => "a timeout",
         Outcome::Unreachable => "an unreachable server",
-        Outcome::Unknown => "an answer it cannot use",
+        Outcome::Unknown => "a candidate it cannot send, or an answer it cannot use",
     }
 }
 

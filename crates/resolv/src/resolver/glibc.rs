@@ -1,43 +1,37 @@
 //! GNU libc's `getaddrinfo`, 2.26 to 2.42.
 
-use super::Resolver;
+use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, SearchRules, Sets, Target,
+    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, SearchRules, Target,
 };
-use crate::profile::schedule::{Fallback, LameRule, PairedRules};
+use crate::profile::planning::{
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
+};
+use crate::profile::schedule::{AfterError, LameRule, PairedRules, Schedule};
 use crate::profile::{
-    AskRules, NameCheck, PairRule, Passes, PlanRules, RootSuffix, Schedule, SearchWhen, Shape, Socket,
-    StepTable, Unencodable, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
-const fn number(word: &'static str, target: Target, max: u32) -> OptionRule {
-    OptionRule { word, sets: Sets::Number { target, syntax: NumberSyntax::Strtol, min: 0, max } }
-}
-
-const fn flag(word: &'static str, flag: Flag) -> OptionRule {
-    OptionRule { word, sets: Sets::Flag(flag) }
-}
-
-/// `resolv/res_init.c`, `res_setoptions`; the longer of two words with one prefix comes first.
+/// `resolv/res_init.c`, `res_setoptions`; of two words with one prefix the longer comes first.
 const OPTIONS: &[OptionRule] = &[
-    number("ndots:", Target::Ndots, 15),
-    number("timeout:", Target::Timeout, 30),
-    number("attempts:", Target::Attempts, 5),
-    flag("rotate", Flag::Rotate),
-    flag("edns0", Flag::Edns0),
-    flag("single-request-reopen", Flag::SingleRequestReopen),
-    flag("single-request", Flag::SingleRequest),
-    flag("no_tld_query", Flag::NoTldQuery),
-    flag("no-tld-query", Flag::NoTldQuery),
-    OptionRule { word: "no-reload", sets: Sets::Nothing },
-    flag("use-vc", Flag::UseVc),
-    flag("trust-ad", Flag::TrustAd),
-    flag("no-aaaa", Flag::NoAaaa),
-    flag("strict-error", Flag::StrictError),
+    OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Strtol, 0, 15),
+    OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Strtol, 0, 30),
+    OptionRule::number("attempts:", Target::Attempts, NumberSyntax::Strtol, 0, 5),
+    OptionRule::flag("rotate", Flag::Rotate),
+    OptionRule::flag("edns0", Flag::Edns0),
+    OptionRule::flag("single-request-reopen", Flag::SingleRequestReopen),
+    OptionRule::flag("single-request", Flag::SingleRequest),
+    OptionRule::flag("no_tld_query", Flag::NoTldQuery),
+    OptionRule::flag("no-tld-query", Flag::NoTldQuery),
+    OptionRule::nothing("no-reload"),
+    OptionRule::flag("use-vc", Flag::UseVc),
+    OptionRule::flag("trust-ad", Flag::TrustAd).since(Version::new(2, 31, 0)),
+    OptionRule::flag("no-aaaa", Flag::NoAaaa).since(Version::new(2, 36, 0)),
+    OptionRule::flag("strict-error", Flag::StrictError).since(Version::new(2, 41, 0)),
 ];
 
 /// `resolv/res_init.c`, `res_vinit_1`.
@@ -51,6 +45,7 @@ const PARSE: ParseRules = ParseRules {
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
+        root: RootWord::Kept,
         max: None,
         value_limit: None,
     },
@@ -71,7 +66,7 @@ const PARSE: ParseRules = ParseRules {
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
 };
 
-/// `resolv/res_query.c`, `__res_context_search`: on a suffix.
+/// `resolv/res_query.c`, `__res_context_search`: a suffix, and the name as-is at the end.
 const SUFFIX: StepTable = StepTable {
     next: &[Outcome::NoData, Outcome::NxDomain, Outcome::ServFail],
     skip_to_as_is: &[
@@ -104,28 +99,51 @@ const AS_IS_FIRST: StepTable = StepTable {
 };
 
 pub(super) fn profile(resolver: &Resolver) -> Profile {
+    let since = |minor| resolver.version >= Version::new(2, minor, 0);
+    let mut parse = PARSE;
+    if !since(26) {
+        // Six suffixes before 2.26 (resolv.h, MAXDNSRCH).
+        parse.search.max = Some(6);
+    }
     Profile {
         resolver: *resolver,
-        parse: PARSE,
+        parse,
         plan: PlanRules {
             search: SearchWhen::Always,
             root_suffix: RootSuffix::ReplacesAsIsLast,
+            leading_dot: LeadingDot::Dropped,
+            join_limit: usize::MAX,
             unencodable: Unencodable::SkipToAsIs,
-            // nss_dns/dns-host.c, check_name, since 2.29.
-            name_check: NameCheck::Hostname,
+            repeated: RepeatedName::Kept,
+            name: NameRules {
+                // nss_dns/dns-host.c, check_name, since 2.29.
+                check: if since(29) { NameCheck::Hostname } else { NameCheck::Encodable },
+                literal: Literal::Aton,
+                case: NameCase::Kept,
+                special: &[],
+            },
         },
         ask: AskRules {
+            unspec: &[QType::A, QType::Aaaa],
             shape: Shape::Together,
             passes: Passes::One,
+            then: &[],
+            then_name: ThenName::Candidate,
             socket: Socket::Candidate,
             edns: None,
-            then: &[],
-            unspec: &[QType::A, QType::Aaaa],
+            addrconfig: AddrConfigRule::OnRequest,
         },
-        verdict: VerdictRules { pair: PairRule::AnyRecords, suffix: SUFFIX, as_is_first: AS_IS_FIRST },
+        verdict: VerdictRules {
+            pair: PairRule::AnyRecords,
+            suffix: SUFFIX,
+            as_is_first: AS_IS_FIRST,
+            report: Report::Glibc,
+        },
         schedule: Schedule::Paired(PairedRules {
             lame: LameRule::WithoutAdditional,
-            fallback: Fallback::OneByOne,
+            // Bug 30081, fixed in 2.38 and in the release branches back to 2.36.
+            after_error: if since(36) { AfterError::NextServer } else { AfterError::WaitsForOther },
+            edns0_size: 1200,
         }),
     }
 }

@@ -1,6 +1,9 @@
 //! The resolvers we have models of: ids, versions, calls, and one file of data each.
 
+mod getent;
 mod glibc;
+mod go;
+mod musl;
 mod table;
 mod version;
 

@@ -1,6 +1,6 @@
 //! The table of resolvers: what each row models and where the model comes from.
 
-use super::{Resolver, ResolverId, Version, glibc};
+use super::{Resolver, ResolverId, Version, getent, glibc, go, musl};
 use crate::Profile;
 
 /// A call of a resolver that looks different on the wire from its others.
@@ -43,17 +43,6 @@ const fn api(word: &'static str, what: &'static str) -> Api {
     Api { word, what }
 }
 
-const fn placeholder(id: ResolverId, apis: &'static [Api]) -> TableRow {
-    TableRow {
-        id,
-        versions: "2.26 to 2.42",
-        default_version: Version::new(2, 36, 0),
-        apis,
-        source: "glibc",
-        build: glibc::profile,
-    }
-}
-
 static TABLE: &[TableRow] = &[
     TableRow {
         id: ResolverId::Glibc,
@@ -63,36 +52,124 @@ static TABLE: &[TableRow] = &[
         source: "glibc 2.26 to 2.42, resolv/res_query.c, res_send.c, res_init.c, nss_dns/dns-host.c",
         build: glibc::profile,
     },
-    placeholder(ResolverId::Musl, &[api("getaddrinfo", "the usual call")]),
-    placeholder(
-        ResolverId::Go,
-        &[
+    TableRow {
+        id: ResolverId::Musl,
+        versions: "1.1.13 to 1.2.5",
+        default_version: Version::new(1, 2, 5),
+        apis: &[api("getaddrinfo", "what nearly every program calls")],
+        source: "musl 1.1.13 to 1.2.5, src/network/lookup_name.c, res_msend.c, resolvconf.c",
+        build: musl::profile,
+    },
+    TableRow {
+        id: ResolverId::Go,
+        versions: "1.10 to 1.27",
+        default_version: Version::new(1, 27, 0),
+        apis: &[
             api("LookupHost", "net.LookupHost, and every dial by name"),
             api("LookupNetIP ip", "net.Resolver.LookupNetIP with \"ip\""),
             api("LookupNetIP ip4", "net.Resolver.LookupNetIP with \"ip4\""),
         ],
-    ),
-    placeholder(ResolverId::CAres, &[api("ares_getaddrinfo", "with the search list")]),
-    placeholder(ResolverId::BindNslookup, &[api("nslookup", "nslookup NAME")]),
-    placeholder(ResolverId::BindHost, &[api("host", "host NAME")]),
-    placeholder(ResolverId::BindDig, &[api("dig +search", "with the search list"), api("dig", "absolute")]),
-    placeholder(ResolverId::BusyboxNslookup, &[api("nslookup", "nslookup NAME")]),
-    placeholder(ResolverId::Hickory, &[api("lookup_ip", "both families"), api("lookup_ip Ipv4Only", "IPv4")]),
-    placeholder(
-        ResolverId::Dnspython,
-        &[
-            api("resolve A search", "Resolver.resolve(name, 'A', search=True)"),
-            api("resolve_name", "Resolver.resolve_name(name)"),
+        source: "Go 1.10 to 1.27, src/net/dnsclient_unix.go, dnsconfig_unix.go, dnsclient.go",
+        build: go::profile,
+    },
+    TableRow {
+        id: ResolverId::CAres,
+        versions: "1.18, 1.20, 1.28, 1.31, 1.34",
+        default_version: Version::new(1, 34, 0),
+        apis: &[api("ares_getaddrinfo", "with the search list")],
+        source: "c-ares 1.18 to 1.34, src/lib/ares_getaddrinfo.c, ares_search.c, ares_sysconfig_files.c",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::BindNslookup,
+        versions: "9.18, 9.20",
+        default_version: Version::new(9, 18, 0),
+        apis: &[api("nslookup", "nslookup NAME")],
+        source: "BIND 9.18 and 9.20, bin/dig/dighost.c, nslookup.c, lib/irs/resconf.c",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::BindHost,
+        versions: "9.18, 9.20",
+        default_version: Version::new(9, 18, 0),
+        apis: &[api("host", "host NAME")],
+        source: "BIND 9.18 and 9.20, bin/dig/dighost.c, host.c, lib/irs/resconf.c",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::BindDig,
+        versions: "9.18, 9.20",
+        default_version: Version::new(9, 18, 0),
+        apis: &[api("dig +search", "with the search list"), api("dig", "the name as-is")],
+        source: "BIND 9.18 and 9.20, bin/dig/dighost.c, dig.c, lib/irs/resconf.c",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::BusyboxNslookup,
+        versions: "1.30 to 1.36, big version",
+        default_version: Version::new(1, 35, 0),
+        apis: &[api("nslookup", "nslookup NAME")],
+        source: "busybox 1.30 to 1.36, networking/nslookup.c",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::Hickory,
+        versions: "0.24 to 0.26",
+        default_version: Version::new(0, 26, 0),
+        apis: &[
+            api("lookup_ip", "both families"),
+            api("lookup_ip Ipv4Only", "LookupIpStrategy::Ipv4Only"),
         ],
-    ),
-    placeholder(ResolverId::Netty, &[api("resolve", "DnsNameResolver.resolve")]),
-    placeholder(
-        ResolverId::Node,
-        &[api("dns.lookup", "getaddrinfo of the libc"), api("dns.resolve4", "c-ares without search")],
-    ),
-    placeholder(ResolverId::Java, &[api("InetAddress", "getaddrinfo of the libc")]),
-    placeholder(
-        ResolverId::Getent,
-        &[api("hosts", "gethostbyname2: AAAA, then A"), api("ahosts", "getaddrinfo with AI_ADDRCONFIG")],
-    ),
+        source: "hickory-resolver 0.24 to 0.26, resolver.rs, lookup_ip.rs, name_server_pool.rs; resolv-conf 0.7",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::Dnspython,
+        versions: "2.x",
+        default_version: Version::new(2, 0, 0),
+        apis: &[
+            api("resolve A search", "Resolver.resolve(name, 'A', search=True)"),
+            api("resolve_name", "Resolver.resolve_name(name), without search"),
+        ],
+        source: "dnspython 2, dns/resolver.py",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::Netty,
+        versions: "4.1",
+        default_version: Version::new(4, 1, 0),
+        apis: &[api("resolve", "DnsNameResolver.resolveAll")],
+        source: "netty 4.1, DnsResolveContext.java, UnixResolverDnsServerAddressStreamProvider.java",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::Node,
+        versions: "20 (dns.lookup on glibc)",
+        default_version: Version::new(20, 0, 0),
+        apis: &[
+            api("dns.lookup", "getaddrinfo of the libc"),
+            api("dns.resolve4", "c-ares without search"),
+        ],
+        source: "Node.js 20, src/cares_wrap.cc",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::Java,
+        versions: "8 to 21 (on glibc)",
+        default_version: Version::new(17, 0, 0),
+        apis: &[api("InetAddress", "getaddrinfo of the libc")],
+        source: "OpenJDK 17, Inet6AddressImpl.c; glibc beneath",
+        build: glibc::profile,
+    },
+    TableRow {
+        id: ResolverId::Getent,
+        versions: "as glibc",
+        default_version: Version::new(2, 36, 0),
+        apis: &[
+            api("hosts", "gethostbyname2: the whole list for AAAA, then for A"),
+            api("ahosts", "getaddrinfo with AI_ADDRCONFIG"),
+        ],
+        source: "glibc 2.26 to 2.42, nss/getent.c",
+        build: getent::profile,
+    },
 ];

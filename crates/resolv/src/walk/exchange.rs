@@ -2,20 +2,27 @@
 
 use std::net::IpAddr;
 
+use super::context::Context;
+use super::each::Each;
+use super::flood::Flood;
 use super::paired::Paired;
 use crate::profile::{QuestionEnd, Schedule};
-use crate::{Fqdn, Outcome, Profile, QType, Reply, Settings, Transport};
+use crate::{Fqdn, Message, Outcome, Profile, QType, Reply, Settings, Transport};
 
 /// One transmission, as an exchange orders it.
 #[derive(Debug, Clone)]
 pub(super) struct Transmission {
-    /// Index of the question among those of the candidate.
+    /// Index of the question in its exchange.
     pub(super) question: usize,
     pub(super) server: usize,
     pub(super) transport: Transport,
     pub(super) round: u32,
     pub(super) socket: u32,
     pub(super) timeout_us: Option<u64>,
+    /// Another name than the candidate's: the target of a CNAME that is followed.
+    pub(super) qname: Option<Fqdn>,
+    /// The UDP size offered with EDNS.
+    pub(super) edns: Option<u16>,
 }
 
 /// What an exchange wants next.
@@ -23,33 +30,6 @@ pub(super) enum Progress {
     Send(Transmission),
     Wait(Option<u64>),
     Done,
-}
-
-/// What outlives a candidate: sockets count on, servers are remembered.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Memory {
-    sockets: u32,
-    /// Queries so far, by which `rotate` picks the first server.
-    pub(super) queries: usize,
-    /// glibc's fall-back to asking one by one sticks to the thread.
-    pub(super) one_by_one: OneByOne,
-}
-
-/// How glibc sends the questions of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) enum OneByOne {
-    #[default]
-    No,
-    SameSocket,
-    NewSocket,
-}
-
-impl Memory {
-    /// The number of a new socket.
-    pub(super) fn open(&mut self) -> u32 {
-        self.sockets += 1;
-        self.sockets - 1
-    }
 }
 
 /// The last word on one question.
@@ -65,6 +45,10 @@ impl Ended {
     pub(super) fn without_answer(outcome: Outcome, at_us: u64) -> Self {
         Self { outcome, at_us, addresses: Vec::new(), cname: None }
     }
+
+    pub(super) fn by(message: &Message, outcome: Outcome, at_us: u64) -> Self {
+        Self { outcome, at_us, addresses: message.addresses.clone(), cname: message.cname.clone() }
+    }
 }
 
 /// The exchange of one candidate, by the kind of schedule.
@@ -73,44 +57,44 @@ pub(super) enum Exchange {
     /// The candidate fits no message.
     Unsendable,
     Paired(Paired),
+    Flood(Flood),
+    Each(Each),
 }
 
 impl Exchange {
-    pub(super) fn new(profile: &Profile, types: &[QType], settings: &Settings) -> Self {
+    pub(super) fn new(profile: &Profile, questions: usize, settings: &Settings) -> Self {
         match profile.schedule {
-            Schedule::Paired(rules) => Self::Paired(Paired::new(rules, types.len(), settings)),
+            Schedule::Paired(rules) => Self::Paired(Paired::new(rules, questions, settings)),
+            Schedule::Flood(rules) => Self::Flood(Flood::new(rules, questions, settings)),
+            Schedule::Each(rules) => Self::Each(Each::new(rules, &profile.ask, questions, settings)),
         }
     }
 
-    pub(super) fn unsendable() -> Self {
-        Self::Unsendable
-    }
-
-    pub(super) fn next(&mut self, now_us: u64, settings: &Settings, memory: &mut Memory) -> Progress {
+    pub(super) fn next(&mut self, context: &mut Context<'_>) -> Progress {
         match self {
             Self::Unsendable => Progress::Done,
-            Self::Paired(paired) => paired.next(now_us, settings, memory),
+            Self::Paired(paired) => paired.next(context),
+            Self::Flood(flood) => flood.next(context),
+            Self::Each(each) => each.next(context),
         }
     }
 
-    pub(super) fn reply(
-        &mut self,
-        now_us: u64,
-        sent: &Transmission,
-        reply: &Reply,
-        settings: &Settings,
-        memory: &mut Memory,
-    ) {
+    pub(super) fn reply(&mut self, sent: &Transmission, reply: &Reply, context: &mut Context<'_>) {
         match self {
             Self::Unsendable => {}
-            Self::Paired(paired) => paired.reply(now_us, sent, reply, settings, memory),
+            Self::Paired(paired) => paired.reply(sent, reply, context),
+            Self::Flood(flood) => flood.reply(sent, reply, context),
+            Self::Each(each) => each.reply(sent, reply, context),
         }
     }
 
-    fn ended(&self) -> &[Option<Ended>] {
+    /// How each question ended; `None`: it was given up together with the candidate.
+    pub(super) fn ended(&self) -> Vec<Option<&Ended>> {
         match self {
-            Self::Unsendable => &[],
+            Self::Unsendable => Vec::new(),
             Self::Paired(paired) => paired.ended(),
+            Self::Flood(flood) => flood.ended(),
+            Self::Each(each) => each.ended(),
         }
     }
 
@@ -119,18 +103,29 @@ impl Exchange {
         match self {
             Self::Unsendable => Some(Outcome::Unknown),
             Self::Paired(paired) => paired.failure(),
+            Self::Flood(_) | Self::Each(_) => None,
         }
     }
 
-    pub(super) fn ends(&self, types: &[QType]) -> Vec<QuestionEnd> {
-        let ends = types.iter().zip(self.ended());
-        ends.filter_map(|(&qtype, end)| {
-            end.as_ref().map(|end| QuestionEnd { qtype, outcome: end.outcome, at_us: end.at_us })
-        })
-        .collect()
+    /// The ends of the questions of one step, of several that run at once.
+    pub(super) fn ends(&self, step: usize, steps: usize, types: &[QType]) -> Vec<QuestionEnd> {
+        let ended = self.ended();
+        let of_step = ended.into_iter().skip(step).step_by(steps).zip(types);
+        of_step
+            .filter_map(|(end, &qtype)| {
+                end.map(|end| QuestionEnd { qtype, outcome: end.outcome, at_us: end.at_us })
+            })
+            .collect()
     }
 
-    pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        self.ended().iter().flatten().flat_map(|end| end.addresses.iter().copied()).collect()
+    /// The addresses found for one step.
+    pub(super) fn addresses(&self, step: usize, steps: usize, types: usize) -> Vec<IpAddr> {
+        let of_step = self.ended().into_iter().skip(step).step_by(steps).take(types);
+        of_step.flatten().flat_map(|end| end.addresses.iter().copied()).collect()
+    }
+
+    /// The end of a CNAME chain, from whichever question has one.
+    pub(super) fn cname(&self) -> Option<Fqdn> {
+        self.ended().into_iter().flatten().find_map(|end| end.cname.clone())
     }
 }

@@ -3,136 +3,85 @@
 //! The caller asks [`Walk::next`] what to do, passing the time in µs since the lookup began, and hands every answer to
 //! [`Walk::reply`]. The walk never blocks, sends or reads a clock, so the same one is driven by a live server, by a
 //! script in virtual time, or by a packet capture.
+//!
+//! `cursor` knows which candidate comes next, an `exchange` (`paired`, `flood` or `each`) puts the questions of one
+//! candidate on the wire, and `verdict` says what the application gets.
 
+mod context;
+mod cursor;
+mod each;
 mod exchange;
+mod flood;
 mod paired;
+mod types;
 mod verdict;
 
-use crate::plan::{Plan, Wire};
-use crate::profile::{Decision, QuestionEnd, Step, combine, step_after};
-use crate::{Candidate, Family, Fqdn, Outcome, Profile, QType, Refusal, Reply, Settings, Transport, plan};
-
-use exchange::{Exchange, Memory, Progress, Transmission};
+pub use types::{Action, AddrConfig, Query, Request, StepRecord};
 pub use verdict::{Failure, Verdict};
 
-/// What the application asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The name as typed, without escapes.
-    pub name: Vec<u8>,
-    /// The addresses wanted.
-    pub family: Family,
-    /// Whether families the host has no address of are left out.
-    pub addrconfig: AddrConfig,
-}
+use std::net::IpAddr;
 
-impl Request {
-    /// Both families, without `AI_ADDRCONFIG`.
-    pub fn new(name: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.into(), family: Family::Unspec, addrconfig: AddrConfig::Ignored }
-    }
-}
+use crate::conf::Flag;
+use crate::plan::{Plan, Wire};
+use crate::profile::planning::Unencodable;
+use crate::profile::{Decision, Step, ThenName, combine, step_after};
+use crate::{Candidate, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
 
-/// `AI_ADDRCONFIG` of `getaddrinfo`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AddrConfig {
-    /// Not set.
-    #[default]
-    Ignored,
-    /// Set: families the host has no address of are left out.
-    Honoured,
-}
-
-/// One transmission.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
-    /// Its number in the lookup, from 0, in the order sent.
-    pub seq: usize,
-    /// Index into [`Walk::trail`] of the step it belongs to.
-    pub step: usize,
-    /// The name asked.
-    pub qname: Fqdn,
-    /// The type asked.
-    pub qtype: QType,
-    /// Index into [`Settings::nameservers`].
-    pub server: usize,
-    /// What carries it.
-    pub transport: Transport,
-    /// The pass over the nameservers, from 1.
-    pub round: u32,
-    /// Number of the socket in the lookup, from 0; equal numbers share a source port.
-    pub socket: u32,
-    /// How long it is waited for, in µs; `None`: without a limit.
-    pub timeout_us: Option<u64>,
-    /// The UDP size offered with EDNS.
-    pub edns: Option<u16>,
-    /// Whether a server can read it.
-    pub wire: Wire,
-    /// Whether the candidate has a suffix.
-    pub suffixed: bool,
-}
-
-/// What to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Send this.
-    Send(Query),
-    /// Nothing before this time, in µs since the lookup began, unless an answer comes. `None`: only an answer helps.
-    Wait {
-        /// When to call [`Walk::next`] again.
-        until_us: Option<u64>,
-    },
-    /// The lookup is over.
-    Done(Verdict),
-}
-
-/// One candidate that was tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepRecord {
-    /// The candidate.
-    pub candidate: Candidate,
-    /// What its questions came to together; `None` while they run.
-    pub outcome: Option<Outcome>,
-    /// How each question ended.
-    pub ends: Vec<QuestionEnd>,
-    /// What followed and why; `None` while it runs.
-    pub decision: Option<Decision>,
-    /// When it began, in µs since the lookup began.
-    pub begun_us: u64,
-    /// When it ended.
-    pub ended_us: Option<u64>,
-}
+use context::{Context, Memory};
+use cursor::{Cursor, Upcoming};
+use exchange::{Exchange, Progress, Transmission};
 
 /// A lookup under way.
 #[derive(Debug, Clone)]
 pub struct Walk {
     profile: Profile,
     settings: Settings,
-    types: &'static [QType],
     plan: Plan,
-    position: usize,
-    exchange: Option<Exchange>,
+    cursor: Cursor,
+    current: Option<Current>,
     memory: Memory,
     trail: Vec<StepRecord>,
     sent: Vec<(usize, Transmission)>,
+    addresses: Vec<IpAddr>,
+    answered_by: Option<usize>,
     verdict: Option<Verdict>,
+}
+
+/// The exchange under way. Its questions are those of `types` for each step from `first_step` on, one step unless the
+/// resolver asks for all candidates at once; then types go first, steps second.
+#[derive(Debug, Clone)]
+struct Current {
+    exchange: Exchange,
+    number: usize,
+    first_step: usize,
+    steps: usize,
+    types: &'static [QType],
 }
 
 impl Walk {
     /// A lookup that has not asked anything yet.
     pub fn new(profile: &Profile, settings: &Settings, request: &Request) -> Self {
         let plan = plan(&request.name, settings, profile, request.family);
-        let verdict = plan.refused.as_ref().map(|refusal| Verdict::refused(refusal, profile));
+        let mut types = profile.ask.types(request.family, request.addrconfig, settings);
+        if settings.flags.has(Flag::NoAaaa) && !types.is_empty() {
+            types = &[QType::A];
+        }
+        let verdict = match &plan.refused {
+            Some(refusal) => Some(Verdict::refused(refusal, profile)),
+            None if types.is_empty() => Some(Verdict::no_address_of_family()),
+            None => None,
+        };
         Self {
-            types: profile.ask.types(request.family),
             profile: profile.clone(),
             settings: settings.clone(),
             plan,
-            position: 0,
-            exchange: None,
+            cursor: Cursor::new(types),
+            current: None,
             memory: Memory::default(),
             trail: Vec::new(),
             sent: Vec::new(),
+            addresses: Vec::new(),
+            answered_by: None,
             verdict,
         }
     }
@@ -158,11 +107,13 @@ impl Walk {
             if let Some(verdict) = &self.verdict {
                 return Action::Done(verdict.clone());
             }
-            let Some(exchange) = &mut self.exchange else {
+            let Some(current) = &mut self.current else {
                 self.begin_step(now_us);
                 continue;
             };
-            match exchange.next(now_us, &self.settings, &mut self.memory) {
+            let settings = &self.settings;
+            let mut context = Context { now_us, settings, memory: &mut self.memory };
+            match current.exchange.next(&mut context) {
                 Progress::Send(transmission) => return Action::Send(self.send(transmission)),
                 Progress::Wait(until_us) => return Action::Wait { until_us },
                 Progress::Done => self.end_step(now_us),
@@ -173,79 +124,130 @@ impl Walk {
     /// Hands over what came back for the transmission of this number. Answers to steps that are over are ignored, as a
     /// resolver does that has closed the socket.
     pub fn reply(&mut self, now_us: u64, seq: usize, reply: &Reply) {
-        let Some((step, transmission)) = self.sent.get(seq) else { return };
-        if *step + 1 != self.trail.len() {
+        let (Some((number, transmission)), Some(current)) = (self.sent.get(seq), &mut self.current) else {
             return;
-        }
-        if let Some(exchange) = &mut self.exchange {
-            exchange.reply(now_us, transmission, reply, &self.settings, &mut self.memory);
+        };
+        if *number == current.number {
+            let settings = &self.settings;
+            let mut context = Context { now_us, settings, memory: &mut self.memory };
+            current.exchange.reply(transmission, reply, &mut context);
         }
     }
 
     fn begin_step(&mut self, now_us: u64) {
-        let Some(candidate) = self.plan.candidates.get(self.position).cloned() else {
-            self.verdict = Some(Verdict::failed(&self.trail, &self.profile));
+        let Some(Upcoming { candidates, types }) = self.cursor.upcoming(&self.plan, &self.profile.ask) else {
+            self.verdict = Some(self.conclude());
             return;
         };
-        let exchange = match candidate.wire {
-            Wire::Unencodable => Exchange::unsendable(),
-            _ => Exchange::new(&self.profile, self.types, &self.settings),
+        let unsendable = candidates.iter().all(|candidate| candidate.wire == Wire::Unencodable);
+        let exchange = if unsendable {
+            Exchange::Unsendable
+        } else {
+            Exchange::new(&self.profile, types.len() * candidates.len(), &self.settings)
         };
-        self.exchange = Some(exchange);
-        self.trail.push(StepRecord {
-            candidate,
-            outcome: None,
-            ends: Vec::new(),
-            decision: None,
-            begun_us: now_us,
-            ended_us: None,
+        self.current = Some(Current {
+            exchange,
+            number: self.trail.len(),
+            first_step: self.trail.len(),
+            steps: candidates.len(),
+            types,
         });
+        let records = candidates.into_iter().map(|candidate| StepRecord::begun(candidate, now_us));
+        self.trail.extend(records);
     }
 
     fn end_step(&mut self, now_us: u64) {
-        let (Some(exchange), Some(record)) = (self.exchange.take(), self.trail.last_mut()) else { return };
-        record.ends = exchange.ends(self.types);
-        let outcome = exchange.outcome().unwrap_or_else(|| combine(&record.ends, self.profile.verdict.pair));
-        let decision = step_after(&self.profile, record.candidate.phase, outcome, &record.candidate);
-        record.outcome = Some(outcome);
-        record.ended_us = Some(now_us);
-        match decision.step {
-            Step::Stop if outcome == Outcome::Answer => {
-                self.verdict = Some(Verdict::found(exchange.addresses(), self.trail.len() - 1));
-            }
-            Step::Stop => self.position = self.plan.candidates.len(),
-            Step::Next => self.position += 1,
-            Step::SkipToAsIs => self.skip_to_as_is(),
+        let Some(current) = self.current.take() else { return };
+        let mut stop = None;
+        for step in 0..current.steps {
+            let decision = self.record_end(&current, step, now_us);
+            stop = stop.or(Some(decision).filter(|_| current.steps == 1));
         }
-        if let Some(record) = self.trail.last_mut() {
-            record.decision = Some(decision);
+        match stop {
+            Some(decision) => self.follow(&current, &decision),
+            // A burst: every candidate has been asked.
+            None => self.cursor.advance(Step::Stop, &self.plan, &self.profile.ask),
         }
     }
 
-    fn skip_to_as_is(&mut self) {
-        let rest = &self.plan.candidates[self.position + 1..];
-        let as_is = rest.iter().position(|candidate| candidate.phase == crate::Phase::AsIsLast);
-        self.position = as_is.map_or(self.plan.candidates.len(), |at| self.position + 1 + at);
+    /// Notes what one step came to, and what follows from it.
+    fn record_end(&mut self, current: &Current, step: usize, now_us: u64) -> Decision {
+        let index = current.first_step + step;
+        let ends = current.exchange.ends(step, current.steps, current.types);
+        let outcome = current.exchange.outcome().unwrap_or_else(|| combine(&ends, self.profile.verdict.pair));
+        let record = &mut self.trail[index];
+        let decision = match record.candidate.wire {
+            Wire::Unencodable => Decision::unsendable(&self.profile, &record.candidate),
+            _ => step_after(&self.profile, record.candidate.phase, outcome, &record.candidate),
+        };
+        if outcome == Outcome::Answer {
+            self.answered_by = self.answered_by.or(Some(index));
+            let addresses = current.exchange.addresses(step, current.steps, current.types.len());
+            self.addresses.extend(addresses);
+        }
+        record.ends = ends;
+        record.outcome = Some(outcome);
+        record.ended_us = Some(now_us);
+        record.decision = Some(decision.clone());
+        decision
+    }
+
+    fn follow(&mut self, current: &Current, decision: &Decision) {
+        let ask = &self.profile.ask;
+        let exists = matches!(decision.outcome, Outcome::Answer | Outcome::NoData | Outcome::Cname);
+        if decision.step == Step::Stop && exists && !ask.then.is_empty() && !self.cursor.is_follow_up() {
+            let found = &self.trail[current.first_step].candidate;
+            let chain_end = current.exchange.cname().filter(|_| ask.then_name == ThenName::ChainEnd);
+            let fqdn = chain_end.unwrap_or_else(|| found.fqdn.clone());
+            self.cursor.follow_up(found, fqdn);
+        } else if decision.outcome == Outcome::Answer && !self.cursor.is_follow_up() {
+            self.verdict = Some(self.conclude());
+        } else {
+            self.cursor.advance(decision.step, &self.plan, ask);
+        }
+    }
+
+    fn conclude(&mut self) -> Verdict {
+        match self.answered_by {
+            Some(step) => Verdict::found(std::mem::take(&mut self.addresses), step),
+            None => Verdict::failed(&self.trail, &self.profile, &self.settings),
+        }
     }
 
     fn send(&mut self, transmission: Transmission) -> Query {
-        let step = self.trail.len() - 1;
-        let record = &self.trail[step];
+        let current = self.current.as_ref();
+        let (number, first, steps) = current.map_or((0, 0, 1), |now| (now.number, now.first_step, now.steps));
+        let types = current.map_or(&[][..], |now| now.types);
+        let step = first + transmission.question % steps;
+        let candidate = &self.trail[step].candidate;
         let query = Query {
             seq: self.sent.len(),
             step,
-            qname: record.candidate.fqdn.clone(),
-            qtype: self.types[transmission.question],
+            qname: transmission.qname.clone().unwrap_or_else(|| candidate.fqdn.clone()),
+            qtype: types.get(transmission.question / steps).copied().unwrap_or(QType::A),
             server: transmission.server,
             transport: transmission.transport,
             round: transmission.round,
             socket: transmission.socket,
             timeout_us: transmission.timeout_us,
-            edns: self.profile.ask.edns,
-            wire: record.candidate.wire,
-            suffixed: record.candidate.suffix.is_some(),
+            edns: transmission.edns,
+            wire: candidate.wire,
+            suffixed: candidate.suffix.is_some(),
         };
-        self.sent.push((step, transmission));
+        self.sent.push((number, transmission));
         query
+    }
+}
+
+impl Decision {
+    /// The decision about a candidate that fits no message.
+    fn unsendable(profile: &Profile, candidate: &Candidate) -> Self {
+        let step = match profile.plan.unencodable {
+            _ if candidate.phase == crate::Phase::AsIsFirst => Step::Next,
+            Unencodable::Skip => Step::Next,
+            Unencodable::SkipToAsIs => Step::SkipToAsIs,
+            Unencodable::Stop | Unencodable::Abort => Step::Stop,
+        };
+        Self::new(profile, step, Outcome::Unknown)
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::exchange::{Ended, Memory, OneByOne, Progress, Transmission};
+use super::context::{Context, OneByOne};
+use super::exchange::{Ended, Progress, Transmission};
 use crate::conf::Flag;
-use crate::profile::LameRule;
-use crate::profile::schedule::{PairedRules, paired_timeout_us};
+use crate::profile::schedule::{AfterError, PairedRules, paired_timeout_us};
 use crate::{Message, Outcome, Reply, Settings, Transport};
 
 /// One candidate's questions under way.
@@ -13,33 +13,30 @@ use crate::{Message, Outcome, Reply, Settings, Transport};
 pub(super) struct Paired {
     rules: PairedRules,
     questions: usize,
-    /// Passes over the servers begun, and the place in the present one.
+    state: State,
+    /// The pass over the servers, from 1, and the place in it.
     round: u32,
     place: usize,
     first_server: usize,
     transport: Transport,
-    state: State,
-    outbox: VecDeque<usize>,
     socket: u32,
+    outbox: VecDeque<usize>,
     deadline_us: Option<u64>,
     /// Which questions have an answer in the present try, good or bad.
     received: Vec<bool>,
-    /// Which have a good one.
-    ended: Vec<Option<Ended>>,
-    /// The answer in the first buffer, which decides what a failure was.
+    /// The good answers of the present try.
+    good: Vec<Option<Ended>>,
+    /// The answer in the first buffer. It survives later tries, and decides what a failure was.
     first_seen: Option<Outcome>,
-    /// Whether any server was heard of at all, or silent; only ICMP leaves it unset.
+    /// Whether there was anything but ICMP errors: an answer, or silence.
     heard: Heard,
     failure: Option<Outcome>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The next server is to be asked.
     BeginTry,
-    /// Answers are awaited.
     Waiting,
-    /// Over.
     Done,
 }
 
@@ -54,260 +51,211 @@ impl Paired {
         Self {
             rules,
             questions,
-            round: 1,
+            state: State::BeginTry,
+            round: 0,
             place: 0,
             first_server: 0,
             transport: if settings.flags.has(Flag::UseVc) { Transport::Tcp } else { Transport::Udp },
-            state: State::BeginTry,
-            outbox: VecDeque::new(),
             socket: 0,
+            outbox: VecDeque::new(),
             deadline_us: None,
             received: vec![false; questions],
-            ended: vec![None; questions],
+            good: vec![None; questions],
             first_seen: None,
             heard: Heard::Nothing,
             failure: None,
         }
     }
 
-    pub(super) fn ended(&self) -> &[Option<Ended>] {
-        &self.ended
+    pub(super) fn ended(&self) -> Vec<Option<&Ended>> {
+        self.good.iter().map(Option::as_ref).collect()
     }
 
     pub(super) fn failure(&self) -> Option<Outcome> {
         self.failure
     }
 
-    pub(super) fn next(&mut self, now_us: u64, settings: &Settings, memory: &mut Memory) -> Progress {
+    pub(super) fn next(&mut self, context: &mut Context<'_>) -> Progress {
         loop {
-            match self.state {
-                State::Done => return Progress::Done,
-                State::BeginTry => self.begin_try(now_us, settings, memory),
-                State::Waiting => {}
-            }
             if let Some(question) = self.outbox.pop_front() {
-                return Progress::Send(self.transmission(question, settings));
+                return Progress::Send(self.transmission(question, context));
             }
-            match self.deadline_us {
-                Some(deadline) if self.state == State::Waiting && now_us >= deadline => {
-                    self.timed_out(now_us, settings, memory);
-                }
-                deadline if self.state == State::Waiting => return Progress::Wait(deadline),
-                _ => {}
+            match (self.state, self.deadline_us) {
+                (State::Done, _) => return Progress::Done,
+                (State::BeginTry, _) => self.begin_try(context),
+                (State::Waiting, Some(deadline)) if context.now_us >= deadline => self.timed_out(context),
+                (State::Waiting, deadline) => return Progress::Wait(deadline),
             }
         }
     }
 
-    fn begin_try(&mut self, now_us: u64, settings: &Settings, memory: &mut Memory) {
-        if self.place == 0 && self.round == 1 {
-            self.first_server = if settings.flags.has(Flag::Rotate) { memory.queries } else { 0 };
-            memory.queries += 1;
+    fn begin_try(&mut self, context: &mut Context<'_>) {
+        if self.round == 0 {
+            self.round = 1;
+            self.first_server =
+                if context.settings.flags.has(Flag::Rotate) { context.memory.rotation } else { 0 };
+            context.memory.rotation += 1;
         }
-        if self.round > settings.attempts {
-            self.fail(now_us);
-            return;
+        if self.round > context.settings.attempts {
+            self.fail(context.now_us);
+        } else if context.settings.reaches(self.server(context)) {
+            self.socket = context.memory.open();
+            self.begin_sending(context);
+        } else {
+            self.next_server(context);
         }
-        self.open(settings, memory);
-        self.begin_sending(now_us, settings, memory);
     }
 
-    fn open(&mut self, _settings: &Settings, memory: &mut Memory) {
-        self.socket = memory.open();
-    }
-
-    fn begin_sending(&mut self, now_us: u64, settings: &Settings, memory: &Memory) {
+    fn begin_sending(&mut self, context: &Context<'_>) {
         self.state = State::Waiting;
         self.received = vec![false; self.questions];
-        self.ended = vec![None; self.questions];
-        let one_by_one = self.mode(settings, memory) != OneByOne::No && self.transport == Transport::Udp;
-        let at_once = if one_by_one { 1 } else { self.questions };
+        self.good = vec![None; self.questions];
+        let at_once = if self.one_by_one(context) == OneByOne::No { self.questions } else { 1 };
         self.outbox = (0..at_once).collect();
-        self.deadline_us = match self.transport {
-            Transport::Udp => Some(now_us + paired_timeout_us(settings, self.server(settings))),
-            Transport::Tcp => None,
-        };
+        self.deadline_us = self.timeout_us(context).map(|timeout| context.now_us + timeout);
     }
 
-    fn mode(&self, settings: &Settings, memory: &Memory) -> OneByOne {
-        let _ = self.rules.fallback;
-        let asked = if settings.flags.has(Flag::SingleRequestReopen) {
+    /// TCP is waited for without a limit (`send_vc` has no timer).
+    fn timeout_us(&self, context: &Context<'_>) -> Option<u64> {
+        let udp = self.transport == Transport::Udp;
+        udp.then(|| paired_timeout_us(context.settings, self.server(context)))
+    }
+
+    fn one_by_one(&self, context: &Context<'_>) -> OneByOne {
+        let flags = context.settings.flags;
+        let asked = if flags.has(Flag::SingleRequestReopen) {
             OneByOne::NewSocket
-        } else if settings.flags.has(Flag::SingleRequest) {
+        } else if flags.has(Flag::SingleRequest) {
             OneByOne::SameSocket
         } else {
             OneByOne::No
         };
-        asked.max(memory.one_by_one)
+        match self.transport {
+            Transport::Udp => asked.max(context.memory.one_by_one),
+            Transport::Tcp => OneByOne::No,
+        }
     }
 
-    fn server(&self, settings: &Settings) -> usize {
-        (self.first_server + self.place) % settings.nameservers.len().max(1)
+    fn server(&self, context: &Context<'_>) -> usize {
+        (self.first_server + self.place) % context.settings.nameservers.len().max(1)
     }
 
-    fn transmission(&self, question: usize, settings: &Settings) -> Transmission {
+    fn transmission(&self, question: usize, context: &Context<'_>) -> Transmission {
         Transmission {
             question,
-            server: self.server(settings),
+            server: self.server(context),
             transport: self.transport,
             round: self.round,
             socket: self.socket,
-            timeout_us: match self.transport {
-                Transport::Udp => Some(paired_timeout_us(settings, self.server(settings))),
-                Transport::Tcp => None,
-            },
+            timeout_us: self.timeout_us(context),
+            qname: None,
+            edns: context.settings.flags.has(Flag::Edns0).then_some(self.rules.edns0_size),
         }
     }
 
-    fn timed_out(&mut self, now_us: u64, settings: &Settings, memory: &mut Memory) {
-        let half_good = self.ended.iter().any(Option::is_some);
-        if self.questions > 1 && half_good {
-            match self.mode(settings, memory) {
-                OneByOne::No => {
-                    memory.one_by_one = OneByOne::SameSocket;
-                    self.begin_sending(now_us, settings, memory);
-                }
-                OneByOne::SameSocket => {
-                    memory.one_by_one = OneByOne::NewSocket;
-                    self.open(settings, memory);
-                    self.begin_sending(now_us, settings, memory);
-                }
-                OneByOne::NewSocket => self.settle(now_us),
-            }
+    fn timed_out(&mut self, context: &mut Context<'_>) {
+        self.heard = Heard::Something;
+        if self.questions == 1 || self.good.iter().all(Option::is_none) {
+            self.next_server(context);
             return;
         }
-        self.heard = Heard::Something;
-        self.next_server(settings);
-    }
-
-    /// What is good is taken; what is silent timed out.
-    fn settle(&mut self, now_us: u64) {
-        for end in &mut self.ended {
-            end.get_or_insert_with(|| Ended::without_answer(Outcome::Timeout, now_us));
+        match self.one_by_one(context) {
+            OneByOne::No => {
+                context.memory.one_by_one = OneByOne::SameSocket;
+                self.begin_sending(context);
+            }
+            OneByOne::SameSocket => {
+                context.memory.one_by_one = OneByOne::NewSocket;
+                self.socket = context.memory.open();
+                self.begin_sending(context);
+            }
+            OneByOne::NewSocket => self.state = State::Done,
         }
-        self.state = State::Done;
     }
 
-    fn next_server(&mut self, settings: &Settings) {
+    fn next_server(&mut self, context: &Context<'_>) {
         self.state = State::BeginTry;
         self.outbox.clear();
-        self.deadline_us = None;
         self.place += 1;
-        if self.place >= settings.nameservers.len() {
+        if self.place >= context.settings.nameservers.len() {
             self.place = 0;
+            // TCP gets one pass over the servers.
             self.round = if self.transport == Transport::Tcp { u32::MAX } else { self.round + 1 };
         }
     }
 
     fn fail(&mut self, now_us: u64) {
-        let error = self.first_seen.filter(|outcome| retried(*outcome));
-        let outcome = match (error, self.heard) {
-            (Some(outcome), _) => outcome,
-            (None, Heard::Something) => Outcome::Timeout,
-            (None, Heard::Nothing) => Outcome::Unreachable,
+        let error = self.first_seen.filter(|outcome| is_server_error(*outcome));
+        let silence = match self.heard {
+            Heard::Something => Outcome::Timeout,
+            Heard::Nothing => Outcome::Unreachable,
         };
+        let outcome = error.unwrap_or(silence);
         self.failure = Some(outcome);
-        self.ended = vec![Some(Ended::without_answer(outcome, now_us)); self.questions];
+        self.good = vec![Some(Ended::without_answer(outcome, now_us)); self.questions];
         self.state = State::Done;
     }
 
-    pub(super) fn reply(
-        &mut self,
-        now_us: u64,
-        sent: &Transmission,
-        reply: &Reply,
-        settings: &Settings,
-        memory: &mut Memory,
-    ) {
-        let current = sent.server == self.server(settings) && sent.transport == self.transport;
+    pub(super) fn reply(&mut self, sent: &Transmission, reply: &Reply, context: &mut Context<'_>) {
+        let current = sent.server == self.server(context) && sent.transport == self.transport;
         if self.state != State::Waiting || !current || self.received[sent.question] {
             return;
         }
         match reply {
-            Reply::Unreachable => self.next_server(settings),
-            Reply::Message(message) => self.message(now_us, sent.question, message, settings, memory),
+            Reply::Unreachable => self.next_server(context),
+            Reply::Message(message) => self.message(sent.question, message, context),
         }
     }
 
-    fn message(
-        &mut self,
-        now_us: u64,
-        question: usize,
-        message: &Message,
-        settings: &Settings,
-        memory: &mut Memory,
-    ) {
+    fn message(&mut self, question: usize, message: &Message, context: &mut Context<'_>) {
         self.heard = Heard::Something;
-        let outcome = self.judge(message);
+        let outcome = self.rules.lame.judge(message);
         let first = !self.received.contains(&true);
         if first {
             self.first_seen = Some(outcome);
         }
         self.received[question] = true;
-        if retried(outcome) && self.transport == Transport::Udp {
-            self.bad_answer(now_us, first, settings, memory);
-            return;
-        }
         if outcome == Outcome::Truncated {
             self.transport = Transport::Tcp;
             self.state = State::BeginTry;
             self.outbox.clear();
-            return;
-        }
-        self.ended[question] = Some(Ended {
-            outcome,
-            at_us: now_us,
-            addresses: message.addresses.clone(),
-            cname: message.cname.clone(),
-        });
-        self.after_answer(now_us, settings, memory);
-    }
-
-    fn bad_answer(&mut self, now_us: u64, first: bool, settings: &Settings, memory: &mut Memory) {
-        if !first {
-            if self.ended.iter().any(Option::is_some) {
-                self.settle_with_good(now_us);
-            } else {
-                self.next_server(settings);
-            }
-        } else if self.questions == 1 || self.mode(settings, memory) != OneByOne::No {
-            self.next_server(settings);
+        } else if is_server_error(outcome) && self.transport == Transport::Udp {
+            self.server_error(first, context);
+        } else {
+            self.good[question] = Some(Ended::by(message, outcome, context.now_us));
+            self.after_answer(context);
         }
     }
 
-    /// One good answer and one error: the good one alone decides.
-    fn settle_with_good(&mut self, now_us: u64) {
-        let _ = now_us;
-        self.state = State::Done;
+    fn server_error(&mut self, first: bool, context: &mut Context<'_>) {
+        let strict = context.settings.flags.has(Flag::StrictError);
+        if strict || self.questions == 1 {
+            self.next_server(context);
+        } else if !first && self.good.iter().any(Option::is_some) {
+            // One good answer and one error: the good one alone decides.
+            self.state = State::Done;
+        } else if !first {
+            self.next_server(context);
+        } else if self.one_by_one(context) != OneByOne::No && self.rules.after_error == AfterError::NextServer {
+            self.next_server(context);
+        }
     }
 
-    fn after_answer(&mut self, now_us: u64, settings: &Settings, memory: &mut Memory) {
+    fn after_answer(&mut self, context: &mut Context<'_>) {
         if self.received.iter().all(|received| *received) {
             self.state = State::Done;
             return;
         }
-        let mode = self.mode(settings, memory);
-        if mode == OneByOne::No || self.transport == Transport::Tcp {
-            return;
+        match self.one_by_one(context) {
+            OneByOne::No => return,
+            OneByOne::SameSocket => {}
+            OneByOne::NewSocket => self.socket = context.memory.open(),
         }
-        if mode == OneByOne::NewSocket {
-            self.open(settings, memory);
-        }
-        let _ = now_us;
-        let next = self.received.iter().position(|received| !received);
-        self.outbox.extend(next);
-    }
-
-    fn judge(&self, message: &Message) -> Outcome {
-        let outcome = message.outcome();
-        match (outcome, self.rules.lame) {
-            (Outcome::Lame, LameRule::Accepted) => Outcome::NoData,
-            (Outcome::Lame, LameRule::WithoutAdditional) if message.additional => Outcome::NoData,
-            _ => outcome,
-        }
+        self.outbox.extend(self.received.iter().position(|received| !received));
     }
 }
 
 /// Answers after which glibc turns to the next server.
-fn retried(outcome: Outcome) -> bool {
+fn is_server_error(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::ServFail | Outcome::NotImp | Outcome::Refused | Outcome::Lame)
 }

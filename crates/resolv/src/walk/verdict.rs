@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 
 use super::StepRecord;
-use crate::{Outcome, Phase, Profile, Refusal};
+use crate::profile::Report;
+use crate::{Outcome, Phase, Profile, Refusal, Settings};
 
 /// What the application gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// How the lookup ended.
     pub outcome: Outcome,
-    /// The addresses, in the order they arrived; the resolver may sort them.
+    /// The addresses, in the order of questions; the resolver may sort them.
     pub addresses: Vec<IpAddr>,
     /// The error, unless there are addresses.
     pub failure: Option<Failure>,
@@ -22,7 +23,7 @@ pub struct Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {words}")]
 pub struct Failure {
-    /// Its code: `EAI_NONAME`, `EAI_AGAIN`, ….
+    /// Its code: `EAI_NONAME`, `EAI_AGAIN`, … of `getaddrinfo`; for others the outcome's word.
     pub code: &'static str,
     /// What it says.
     pub words: String,
@@ -39,21 +40,12 @@ impl Verdict {
         Self { outcome: Outcome::Answer, addresses, failure: None, answered_by: Some(step) }
     }
 
-    pub(super) fn refused(refusal: &Refusal, _profile: &Profile) -> Self {
-        match refusal {
-            Refusal::Literal(address) => {
-                Self { outcome: Outcome::Answer, addresses: vec![*address], failure: None, answered_by: None }
-            }
-            Refusal::Local(addresses) => Self {
-                outcome: Outcome::Answer,
-                addresses: addresses.clone(),
-                failure: None,
-                answered_by: None,
-            },
-            Refusal::BadName(_) | Refusal::Nothing(_) => {
-                Self::error(Outcome::NxDomain, Failure::new("EAI_NONAME", refusal.to_string()))
-            }
-        }
+    fn without_asking(addresses: Vec<IpAddr>) -> Self {
+        Self { outcome: Outcome::Answer, addresses, failure: None, answered_by: None }
+    }
+
+    fn error(outcome: Outcome, failure: Failure) -> Self {
+        Self { outcome, addresses: Vec::new(), failure: Some(failure), answered_by: None }
     }
 
     /// A lookup that never ends: a TCP server that takes the question and stays silent.
@@ -61,29 +53,85 @@ impl Verdict {
         Self::error(Outcome::Timeout, Failure::new("HANGS", "the resolver waits without a limit"))
     }
 
-    fn error(outcome: Outcome, failure: Failure) -> Self {
-        Self { outcome, addresses: Vec::new(), failure: Some(failure), answered_by: None }
+    pub(super) fn no_address_of_family() -> Self {
+        let words = "the host has no address of this family, and AI_ADDRCONFIG is set";
+        Self::error(Outcome::NxDomain, Failure::new("EAI_NONAME", words))
     }
 
-    /// The error of a walk that found nothing: that of the name as-is if it was tried first, else NODATA if any
-    /// candidate had it, else SERVFAIL, else the last (glibc `__res_context_search`).
-    pub(super) fn failed(trail: &[StepRecord], _profile: &Profile) -> Self {
-        let outcomes = || trail.iter().filter_map(|step| step.outcome);
-        let first =
-            trail.iter().find(|step| step.candidate.phase == Phase::AsIsFirst).and_then(|step| step.outcome);
-        let any = |wanted: Outcome| outcomes().find(|outcome| *outcome == wanted);
-        let last = outcomes().next_back().unwrap_or(Outcome::Timeout);
-        let outcome = first.or(any(Outcome::NoData)).or(any(Outcome::ServFail)).unwrap_or(last);
-        let failure = match outcome {
-            Outcome::NoData | Outcome::Cname => {
-                Failure::new("EAI_NODATA", "No address associated with hostname")
-            }
-            Outcome::NxDomain => Failure::new("EAI_NONAME", "Name or service not known"),
-            Outcome::Timeout | Outcome::ServFail | Outcome::Unreachable => {
-                Failure::new("EAI_AGAIN", "Temporary failure in name resolution")
-            }
-            _ => Failure::new("EAI_NONAME", "Name or service not known"),
+    pub(super) fn refused(refusal: &Refusal, profile: &Profile) -> Self {
+        let code = match (refusal, profile.verdict.report) {
+            (Refusal::Literal(address), _) => return Self::without_asking(vec![*address]),
+            (Refusal::Local(addresses), _) => return Self::without_asking(addresses.clone()),
+            (Refusal::OtherFamily(_), Report::Glibc) => "EAI_ADDRFAMILY",
+            (Refusal::OtherFamily(_), Report::MuslNoData) => "EAI_NODATA",
+            (_, Report::Glibc | Report::MuslNoData | Report::MuslNoName) => "EAI_NONAME",
+            (_, Report::Last | Report::First) => "REFUSED_NAME",
         };
-        Self::error(outcome, failure)
+        Self::error(Outcome::NxDomain, Failure::new(code, refusal.to_string()))
     }
+
+    /// What a walk that found nothing reports.
+    pub(super) fn failed(trail: &[StepRecord], profile: &Profile, settings: &Settings) -> Self {
+        let outcomes = || trail.iter().filter_map(|step| step.outcome);
+        let last = outcomes().next_back().unwrap_or(Outcome::NxDomain);
+        match profile.verdict.report {
+            Report::Glibc => glibc(trail, settings),
+            Report::MuslNoName | Report::MuslNoData if settings.attempts == 0 => {
+                Self::error(Outcome::Unknown, Failure::new("KILLED", "the process dies: attempts is 0, a divisor"))
+            }
+            Report::MuslNoName => Self::error(last, musl(last, "EAI_NONAME")),
+            Report::MuslNoData => Self::error(last, musl(last, "EAI_NODATA")),
+            Report::Last => Self::error(last, plain(last)),
+            Report::First => {
+                let first = outcomes().next().unwrap_or(Outcome::NxDomain);
+                Self::error(first, plain(first))
+            }
+        }
+    }
+}
+
+/// The error of the name as-is if it was tried first, else NODATA if any candidate had it, else SERVFAIL, else the
+/// last one's (glibc `resolv/res_query.c`, `__res_context_search`; codes by `nss/getaddrinfo.c`).
+fn glibc(trail: &[StepRecord], _settings: &Settings) -> Verdict {
+    let outcomes = || trail.iter().filter_map(|step| step.outcome);
+    let has = |wanted: Outcome| outcomes().find(|outcome| *outcome == wanted);
+    let last = outcomes().next_back().unwrap_or(Outcome::Timeout);
+    let first = trail.iter().find(|step| step.candidate.phase == Phase::AsIsFirst);
+    // A lone CNAME and ICMP errors end the search where they are met, whatever was seen before.
+    let outcome = if matches!(last, Outcome::Cname | Outcome::Unreachable) {
+        last
+    } else {
+        first.and_then(|step| step.outcome).or(has(Outcome::NoData)).or(has(Outcome::ServFail)).unwrap_or(last)
+    };
+    let inet_alone = trail.iter().all(|step| step.ends.len() == 1 && step.ends[0].qtype == crate::QType::A);
+    let (code, words) = match outcome {
+        Outcome::NoData => ("EAI_NODATA", "No address associated with hostname"),
+        Outcome::Cname if inet_alone => ("EAI_NODATA", "No address associated with hostname"),
+        Outcome::Timeout
+        | Outcome::ServFail
+        | Outcome::Unreachable
+        | Outcome::Refused
+        | Outcome::NotImp
+        | Outcome::Lame => ("EAI_AGAIN", "Temporary failure in name resolution"),
+        _ => ("EAI_NONAME", "Name or service not known"),
+    };
+    Verdict::error(outcome, Failure::new(code, words))
+}
+
+/// musl `src/network/lookup_name.c`, `name_from_dns`.
+fn musl(outcome: Outcome, no_data: &'static str) -> Failure {
+    match outcome {
+        Outcome::NoData | Outcome::Cname => Failure::new(no_data, "Name has no usable address"),
+        Outcome::NxDomain | Outcome::Unknown => Failure::new("EAI_NONAME", "Name does not resolve"),
+        _ => Failure::new("EAI_AGAIN", "Try again"),
+    }
+}
+
+fn plain(outcome: Outcome) -> Failure {
+    let words = match outcome {
+        Outcome::NxDomain | Outcome::NoData | Outcome::Cname => "no such host",
+        Outcome::Timeout => "no answer in time",
+        _ => "no usable answer",
+    };
+    Failure::new(outcome.as_str(), words)
 }

@@ -1,0 +1,190 @@
+//! The plan: every candidate a resolver may try for a name, before any answer.
+
+mod refuse;
+
+use std::net::IpAddr;
+
+use crate::conf::Flag;
+use crate::name::{self, Fqdn};
+use crate::profile::planning::{
+    LeadingDot, NameCase, RepeatedName, RootSuffix, SearchWhen, SpecialDoes, Unencodable,
+};
+use crate::{Family, Profile, Settings};
+
+/// One absolute name the search may try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The name as asked.
+    pub fqdn: Fqdn,
+    /// The suffix as it stands in the search list, escaped; `None` for the name as-is.
+    pub suffix: Option<String>,
+    /// Its place in the walk.
+    pub phase: Phase,
+    /// How it can be put on the wire.
+    pub wire: Wire,
+}
+
+/// The place of a candidate in the walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The name as-is, before the search list.
+    AsIsFirst,
+    /// The name with a suffix.
+    Suffix,
+    /// The name as-is, after the search list or without one.
+    AsIsLast,
+}
+
+/// How a candidate can be put on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// As a valid question.
+    Valid,
+    /// It is sent, but no server can read it.
+    Malformed,
+    /// Not at all: a label or the whole is too long, or a label is empty.
+    Unencodable,
+}
+
+/// Every candidate a resolver may try for a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// In the order of the walk when everything is NXDOMAIN.
+    pub candidates: Vec<Candidate>,
+    /// The name as-is, where a root suffix takes its place in the list: asked when that suffix is never reached.
+    pub reserve: Option<Candidate>,
+    /// Why nothing is asked at all, if so.
+    pub refused: Option<Refusal>,
+}
+
+/// Why nothing is asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The name is an address of a family that is wanted.
+    #[error("the name is an address, no question is asked")]
+    Literal(IpAddr),
+    /// The name is an address of the other family.
+    #[error("the name is an address of a family that is not wanted")]
+    OtherFamily(IpAddr),
+    /// The resolver takes the name for invalid.
+    #[error("the resolver refuses the name: {0}")]
+    BadName(&'static str),
+    /// The resolver answers this name by itself.
+    #[error("the resolver answers this name by itself")]
+    Local(Vec<IpAddr>),
+    /// A candidate fits no message, and the resolver gives up for it.
+    #[error("the resolver gives up, since `{0}` fits no message")]
+    Unencodable(Fqdn),
+}
+
+/// The plan for a name as typed, without escapes.
+pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family) -> Plan {
+    let alias = settings.alias_of(typed);
+    let lowered;
+    let typed = match profile.plan.name.case {
+        NameCase::Kept => alias.unwrap_or(typed),
+        NameCase::Lowered => {
+            lowered = alias.unwrap_or(typed).to_ascii_lowercase();
+            &lowered
+        }
+    };
+    if let Some(refused) = refuse::refuse(typed, &profile.plan.name, family) {
+        return Plan { refused: Some(refused), ..Plan::default() };
+    }
+    let mut planner = Planner { typed, profile, plan: Plan::default() };
+    planner.walk(settings);
+    planner.plan
+}
+
+struct Planner<'a> {
+    typed: &'a [u8],
+    profile: &'a Profile,
+    plan: Plan,
+}
+
+impl Planner<'_> {
+    fn walk(&mut self, settings: &Settings) {
+        let rules = &self.profile.plan;
+        let dots = name::dots(self.typed);
+        let absolute = self.typed.ends_with(b".");
+        let enough = dots >= settings.ndots;
+        let searches = match rules.search {
+            SearchWhen::Always => !absolute,
+            SearchWhen::AlwaysAboveZero => !absolute && settings.ndots > 0,
+            SearchWhen::BelowNdots => !absolute && !enough,
+            SearchWhen::Dotless => dots == 0 && !settings.search.is_empty(),
+            SearchWhen::Never => false,
+        };
+        let first = searches && enough && rules.search != SearchWhen::Dotless;
+        let no_tld = settings.flags.has(Flag::NoTldQuery) && dots == 0 && !settings.search.is_empty();
+        let last = !first && !no_tld && !(searches && rules.search == SearchWhen::Dotless);
+        self.plan.candidates.reserve(settings.search.len() + 1);
+        if first {
+            self.push(self.as_is(Phase::AsIsFirst));
+        }
+        let mut replaced = false;
+        for suffix in settings.search.iter().filter(|_| searches) {
+            replaced |= suffix.is_root() && rules.root_suffix == RootSuffix::ReplacesAsIsLast;
+            self.suffix(suffix.as_bytes());
+            if self.plan.refused.is_some() {
+                return;
+            }
+        }
+        match (last, replaced) {
+            (true, true) => self.plan.reserve = Some(self.as_is(Phase::AsIsLast)),
+            (true, false) => self.push(self.as_is(Phase::AsIsLast)),
+            (false, _) => {}
+        }
+    }
+
+    fn as_is(&self, phase: Phase) -> Candidate {
+        let fqdn = Fqdn::join(self.typed, None);
+        let wire = if fqdn.encodes() { Wire::Valid } else { Wire::Unencodable };
+        Candidate { fqdn, suffix: None, phase, wire }
+    }
+
+    fn suffix(&mut self, suffix: &[u8]) {
+        let rules = &self.profile.plan;
+        let root = matches!(suffix, b"" | b".");
+        let tail = match rules.leading_dot {
+            LeadingDot::Dropped => suffix.strip_prefix(b".").unwrap_or(suffix),
+            LeadingDot::Kept => suffix,
+        };
+        let fqdn = if root { Fqdn::join(self.typed, None) } else { Fqdn::join(self.typed, Some(tail)) };
+        let wire = match rules.root_suffix {
+            RootSuffix::Skip if root => return,
+            RootSuffix::Malformed if root => Wire::Malformed,
+            RootSuffix::Abort if root => {
+                self.plan.refused = Some(Refusal::Unencodable(fqdn));
+                return;
+            }
+            _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,
+            _ if fqdn.encodes() => Wire::Valid,
+            _ => Wire::Unencodable,
+        };
+        self.push(Candidate { fqdn, suffix: Some(name::escape(suffix)), phase: Phase::Suffix, wire });
+    }
+
+    fn push(&mut self, candidate: Candidate) {
+        let rules = &self.profile.plan;
+        let left_out = |special: &&crate::profile::planning::Special| special.does == SpecialDoes::LeftOut;
+        let special = rules.name.special.iter().filter(left_out);
+        let text = candidate.fqdn.as_str().as_bytes();
+        if special.into_iter().any(|special| special.name.covers(text)) {
+            return;
+        }
+        let same = |known: &Candidate| known.fqdn == candidate.fqdn;
+        if rules.repeated == RepeatedName::Dropped && self.plan.candidates.iter().any(same) {
+            return;
+        }
+        match (candidate.wire, rules.unencodable) {
+            (Wire::Unencodable, Unencodable::Skip) => {}
+            (Wire::Unencodable, Unencodable::Abort) => {
+                self.plan.refused = Some(Refusal::Unencodable(candidate.fqdn));
+                self.plan.candidates.clear();
+            }
+            _ if self.plan.refused.is_none() => self.plan.candidates.push(candidate),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Names that never become a question.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Refusal;
+use crate::conf::inet_aton;
+use crate::name::Fqdn;
+use crate::profile::planning::{Literal, NameCheck, NameRules, SpecialDoes};
+use crate::Family;
+
+/// Why the name is not asked at all, if so.
+pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<Refusal> {
+    if let Some(address) = literal(typed, rules.literal) {
+        let wanted = match family {
+            Family::Unspec => true,
+            Family::Inet => address.is_ipv4(),
+            Family::Inet6 => address.is_ipv6(),
+        };
+        return Some(if wanted { Refusal::Literal(address) } else { Refusal::OtherFamily(address) });
+    }
+    let covering = rules.special.iter().find(|special| special.name.covers(typed));
+    match covering.map(|special| special.does) {
+        Some(SpecialDoes::Loopback) => return Some(Refusal::Local(loopback(family))),
+        Some(SpecialDoes::Refused) => return Some(Refusal::BadName("it is never asked in DNS")),
+        Some(SpecialDoes::LeftOut) | None => {}
+    }
+    bad_name(typed, rules.check).map(Refusal::BadName)
+}
+
+fn literal(typed: &[u8], rule: Literal) -> Option<IpAddr> {
+    let text = std::str::from_utf8(typed).ok()?;
+    let v6 = || text.split('%').next()?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let v4 = match rule {
+        Literal::Aton => inet_aton(text),
+        Literal::Strict => text.parse().ok(),
+        Literal::Reverse | Literal::Name | Literal::WalkedThenReturned => return None,
+    };
+    v4.map(IpAddr::V4).or_else(v6)
+}
+
+fn loopback(family: Family) -> Vec<IpAddr> {
+    let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    match family {
+        Family::Unspec => vec![v4, v6],
+        Family::Inet => vec![v4],
+        Family::Inet6 => vec![v6],
+    }
+}
+
+const EMPTY_LABEL: &str = "it has an empty label";
+const CHARACTER: &str = "it has a character that no host name has";
+const DASH: &str = "it has a `-` where none may stand";
+const LENGTH: &str = "it is too long";
+
+fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
+    let inner = typed.strip_suffix(b".").unwrap_or(typed);
+    let mut labels = inner.split(|&byte| byte == b'.');
+    let has_empty = labels.clone().any(<[u8]>::is_empty);
+    let hostname_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    match check {
+        NameCheck::Length if typed.is_empty() || typed.len() > 254 => Some(LENGTH),
+        NameCheck::Length => (has_empty || !Fqdn::join(typed, None).encodes()).then_some(EMPTY_LABEL),
+        _ if has_empty => Some(EMPTY_LABEL),
+        NameCheck::Hostname if inner.starts_with(b"-") => Some(DASH),
+        NameCheck::Hostname => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
+        NameCheck::GoDomain => bad_go_domain(inner),
+        NameCheck::Encodable | NameCheck::Master => (!Fqdn::join(typed, None).encodes()).then_some(LENGTH),
+        NameCheck::CAres => {
+            let allowed = |byte: &u8| hostname_byte(byte) || b"/*".contains(byte);
+            (!inner.iter().all(allowed)).then_some(CHARACTER)
+        }
+        NameCheck::Idna if labels.any(|label| label.starts_with(b"-")) => Some(DASH),
+        NameCheck::Idna => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
+    }
+}
+
+/// Go 1.19 to 1.27, `src/net/dnsclient.go`, `isDomainName`.
+fn bad_go_domain(inner: &[u8]) -> Option<&'static str> {
+    let mut labels = inner.split(|&byte| byte == b'.');
+    if inner.len() > 253 || labels.clone().any(|label| label.len() > 63) {
+        return Some(LENGTH);
+    }
+    if labels.any(|label| label.starts_with(b"-") || label.ends_with(b"-")) {
+        return Some(DASH);
+    }
+    if !inner.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte)) {
+        return Some(CHARACTER);
+    }
+    let numeric = inner.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    numeric.then_some("it is made of digits alone")
+}

@@ -1,0 +1,141 @@
+//! Go's own resolver (package `net` without cgo), 1.10 to 1.27.
+
+use super::{Resolver, Version};
+use crate::conf::Flag;
+use crate::profile::parse::{
+    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, SearchRules, Target,
+};
+use crate::profile::planning::{
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
+    SpecialDoes, SpecialName, Unencodable,
+};
+use crate::profile::schedule::{EachRules, LameRule, Rounds, Schedule, TimeoutRule};
+use crate::profile::{
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+};
+use crate::{Outcome, Profile, QType};
+
+const BLANKS: &[u8] = b" \t\r";
+
+/// `src/net/dnsconfig_unix.go`, `dnsReadConfig`.
+const PARSE: ParseRules = ParseRules {
+    indent: Indent::Allowed,
+    comments: Comments::FirstColumn,
+    blanks: BLANKS,
+    line_limit: None,
+    search: SearchRules {
+        separators: BLANKS,
+        bare: BareSearch::Clears,
+        lines: Repeated::LastWins,
+        duplicates: Duplicates::Kept,
+        root: RootWord::Kept,
+        max: None,
+        value_limit: None,
+    },
+    domain: DomainRule::FirstWord,
+    nameservers: NameserverRules {
+        max: Some(3),
+        syntax: AddressSyntax::Strict,
+        bad: BadNameserver::Ignored,
+        when_none: &["127.0.0.1", "::1"],
+    },
+    options: OptionRules {
+        matching: Matching::Word,
+        repeated: Repeated::LastWins,
+        known: &[
+            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Digits, 0, 15),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Digits, 1, u32::MAX),
+            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::Digits, 1, u32::MAX),
+            OptionRule::flag("rotate", Flag::Rotate),
+            OptionRule::flag("single-request", Flag::SingleRequest).since(Version::new(1, 13, 0)),
+            OptionRule::flag("single-request-reopen", Flag::SingleRequestReopen).since(Version::new(1, 13, 0)),
+            OptionRule::flag("use-vc", Flag::UseVc).since(Version::new(1, 13, 0)),
+            OptionRule::flag("usevc", Flag::UseVc).since(Version::new(1, 13, 0)),
+            OptionRule::flag("tcp", Flag::UseVc).since(Version::new(1, 13, 0)),
+            OptionRule::flag("trust-ad", Flag::TrustAd).since(Version::new(1, 20, 0)),
+            OptionRule::nothing("edns0"),
+            OptionRule::nothing("no-reload"),
+        ],
+    },
+    hostname_domain: HostnameDomain::WhenEmpty,
+    env: EnvRules {
+        local_domain: LocalDomain::Ignored,
+        res_options: ResOptions::Ignored,
+        host_aliases: HostAliases::Ignored,
+    },
+    defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+};
+
+/// `src/net/dnsclient_unix.go`, `goLookupIPCNAMEOrder`: every failure goes on.
+const STEPS: StepTable = StepTable {
+    next: &[
+        Outcome::NoData,
+        Outcome::Cname,
+        Outcome::NxDomain,
+        Outcome::ServFail,
+        Outcome::Refused,
+        Outcome::FormErr,
+        Outcome::NotImp,
+        Outcome::Lame,
+        Outcome::Truncated,
+        Outcome::Timeout,
+        Outcome::Unreachable,
+        Outcome::Unknown,
+    ],
+    skip_to_as_is: &[],
+};
+
+const ONION_REFUSED: &[Special] =
+    &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused }];
+const ONION_LEFT_OUT: &[Special] =
+    &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::LeftOut }];
+
+pub(super) fn profile(resolver: &Resolver) -> Profile {
+    let since = |minor| resolver.version >= Version::new(1, minor, 0);
+    let mut parse = PARSE;
+    parse.search.root = if since(20) { RootWord::Dropped } else { RootWord::Kept };
+    Profile {
+        resolver: *resolver,
+        parse,
+        plan: PlanRules {
+            search: SearchWhen::Always,
+            root_suffix: RootSuffix::Skip,
+            leading_dot: LeadingDot::Kept,
+            join_limit: usize::MAX,
+            unencodable: Unencodable::Skip,
+            repeated: RepeatedName::Kept,
+            name: NameRules {
+                check: NameCheck::GoDomain,
+                literal: Literal::Strict,
+                case: NameCase::Kept,
+                // avoidDNS is asked per candidate since 1.22, per lookup before.
+                special: if since(22) { ONION_LEFT_OUT } else { ONION_REFUSED },
+            },
+        },
+        ask: AskRules {
+            unspec: &[QType::A, QType::Aaaa],
+            shape: Shape::Together,
+            passes: Passes::One,
+            then: &[],
+            then_name: ThenName::Candidate,
+            socket: Socket::Each,
+            edns: since(19).then_some(1232),
+            addrconfig: AddrConfigRule::NoEffect,
+        },
+        verdict: VerdictRules {
+            pair: PairRule::AddressesElseWorst,
+            suffix: STEPS,
+            as_is_first: STEPS,
+            report: Report::First,
+        },
+        // tryOneName and exchange.
+        schedule: Schedule::Each(EachRules {
+            lame: if since(23) { LameRule::WithoutAdditional } else { LameRule::Always },
+            rounds: Rounds::Attempts,
+            timeout: TimeoutRule::Same,
+            accept: &[Outcome::Answer, Outcome::NoData, Outcome::Cname, Outcome::NxDomain],
+        }),
+    }
+}

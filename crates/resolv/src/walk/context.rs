@@ -1,0 +1,61 @@
+//! What an exchange may look at and change.
+
+use crate::Settings;
+
+/// What an exchange may look at and change while it runs.
+pub(super) struct Context<'a> {
+    /// Now, in µs since the lookup began.
+    pub(super) now_us: u64,
+    pub(super) settings: &'a Settings,
+    pub(super) memory: &'a mut Memory,
+}
+
+/// What outlives a candidate: sockets count on, servers are remembered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memory {
+    sockets: u32,
+    channel: Option<u32>,
+    /// Questions so far, by which `rotate` picks the first server.
+    pub(super) rotation: usize,
+    /// glibc's fall-back to asking one by one sticks to the thread.
+    pub(super) one_by_one: OneByOne,
+    /// Failures of each server so far, for resolvers that prefer the better ones.
+    pub(super) failures: Vec<u32>,
+}
+
+/// How glibc sends the questions of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum OneByOne {
+    #[default]
+    No,
+    SameSocket,
+    NewSocket,
+}
+
+impl Memory {
+    /// The number of a new socket.
+    pub(super) fn open(&mut self) -> u32 {
+        self.sockets += 1;
+        self.sockets - 1
+    }
+
+    /// The number of the one socket for everything.
+    pub(super) fn channel(&mut self) -> u32 {
+        match self.channel {
+            Some(socket) => socket,
+            None => {
+                let socket = self.open();
+                self.channel = Some(socket);
+                socket
+            }
+        }
+    }
+
+    /// Counts a failure of a server.
+    pub(super) fn failed(&mut self, server: usize) {
+        if self.failures.len() <= server {
+            self.failures.resize(server + 1, 0);
+        }
+        self.failures[server] += 1;
+    }
+}

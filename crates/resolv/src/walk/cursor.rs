@@ -1,0 +1,110 @@
+//! Where a lookup stands in its plan: which candidates and types come next.
+
+use crate::plan::{Candidate, Phase, Plan};
+use crate::profile::{AskRules, Passes, Shape, Step};
+use crate::{Fqdn, QType};
+
+/// What is asked next: one candidate, or all of them at once.
+#[derive(Debug, Clone)]
+pub(super) struct Upcoming {
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) types: &'static [QType],
+}
+
+/// Where a lookup stands.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor {
+    types: &'static [QType],
+    pass: usize,
+    position: Position,
+}
+
+#[derive(Debug, Clone)]
+enum Position {
+    /// At the candidate of this index.
+    Candidate(usize),
+    /// At the as-is candidate that a root suffix would have replaced.
+    Reserve,
+    /// Asking further types for a name that was found.
+    Then { candidate: Box<Candidate>, index: usize },
+    End,
+}
+
+impl Cursor {
+    pub(super) fn new(types: &'static [QType]) -> Self {
+        Self { types, pass: 0, position: Position::Candidate(0) }
+    }
+
+    /// What is to be asked now; `None` at the end.
+    pub(super) fn upcoming(&self, plan: &Plan, ask: &AskRules) -> Option<Upcoming> {
+        let types = self.pass_types(ask)?;
+        let one = |candidate: &Candidate, types| Upcoming { candidates: vec![candidate.clone()], types };
+        match &self.position {
+            Position::Candidate(0) if ask.shape == Shape::Burst && !plan.candidates.is_empty() => {
+                Some(Upcoming { candidates: plan.candidates.clone(), types })
+            }
+            Position::Candidate(index) => plan.candidates.get(*index).map(|candidate| one(candidate, types)),
+            Position::Reserve => plan.reserve.as_ref().map(|candidate| one(candidate, types)),
+            Position::Then { candidate, index } => {
+                ask.then.get(*index..=*index).map(|types| one(candidate, types))
+            }
+            Position::End => None,
+        }
+    }
+
+    fn pass_types(&self, ask: &AskRules) -> Option<&'static [QType]> {
+        match ask.passes {
+            Passes::One => (self.pass == 0).then_some(self.types),
+            Passes::PerType => self.types.get(self.pass..=self.pass),
+        }
+    }
+
+    /// Whether the step under way is one of further types for a name that was found.
+    pub(super) fn is_follow_up(&self) -> bool {
+        matches!(self.position, Position::Then { .. })
+    }
+
+    /// Turns to further types for a name that was found.
+    pub(super) fn follow_up(&mut self, found: &Candidate, fqdn: Fqdn) {
+        let candidate = Candidate { fqdn, ..found.clone() };
+        self.position = Position::Then { candidate: Box::new(candidate), index: 0 };
+    }
+
+    /// Moves on as decided.
+    pub(super) fn advance(&mut self, step: Step, plan: &Plan, ask: &AskRules) {
+        self.position = match (&self.position, step) {
+            (Position::Then { candidate, index }, _) => {
+                Position::Then { candidate: candidate.clone(), index: index + 1 }
+            }
+            (Position::Candidate(index), Step::Next) if ask.shape != Shape::Burst => {
+                Position::Candidate(index + 1)
+            }
+            (Position::Candidate(index), Step::SkipToAsIs) => as_is_after(*index, plan),
+            _ => Position::End,
+        };
+        let at_end = match &self.position {
+            Position::Candidate(index) => *index >= plan.candidates.len(),
+            Position::End => true,
+            Position::Reserve | Position::Then { .. } => false,
+        };
+        if at_end {
+            self.pass += 1;
+            self.position = Position::Candidate(0);
+        }
+    }
+}
+
+/// The as-is candidate after this one: the last of the list, or the reserve where a root suffix was not reached.
+fn as_is_after(index: usize, plan: &Plan) -> Position {
+    let as_is = plan.candidates.iter().rposition(|candidate| candidate.phase == Phase::AsIsLast);
+    let root_reached = plan.candidates.iter().take(index + 1).any(is_root);
+    match as_is {
+        Some(position) if position > index => Position::Candidate(position),
+        None if plan.reserve.is_some() && !root_reached => Position::Reserve,
+        _ => Position::End,
+    }
+}
+
+fn is_root(candidate: &Candidate) -> bool {
+    matches!(candidate.suffix.as_deref(), Some("." | ""))
+}
