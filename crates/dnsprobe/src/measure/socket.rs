@@ -1,65 +1,85 @@
-//! The sockets of one transmission, as the resolver library wants them: connected, so that the kernel reports an
-//! ICMP error, and noting when the query left and when the answer came.
+//! The sockets of one transmission, as the resolver library wants them, noting when the query left and when its answer
+//! came.
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hickory_resolver::net::runtime::{
     DnsUdpSocket, RuntimeProvider, TokioHandle, TokioRuntimeProvider, TokioTime,
 };
-use tokio::io::{Interest, ReadBuf};
-use tokio::net::UdpSocket;
+use tokio::sync::Notify;
 
-/// When one transmission left and when its answer came.
+use super::port::{Arrival, Port, Ports};
+
+/// What the sockets saw of one transmission.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Times {
+pub(super) struct Seen {
     /// When the query was handed to the kernel; over TCP, when the connection was asked for.
     pub(super) sent: Option<Instant>,
-    /// When the last datagram was taken from the kernel; over TCP unset.
+    /// When the last datagram was taken from the kernel; unset over TCP.
     pub(super) received: Option<Instant>,
+    /// The address it was sent from; unset over TCP.
+    pub(super) from: Option<IpAddr>,
 }
 
-/// [`Times`] that the sockets write and the transmission reads.
+/// [`Seen`], written by the sockets and read by the lookup, which is woken when the query has left.
 #[derive(Clone, Default)]
-pub(super) struct Stopwatch(Arc<Mutex<Times>>);
+pub(super) struct Watch {
+    seen: Arc<Mutex<Seen>>,
+    has_sent: Arc<Notify>,
+}
 
-impl Stopwatch {
-    /// What has been noted so far.
-    pub(super) fn times(&self) -> Times {
+impl Watch {
+    /// A watch of its own that wakes the same lookup.
+    pub(super) fn another(&self) -> Self {
+        Self { seen: Arc::default(), has_sent: Arc::clone(&self.has_sent) }
+    }
+
+    /// What has been seen so far.
+    pub(super) fn seen(&self) -> Seen {
         *self.lock()
     }
 
-    /// The first call counts: polling a send may take two.
-    fn sent(&self) {
-        self.lock().sent.get_or_insert_with(Instant::now);
+    /// Waits until a query has left, of any transmission of the lookup.
+    pub(super) async fn has_sent(&self) {
+        self.has_sent.notified().await;
     }
 
-    fn received(&self) {
-        self.lock().received = Some(Instant::now());
+    fn sending(&self) {
+        self.lock().sent = Some(Instant::now());
+        self.has_sent.notify_one();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Times> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Opens the sockets of one transmission, in the network namespace of the thread that runs it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Sockets {
     tokio: TokioRuntimeProvider,
-    stopwatch: Stopwatch,
+    /// The ports of the lookup.
+    pub(super) ports: Ports,
+    /// Which of them this transmission is sent from.
+    pub(super) port: u32,
+    /// The nameserver with the scope of its address, for which the library has no place.
+    pub(super) server: SocketAddr,
+    /// Where the times go.
+    pub(super) watch: Watch,
 }
 
 impl Sockets {
-    /// Sockets that note their times on `stopwatch`.
-    pub(super) fn timed_by(stopwatch: Stopwatch) -> Self {
-        Self { tokio: TokioRuntimeProvider::new(), stopwatch }
+    /// The sockets of one transmission.
+    pub(super) fn new(ports: Ports, port: u32, server: SocketAddr, watch: Watch) -> Self {
+        Self { tokio: TokioRuntimeProvider::new(), ports, port, server, watch }
     }
 }
 
@@ -75,86 +95,89 @@ impl RuntimeProvider for Sockets {
 
     fn connect_tcp(
         &self,
-        server: SocketAddr,
+        _server: SocketAddr,
         bind: Option<SocketAddr>,
         timeout: Option<Duration>,
     ) -> Pin<Box<dyn Send + Future<Output = io::Result<Self::Tcp>>>> {
-        self.stopwatch.sent();
-        self.tokio.connect_tcp(server, bind, timeout)
+        self.watch.sending();
+        self.tokio.connect_tcp(self.server, bind, timeout)
     }
 
     fn bind_udp(
         &self,
-        local: SocketAddr,
+        _local: SocketAddr,
         server: SocketAddr,
     ) -> Pin<Box<dyn Send + Future<Output = io::Result<TimedUdp>>>> {
-        let stopwatch = self.stopwatch.clone();
+        let Self { ports, watch, .. } = self.clone();
+        let opened = ports.open(self.port, self.server);
         Box::pin(async move {
-            let socket = UdpSocket::bind(local).await?;
-            socket.connect(server).await?;
-            Ok(TimedUdp { socket, server, stopwatch })
+            let port = opened?;
+            watch.lock().from = port.address();
+            Ok(TimedUdp { port, owner: next_owner(), server, watch })
         })
     }
 }
 
-/// A connected UDP socket that notes when it sent and received.
+fn next_owner() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// One user of a [`Port`].
 pub(super) struct TimedUdp {
-    socket: UdpSocket,
+    port: Arc<Port>,
+    owner: u64,
+    /// The nameserver as the library knows it.
     server: SocketAddr,
-    stopwatch: Stopwatch,
+    watch: Watch,
+}
+
+impl TimedUdp {
+    fn hand_over(&self, arrival: &Arrival, buffer: &mut [u8]) -> (usize, SocketAddr) {
+        self.watch.lock().received = Some(arrival.at);
+        let length = arrival.bytes.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&arrival.bytes[..length]);
+        (length, self.server)
+    }
 }
 
 #[async_trait]
 impl DnsUdpSocket for TimedUdp {
     type Time = TokioTime;
 
+    /// Only the library's servers poll. Its clients await, which several users of one socket may do at a time.
     fn poll_recv_from(
         &self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
+        _cx: &mut Context<'_>,
+        _buffer: &mut [u8],
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let mut read = ReadBuf::new(buffer);
-        ready!(self.socket.poll_recv(cx, &mut read))?;
-        self.stopwatch.received();
-        Poll::Ready(Ok((read.filled().len(), self.server)))
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 
-    /// An ICMP error makes the socket neither readable nor closed, only erroneous: `poll_recv` would sleep through it.
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        loop {
-            let ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
-            if ready.is_error() {
-                unless_would_block(self.socket.try_io(Interest::ERROR, || self.pending_error()))?;
-            }
-            if let Some(length) = unless_would_block(self.socket.try_recv(buffer))? {
-                self.stopwatch.received();
-                return Ok((length, self.server));
-            }
-        }
+        let arrival = self.port.receive(self.owner).await?;
+        Ok(self.hand_over(&arrival, buffer))
     }
 
+    /// As `poll_recv_from`.
     fn poll_send_to(
         &self,
-        cx: &mut Context<'_>,
-        message: &[u8],
+        _cx: &mut Context<'_>,
+        _message: &[u8],
         _server: SocketAddr,
     ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    async fn send_to(&self, message: &[u8], _server: SocketAddr) -> io::Result<usize> {
         // Before the call: what the kernel and a server on this host do inside it is the server's time, not ours.
-        self.stopwatch.sent();
-        self.socket.poll_send(cx, message)
+        self.watch.sending();
+        self.port.send(self.owner, message).await
     }
 }
 
-impl TimedUdp {
-    /// Fails with the error that ICMP left on the socket; `WouldBlock`, which clears tokio's flag, when there is none.
-    fn pending_error(&self) -> io::Result<()> {
-        Err(self.socket.take_error()?.unwrap_or_else(|| io::ErrorKind::WouldBlock.into()))
-    }
-}
-
-fn unless_would_block<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        other => other.map(Some),
+impl Drop for TimedUdp {
+    fn drop(&mut self) {
+        self.port.forget(self.owner);
     }
 }

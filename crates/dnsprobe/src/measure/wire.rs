@@ -20,7 +20,8 @@ use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Qu
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{ConnectionProvider, NameServerPool, PoolContext, TlsConfig};
 
-use super::socket::{Sockets, Stopwatch};
+use super::port::Ports;
+use super::socket::{Sockets, Watch};
 
 /// One question for one server.
 #[derive(Debug, Clone)]
@@ -33,39 +34,39 @@ pub(super) struct Request {
     pub(super) server: SocketAddr,
     /// Over what.
     pub(super) transport: Transport,
+    /// The number of the source port it is sent from.
+    pub(super) port: u32,
     /// The UDP payload size to announce in an OPT record (RFC 6891 section 6.2.3); `None` sends no OPT record.
     pub(super) edns: Option<u16>,
-    /// How long an answer is waited for at most.
-    pub(super) patience: Duration,
 }
+
+/// How long the library waits. It is the walk that ends a wait; this only keeps the library's own clock out of it.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
 /// How one transmission ended.
 #[derive(Debug)]
 pub(super) struct Transmitted {
-    /// When the query left. When it never did, when it was given up.
-    pub(super) sent: Instant,
     /// When the answer or the error came.
     pub(super) ended: Instant,
     /// The server's message, whatever its response code.
     pub(super) result: Result<DnsResponse, NetError>,
 }
 
-/// Sends one question and waits for its answer. Must run on a tokio runtime with I/O and time.
-pub(super) async fn transmit(request: Request) -> Transmitted {
-    let stopwatch = Stopwatch::default();
+/// Sends one question and waits for its answer, for as long as it is polled. Must run on a tokio runtime with I/O and
+/// time.
+pub(super) async fn transmit(request: Request, ports: Ports, watch: Watch) -> Transmitted {
     let ending = Ending::default();
-    let connections = Connections { sockets: Sockets::timed_by(stopwatch.clone()), ending: ending.clone() };
-    let judged = send(request, connections).await;
+    let sockets = Sockets::new(ports, request.port, request.server, watch.clone());
+    let judged = send(request, Connections { sockets, ending: ending.clone() }).await;
     let now = Instant::now();
-    let times = stopwatch.times();
     let result = ending.take().unwrap_or(judged);
-    let ended = times.received.filter(|_| result.is_ok()).unwrap_or(now);
-    Transmitted { sent: times.sent.unwrap_or(now), ended, result }
+    let ended = watch.seen().received.filter(|_| result.is_ok()).unwrap_or(now);
+    Transmitted { ended, result }
 }
 
 async fn send(request: Request, connections: Connections) -> Result<DnsResponse, NetError> {
     let mut options = ResolverOpts::default();
-    options.timeout = request.patience;
+    options.timeout = FOREVER;
     options.os_port_selection = true;
     let context = Arc::new(PoolContext::new(options, TlsConfig::new()?));
     let pool = NameServerPool::from_config([name_server(&request)], context, connections);
@@ -115,22 +116,21 @@ impl ConnectionProvider for Connections {
         &self,
         ip: std::net::IpAddr,
         config: &ConnectionConfig,
-        context: &PoolContext,
+        _context: &PoolContext,
     ) -> Result<Self::FutureConn, NetError> {
         let server = SocketAddr::new(ip, config.port);
-        let patience = context.options.timeout;
         let Self { sockets, ending } = self.clone();
         let udp = matches!(config.protocol, ProtocolConfig::Udp);
         Ok(Box::pin(async move {
             let exchange = if udp {
                 // One task in the stream's retry loop is one datagram: it never sends again by itself.
                 UdpClientStream::builder(server, sockets)
-                    .with_timeout(Some(patience))
+                    .with_timeout(Some(FOREVER))
                     .with_max_retries(1)
                     .with_os_port_selection(true)
                     .exchange()
             } else {
-                TcpClientStream::exchange(server, None, patience, None, sockets)
+                TcpClientStream::exchange(server, None, FOREVER, None, sockets)
                     .await
                     .inspect_err(|error| ending.keep(Err(error.clone())))?
             };

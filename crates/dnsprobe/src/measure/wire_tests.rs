@@ -23,14 +23,17 @@ fn question(server: SocketAddr, transport: Transport) -> Request {
         qtype: RecordType::A,
         server,
         transport,
+        port: 0,
         edns: None,
-        patience: Duration::from_secs(5),
     }
 }
 
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
 fn run(request: Request) -> Transmitted {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(transmit(request))
+    block_on(transmit(request, Ports::default(), Watch::default()))
 }
 
 fn ask(transport: Transport, reply: fn() -> Reply) -> Transmitted {
@@ -50,9 +53,7 @@ fn an_answer_comes_back_with_its_records_over_both_transports() {
             answers: vec![address_record()],
             ..Reply::empty(ResponseCode::NoError)
         });
-        let message = got.result.unwrap();
-        assert_eq!(message.answers, [address_record()], "{transport:?}");
-        assert!(got.ended >= got.sent);
+        assert_eq!(got.result.unwrap().answers, [address_record()], "{transport:?}");
     }
 }
 
@@ -112,17 +113,74 @@ fn an_alias_is_handed_back_and_not_followed() {
 
 /// The library's own stream would send again after a third of a second.
 #[test]
-fn an_unanswered_question_is_one_datagram_and_a_timeout() {
+fn an_unanswered_question_is_one_datagram_however_long_it_waits() {
     let server = UdpSocket::bind(LOOPBACK).unwrap();
-    let patience = Duration::from_millis(1500);
-    let got = run(Request { patience, ..question(server.local_addr().unwrap(), Transport::Udp) });
-    assert!(matches!(got.result, Err(NetError::Timeout)), "{:?}", got.result);
-    assert!(got.ended - got.sent >= patience);
+    let request = question(server.local_addr().unwrap(), Transport::Udp);
+    block_on(async {
+        let waiting = transmit(request, Ports::default(), Watch::default());
+        assert!(tokio::time::timeout(Duration::from_millis(1500), waiting).await.is_err());
+    });
     server.set_nonblocking(true).unwrap();
     let mut buffer = [0; 512];
     let first = server.recv_from(&mut buffer);
     assert!(first.is_ok_and(|(len, _)| len == 33), "www.example.com A without an OPT record is 33 bytes");
     assert_eq!(server.recv_from(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn questions_of_one_port_share_it_and_each_gets_its_own_answer() {
+    let server = UdpSocket::bind(LOOPBACK).unwrap();
+    let ports = Ports::default();
+    let first = question(server.local_addr().unwrap(), Transport::Udp);
+    let second = Request { qtype: RecordType::AAAA, ..first.clone() };
+    let (_, from) = block_on(async {
+        let both = async {
+            tokio::join!(
+                transmit(first, ports.clone(), Watch::default()),
+                transmit(second, ports.clone(), Watch::default())
+            )
+        };
+        tokio::join!(both, tokio::task::spawn_blocking(move || answer_backwards(&server)))
+    });
+    let [first, second] = from.unwrap();
+    assert_eq!(first, second);
+}
+
+/// Takes two questions, answers the second first, and returns where they came from.
+fn answer_backwards(server: &UdpSocket) -> [SocketAddr; 2] {
+    let questions = [0; 2].map(|_| {
+        let mut buffer = vec![0; 512];
+        let (length, from) = server.recv_from(&mut buffer).unwrap();
+        buffer.truncate(length);
+        (buffer, from)
+    });
+    for (message, from) in questions.iter().rev() {
+        let mut answer = message.clone();
+        // QR, and RCODE 3.
+        answer[2] |= 0x80;
+        answer[3] |= 3;
+        server.send_to(&answer, from).unwrap();
+    }
+    questions.map(|(_, from)| from)
+}
+
+#[test]
+fn an_answer_for_another_question_is_not_taken() {
+    let server = UdpSocket::bind(LOOPBACK).unwrap();
+    let request = question(server.local_addr().unwrap(), Transport::Udp);
+    block_on(async {
+        let forge = tokio::task::spawn_blocking(move || {
+            let mut buffer = [0; 512];
+            let (length, from) = server.recv_from(&mut buffer).unwrap();
+            buffer[2] |= 0x80;
+            // The first letter of the name.
+            buffer[13] = b'x';
+            server.send_to(&buffer[..length], from).unwrap();
+        });
+        let waiting = transmit(request, Ports::default(), Watch::default());
+        assert!(tokio::time::timeout(Duration::from_millis(300), waiting).await.is_err());
+        forge.await.unwrap();
+    });
 }
 
 #[test]
@@ -139,20 +197,23 @@ fn a_closed_port_is_reported_by_the_kernel_over_both_transports() {
 #[test]
 fn the_time_from_query_to_answer_holds_all_of_the_servers_delay() {
     let delay = Duration::from_millis(30);
-    let server =
-        serve(Box::new(move |_| Reaction::Reply(Reply { delay, ..Reply::empty(ResponseCode::NXDomain) })));
-    let got = run(question(server.address(), Transport::Udp));
-    assert!(got.ended - got.sent >= delay);
+    let script: Script =
+        Box::new(move |_| Reaction::Reply(Reply { delay, ..Reply::empty(ResponseCode::NXDomain) }));
+    let server = serve(script);
+    let watch = Watch::default();
+    let request = question(server.address(), Transport::Udp);
+    let got = block_on(transmit(request, Ports::default(), watch.clone()));
+    assert!(got.ended - watch.seen().sent.unwrap() >= delay);
 }
 
 #[test]
 fn an_opt_record_is_sent_where_the_resolver_sends_one() {
     let server = UdpSocket::bind(LOOPBACK).unwrap();
     let address = server.local_addr().unwrap();
-    run(Request {
-        edns: Some(1232),
-        patience: Duration::from_millis(50),
-        ..question(address, Transport::Udp)
+    let request = Request { edns: Some(1232), ..question(address, Transport::Udp) };
+    block_on(async {
+        let waiting = transmit(request, Ports::default(), Watch::default());
+        assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err());
     });
     let mut buffer = [0; 512];
     let (len, _) = server.recv_from(&mut buffer).unwrap();
