@@ -69,7 +69,7 @@ impl Process {
 
     /// Whether it still runs (a zombie does not).
     pub fn is_alive(&self) -> bool {
-        let state = self.read("stat").ok().and_then(|stat| state_of(&stat));
+        let state = self.read("stat", MAX_BYTES).ok().and_then(|stat| state_of(&stat));
         state.is_some_and(|state| !matches!(state, b'Z' | b'X' | b'x'))
     }
 
@@ -87,7 +87,7 @@ impl Process {
 
     /// Those of [`RESOLVER_VARIABLES`] that were set when it started, from at most 1 MiB of its environment.
     pub fn environment(&self) -> Result<BTreeMap<&'static str, OsString>, Error> {
-        Ok(resolver_variables(&self.read("environ")?))
+        Ok(resolver_variables(&self.read("environ", MAX_BYTES)?))
     }
 
     /// Its host name: a search list may be derived from it (resolv.conf(5)).
@@ -106,11 +106,11 @@ impl Process {
             .map_err(|e| self.failed("open", name, e.into()))
     }
 
-    /// Reads a file below `/proc/PID`, at most its first [`MAX_BYTES`].
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
+    /// Reads a file below `/proc/PID`, at most its first `limit` bytes.
+    pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, Error> {
         let file = File::from(self.look_up(name, OFlag::O_RDONLY)?);
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|e| self.failed("read", name, e))?;
+        file.take(limit).read_to_end(&mut bytes).map_err(|e| self.failed("read", name, e))?;
         Ok(bytes)
     }
 
