@@ -113,20 +113,16 @@ impl Message {
 }
 
 impl Reply {
-    /// Addresses of the type asked for.
-    pub fn addresses(&self) -> &[IpAddr] {
+    /// The same with its addresses turned into records of no use to the resolver.
+    #[must_use]
+    pub(crate) fn without_addresses(&self) -> Self {
         match self {
-            Self::Message(message) => &message.addresses,
-            Self::Unreachable => &[],
+            Self::Message(message) if !message.addresses.is_empty() => Self::Message(Message {
+                addresses: Vec::new(),
+                cname: Some(message.cname.clone().unwrap_or_default()),
+                ..message.clone()
+            }),
+            other => other.clone(),
         }
-    }
-}
-
-/// Whether an address is one that a question of this type asks for.
-pub fn answers_type(address: IpAddr, qtype: QType) -> bool {
-    match qtype {
-        QType::A => address.is_ipv4(),
-        QType::Aaaa => address.is_ipv6(),
-        QType::Other(_) => false,
     }
 }

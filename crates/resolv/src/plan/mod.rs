@@ -53,8 +53,20 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// The name as-is, where a root suffix takes its place in the list: asked when that suffix is never reached.
     pub reserve: Option<Candidate>,
+    /// Whether the name is an address and its name is asked for (PTR).
+    pub direction: Direction,
     /// Why nothing is asked at all, if so.
     pub refused: Option<Refusal>,
+}
+
+/// What is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// The addresses of a name.
+    #[default]
+    Forward,
+    /// The name of an address.
+    Reverse,
 }
 
 /// Why nothing is asked.
@@ -88,6 +100,10 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
             &lowered
         }
     };
+    if let Some(fqdn) = refuse::reverse(typed, profile.plan.name.literal) {
+        let candidate = Candidate { fqdn, suffix: None, phase: Phase::AsIsLast, wire: Wire::Valid };
+        return Plan { candidates: vec![candidate], direction: Direction::Reverse, ..Plan::default() };
+    }
     if let Some(refused) = refuse::refuse(typed, &profile.plan.name, family) {
         return Plan { refused: Some(refused), ..Plan::default() };
     }

@@ -33,9 +33,30 @@ fn literal(typed: &[u8], rule: Literal) -> Option<IpAddr> {
     let v4 = match rule {
         Literal::Aton => inet_aton(text),
         Literal::Strict => text.parse().ok(),
-        Literal::Reverse | Literal::Name | Literal::WalkedThenReturned => return None,
+        Literal::ReverseOrAton if text.parse::<Ipv4Addr>().is_err() => inet_aton(text),
+        Literal::Reverse | Literal::ReverseOrAton | Literal::Name | Literal::WalkedThenReturned => {
+            return None;
+        }
     };
-    v4.map(IpAddr::V4).or_else(v6)
+    v4.map(IpAddr::V4).or_else(|| v6().filter(|_| rule != Literal::ReverseOrAton))
+}
+
+/// The name that a PTR question for this address asks (RFC 1035 section 3.5, RFC 3596 section 2.5).
+pub(super) fn reverse(typed: &[u8], rule: Literal) -> Option<Fqdn> {
+    if !matches!(rule, Literal::Reverse | Literal::ReverseOrAton) {
+        return None;
+    }
+    let name = match std::str::from_utf8(typed).ok()?.parse().ok()? {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa.")
+        }
+        IpAddr::V6(address) => {
+            let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+            nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa."
+        }
+    };
+    Some(Fqdn::from_presentation(&name))
 }
 
 fn loopback(family: Family) -> Vec<IpAddr> {

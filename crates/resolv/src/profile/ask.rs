@@ -1,6 +1,6 @@
 //! What a resolver asks for one candidate.
 
-use crate::conf::HostAddress;
+use crate::conf::{Flag, HostAddress};
 use crate::walk::AddrConfig;
 use crate::{Family, QType, Settings};
 
@@ -9,6 +9,8 @@ use crate::{Family, QType, Settings};
 pub struct AskRules {
     /// The types of the walk when both families are wanted, in the order they are sent.
     pub unspec: &'static [QType],
+    /// The same where options ask for one after another.
+    pub unspec_one_by_one: &'static [QType],
     /// How the questions for both families are ordered.
     pub shape: Shape,
     /// Whether the candidates are walked once with all types, or once per type.
@@ -89,6 +91,8 @@ impl AskRules {
             AddrConfigRule::OnRequest => addrconfig == AddrConfig::Honoured,
             AddrConfigRule::Always => true,
         };
+        let flags = settings.flags;
+        let one_by_one = flags.has(Flag::SingleRequest) || flags.has(Flag::SingleRequestReopen);
         let (inet, inet6) = match &settings.addresses {
             Some(addresses) if narrows => {
                 (addresses.contains(&HostAddress::Inet), addresses.iter().any(|kind| *kind != HostAddress::Inet))
@@ -99,6 +103,7 @@ impl AskRules {
             (Family::Unspec, true, false) | (Family::Inet, true, _) => &[QType::A],
             (Family::Unspec, false, true) | (Family::Inet6, _, true) => &[QType::Aaaa],
             // Without any address nothing is left out (glibc getaddrinfo.c compares the two).
+            (Family::Unspec, _, _) if one_by_one => self.unspec_one_by_one,
             (Family::Unspec, _, _) => self.unspec,
             (Family::Inet, false, _) | (Family::Inet6, _, false) => &[],
         }

@@ -119,8 +119,10 @@ pub enum Literal {
     Aton,
     /// It is returned, if IPv4 is written as four numbers.
     Strict,
-    /// A PTR question for it, IPv4 as four numbers.
+    /// A PTR question for it, IPv4 as four numbers; other forms of `inet_aton` are names.
     Reverse,
+    /// A PTR question for it, IPv4 as four numbers; other forms of `inet_aton` are returned.
+    ReverseOrAton,
     /// It is a name like any other.
     Name,
     /// It is walked like a name, and returned in the end.

@@ -125,6 +125,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         },
         ask: AskRules {
             unspec: &[QType::A, QType::Aaaa],
+            unspec_one_by_one: &[QType::A, QType::Aaaa],
             shape: Shape::Together,
             passes: Passes::One,
             then: &[],

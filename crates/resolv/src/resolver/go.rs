@@ -115,7 +115,9 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             },
         },
         ask: AskRules {
-            unspec: &[QType::A, QType::Aaaa],
+            // Two goroutines race; the one started last nearly always runs first.
+            unspec: &[QType::Aaaa, QType::A],
+            unspec_one_by_one: &[QType::A, QType::Aaaa],
             shape: Shape::Together,
             passes: Passes::One,
             then: &[],

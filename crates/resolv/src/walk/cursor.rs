@@ -59,6 +59,11 @@ impl Cursor {
         }
     }
 
+    /// The number of the walk over the candidates, from 0.
+    pub(super) fn pass(&self) -> usize {
+        self.pass
+    }
+
     /// Whether the step under way is one of further types for a name that was found.
     pub(super) fn is_follow_up(&self) -> bool {
         matches!(self.position, Position::Then { .. })

@@ -22,9 +22,9 @@ pub use verdict::{Failure, Verdict};
 use std::net::IpAddr;
 
 use crate::conf::Flag;
-use crate::plan::{Plan, Wire};
+use crate::plan::{Direction, Plan, Wire};
 use crate::profile::planning::Unencodable;
-use crate::profile::{Decision, Step, ThenName, combine, step_after};
+use crate::profile::{AskRules, Decision, Passes, Step, ThenName, combine, step_after};
 use crate::{Candidate, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
 
 use context::{Context, Memory};
@@ -38,6 +38,7 @@ pub struct Walk {
     settings: Settings,
     plan: Plan,
     cursor: Cursor,
+    in_place_of_aaaa: InPlaceOfAaaa,
     current: Option<Current>,
     memory: Memory,
     trail: Vec<StepRecord>,
@@ -58,13 +59,34 @@ struct Current {
     types: &'static [QType],
 }
 
+/// Which questions are A questions that `no-aaaa` puts in the place of AAAA questions: their addresses are of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InPlaceOfAaaa {
+    None,
+    FirstPass,
+    All,
+}
+
+/// What is asked instead (glibc since 2.36, `resolv/res_query.c`, `__res_context_query`).
+fn without_aaaa(types: &[QType], ask: &AskRules) -> (&'static [QType], InPlaceOfAaaa) {
+    match (types.contains(&QType::A), ask.passes) {
+        (true, Passes::One) => (&[QType::A], InPlaceOfAaaa::None),
+        (true, Passes::PerType) => (&[QType::A, QType::A], InPlaceOfAaaa::FirstPass),
+        (false, _) => (&[QType::A], InPlaceOfAaaa::All),
+    }
+}
+
 impl Walk {
     /// A lookup that has not asked anything yet.
     pub fn new(profile: &Profile, settings: &Settings, request: &Request) -> Self {
         let plan = plan(&request.name, settings, profile, request.family);
         let mut types = profile.ask.types(request.family, request.addrconfig, settings);
-        if settings.flags.has(Flag::NoAaaa) && !types.is_empty() {
-            types = &[QType::A];
+        let mut in_place_of_aaaa = InPlaceOfAaaa::None;
+        if settings.flags.has(Flag::NoAaaa) && types.contains(&QType::Aaaa) {
+            (types, in_place_of_aaaa) = without_aaaa(types, &profile.ask);
+        }
+        if plan.direction == Direction::Reverse {
+            types = &[QType::Other(12)];
         }
         let verdict = match &plan.refused {
             Some(refusal) => Some(Verdict::refused(refusal, profile)),
@@ -76,6 +98,7 @@ impl Walk {
             settings: settings.clone(),
             plan,
             cursor: Cursor::new(types),
+            in_place_of_aaaa,
             current: None,
             memory: Memory::default(),
             trail: Vec::new(),
@@ -128,6 +151,13 @@ impl Walk {
             return;
         };
         if *number == current.number {
+            let useless = match self.in_place_of_aaaa {
+                InPlaceOfAaaa::None => false,
+                InPlaceOfAaaa::FirstPass => self.cursor.pass() == 0,
+                InPlaceOfAaaa::All => true,
+            };
+            let stripped = useless.then(|| reply.without_addresses());
+            let reply = stripped.as_ref().unwrap_or(reply);
             let settings = &self.settings;
             let mut context = Context { now_us, settings, memory: &mut self.memory };
             current.exchange.reply(transmission, reply, &mut context);
@@ -195,7 +225,8 @@ impl Walk {
     fn follow(&mut self, current: &Current, decision: &Decision) {
         let ask = &self.profile.ask;
         let exists = matches!(decision.outcome, Outcome::Answer | Outcome::NoData | Outcome::Cname);
-        if decision.step == Step::Stop && exists && !ask.then.is_empty() && !self.cursor.is_follow_up() {
+        let forward = self.plan.direction == Direction::Forward;
+        if decision.step == Step::Stop && exists && forward && !ask.then.is_empty() && !self.cursor.is_follow_up() {
             let found = &self.trail[current.first_step].candidate;
             let chain_end = current.exchange.cname().filter(|_| ask.then_name == ThenName::ChainEnd);
             let fqdn = chain_end.unwrap_or_else(|| found.fqdn.clone());
