@@ -11,8 +11,8 @@ mod split;
 mod span;
 mod value;
 
-pub(crate) use comment::Comment;
-pub(crate) use load::{Document, ReadError, documents};
+pub(crate) use comment::{Comment, CommentPlace};
+pub(crate) use load::{Document, documents};
 pub(crate) use node::Node;
 pub use span::{Position, Span};
 pub(crate) use value::{Data, Value};

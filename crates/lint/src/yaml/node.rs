@@ -119,6 +119,10 @@ impl<'a, 't> Node<'a, 't> {
         matches!(self.raw(), Raw::Sequence(_))
     }
 
+    pub(crate) fn is_scalar(self) -> bool {
+        matches!(self.raw(), Raw::Scalar { .. })
+    }
+
     /// The text of a scalar, whatever its type.
     pub(crate) fn text(self) -> Option<&'a str> {
         match self.raw() {

@@ -35,7 +35,7 @@ fn values_stand_where_they_are_written() {
         ("a: !!str v\n", "a", (1, 10)),
         ("---\na: b\n", "a", (2, 4)),
         ("%YAML 1.2\n---\na: b\n", "a", (3, 4)),
-        ("{\n  \"a\": [\"b\", {\"c\": 1}]\n}\n", "a.1.c", (2, 19)),
+        ("{\n  \"a\": [\"b\", {\"c\": 1}]\n}\n", "a.1.c", (2, 20)),
     ] {
         assert_eq!(starts(text, path), at, "{text:?}");
     }

@@ -1,0 +1,132 @@
+//! One pod under judgement: its facts, what the kubelet will write, and what its names are.
+
+use crate::config::{Config, Libc};
+use crate::cost::{self, Cost};
+use crate::diagnostic::Severity;
+use crate::manifest::{Mention, Pod, Trust};
+use crate::names::{self, Name};
+use crate::world::World;
+use dnsprobe_resolv::pod::{self, Base, HostFile, PodDns, Predicted};
+use std::collections::HashSet;
+
+/// A pod with everything the rules ask about it.
+pub(crate) struct Case<'a> {
+    pub(crate) pod: &'a Pod,
+    pub(crate) world: &'a World<'a>,
+    pub(crate) config: &'a Config,
+    pub(crate) namespace: &'a str,
+    pub(crate) settings: PodDns,
+    pub(crate) base: Base,
+    /// What the kubelet writes, as far as the node's part is known.
+    pub(crate) predicted: Predicted,
+    /// The libc, where the images or the configuration tell.
+    pub(crate) libc: Option<Libc>,
+    /// `ndots` in force.
+    pub(crate) ndots: u32,
+    /// Every name the pod reads, each once, at its first place; names in `hostAliases` are not looked up.
+    pub(crate) names: Vec<Used<'a>>,
+    /// All mentions, `hostAliases` and repetitions included.
+    pub(crate) mentions: Vec<&'a Mention>,
+}
+
+/// A name the pod reads.
+pub(crate) struct Used<'a> {
+    pub(crate) mention: &'a Mention,
+    pub(crate) name: Name,
+}
+
+impl Used<'_> {
+    pub(crate) fn host(&self) -> &str {
+        &self.mention.host
+    }
+
+    pub(crate) fn dots(&self) -> u32 {
+        cost::dots(self.host())
+    }
+
+    /// A name of the cluster that needs the search list and did not end in a dot.
+    pub(crate) fn is_searched_cluster(&self) -> bool {
+        self.name.is_relative_cluster() && !self.mention.absolute
+    }
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn of(pod: &'a Pod, world: &'a World<'a>) -> Case<'a> {
+        let config = world.config;
+        let namespace = world.namespace_of(&pod.object);
+        let settings = pod.dns.settings(namespace);
+        let base = pod::base(settings.policy, settings.network);
+        let host = config.host_file();
+        // The host file is our own text and always readable.
+        let predicted = pod::predict(&settings, &config.cluster(), HostFile::Text(&host)).unwrap_or_default();
+        let libc = config.libc.or_else(|| looks_musl(pod).then_some(Libc::Musl));
+        let mentions = world.mentions(pod);
+        let names = used(pod, &mentions, |mention| names::classify(mention, namespace, world, config));
+        let ndots = cost::effective_ndots(&predicted, libc);
+        Case { pod, world, config, namespace, settings, base, predicted, libc, ndots, names, mentions }
+    }
+
+    /// Severity of something the API server refuses, or would if this were a pod.
+    pub(crate) fn refused(&self) -> Severity {
+        if self.pod.trust == Trust::Embedded { Severity::Warning } else { Severity::Error }
+    }
+
+    /// True when the search list is known: not when it is the node's and nobody told.
+    pub(crate) fn searches_known(&self) -> bool {
+        self.base != Base::Host || self.config.host_searches.is_some()
+    }
+
+    pub(crate) fn searches(&self) -> &[String] {
+        &self.predicted.searches
+    }
+
+    pub(crate) fn is_musl(&self) -> bool {
+        self.libc == Some(Libc::Musl)
+    }
+
+    /// Searched, and at a price: the search list is known, is not empty, and the name has too few dots.
+    pub(crate) fn is_searched(&self, used: &Used<'_>) -> bool {
+        !used.mention.absolute
+            && self.searches_known()
+            && !self.searches().is_empty()
+            && used.dots() < self.ndots
+            && self.pod.windows.is_none()
+    }
+
+    /// What the lookup of a name costs until it is answered; `None` when it is not answered.
+    pub(crate) fn cost(&self, used: &Used<'_>) -> Option<Cost> {
+        let answered = used.name.answered_as(used.host(), self.namespace, self.config.domain());
+        cost::until_answered(used.host(), &answered, &self.predicted, self.libc)
+    }
+
+    /// External names that are searched first.
+    pub(crate) fn searched_externals(&self) -> impl Iterator<Item = &Used<'a>> {
+        self.names.iter().filter(|used| used.name == Name::External && self.is_searched(used))
+    }
+
+    /// The smallest `ndots` with which every relative cluster name in the inputs is searched; `None` without one.
+    pub(crate) fn safe_ndots(&self) -> Option<u32> {
+        self.names.iter().filter(|used| used.is_searched_cluster()).map(|used| used.dots() + 1).max()
+    }
+}
+
+fn used<'a>(pod: &Pod, mentions: &[&'a Mention], classify: impl Fn(&Mention) -> Name) -> Vec<Used<'a>> {
+    let aliases: HashSet<&str> = pod.aliases.iter().filter_map(|alias| alias.text()).collect();
+    let mut seen = HashSet::new();
+    let fresh = mentions.iter().filter(|mention| {
+        !aliases.contains(mention.host.as_str()) && seen.insert((mention.host.as_str(), mention.absolute))
+    });
+    fresh.map(|mention| Used { mention, name: classify(mention) }).collect()
+}
+
+/// True when every container that runs beside the others has an image of musl's world, by its last path segment and
+/// tag.
+fn looks_musl(pod: &Pod) -> bool {
+    let mut main = pod.containers.iter().filter(|container| container.main).peekable();
+    let is_musl = |image: &str| {
+        let image = image.split('@').next().unwrap_or_default();
+        let last = image.rsplit('/').next().unwrap_or_default();
+        last.contains("alpine") || last.contains("musl")
+    };
+    main.peek().is_some() && main.all(|container| container.image.as_deref().is_some_and(is_musl))
+}

@@ -1,0 +1,114 @@
+//! Runs the rules over the facts of an input.
+
+use crate::case::Case;
+use crate::config::{Config, Suppressions};
+use crate::diagnostic::{Diagnostic, Fix, Safety, Severity};
+use crate::manifest::{self, Facts, Input, Template, Trust, Unreadable};
+use crate::rule::{Check, Default, Findings, Rule};
+use crate::rules::{self, RULES};
+use crate::suppress;
+use crate::world::World;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// What was found in an input.
+#[derive(Debug)]
+pub struct Report {
+    /// Findings in the order of the texts, then of their places, each once.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Kubernetes objects in the input.
+    pub objects: usize,
+    /// What was assumed, for printing once, since every figure rests on it.
+    pub assumptions: Vec<String>,
+}
+
+/// Reads one text. Needs no other text: may run in parallel.
+pub fn scan(input: Input<'_>) -> Facts {
+    manifest::read(input)
+}
+
+/// Judges all texts together.
+pub fn judge(facts: &[Facts], config: &Config) -> Report {
+    let world = World::of(facts, config);
+    let mut found: Vec<Diagnostic> = facts.iter().flat_map(unreadable).collect();
+    for pod in world.pods() {
+        pod_rules(&Case::of(pod, &world), config, &mut found);
+    }
+    for rule in RULES {
+        if let Check::World(check) = rule.check {
+            let mut findings = Findings::new(rule.code);
+            check(&world, &mut findings);
+            found.append(&mut findings.list);
+        }
+    }
+    if config.suppressions == Suppressions::Honoured {
+        suppress::apply(facts, config, &mut found);
+    }
+    found.retain(|diagnostic| is_enabled(diagnostic.code, config));
+    Report { diagnostics: ordered(facts, found), objects: facts.iter().map(Facts::objects).sum(), assumptions: config.assumptions() }
+}
+
+/// Whether a rule takes part.
+pub(crate) fn is_enabled(code: &str, config: &Config) -> bool {
+    let listed = |codes: &[String]| codes.iter().any(|known| known == code);
+    let wanted = match config.select[..] {
+        [] => rules::find(code).is_some_and(|rule| rule.default == Default::On),
+        _ => listed(&config.select),
+    };
+    wanted && !listed(&config.ignore)
+}
+
+/// Shape rules always run, since a broken shape keeps the cost rules out; the others when they take part.
+fn pod_rules(case: &Case<'_>, config: &Config, found: &mut Vec<Diagnostic>) {
+    let (shape, rest): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().copied().partition(|rule| is_shape(rule.code));
+    let before = found.len();
+    shape.iter().for_each(|rule| run(rule, case, found));
+    let refused = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || case.pod.trust == Trust::Embedded;
+    let broken = found[before..].iter().any(refused);
+    for rule in rest {
+        if is_enabled(rule.code, config) && !(broken && rule.code.starts_with("DP5")) {
+            run(rule, case, found);
+        }
+    }
+}
+
+fn is_shape(code: &str) -> bool {
+    code.starts_with("DP0") || code.starts_with("DP1")
+}
+
+fn run(rule: &Rule, case: &Case<'_>, found: &mut Vec<Diagnostic>) {
+    if let Check::Pod(check) = rule.check {
+        let mut findings = Findings::new(rule.code);
+        check(case, &mut findings);
+        found.append(&mut findings.list);
+    }
+}
+
+fn unreadable(facts: &Facts) -> Vec<Diagnostic> {
+    let Some(path) = &facts.path else { return Vec::new() };
+    let diagnostic = |unreadable: &Unreadable| {
+        let (severity, message, fix) = match unreadable.template {
+            Template::Likely => (
+                Severity::Warning,
+                format!("looks like a Helm template, not YAML ({})", unreadable.message),
+                "render it first: helm template . | dnsprobe lint -",
+            ),
+            Template::No => (Severity::Error, format!("cannot be read: {}", unreadable.message), "correct the syntax"),
+        };
+        let fix = Some(Fix { text: fix.to_owned(), safety: Safety::Suggested, edits: Vec::new() });
+        Diagnostic { severity, fix, ..manifest::bare(path, unreadable.span, "DP001", message) }
+    };
+    facts.unreadable.iter().map(diagnostic).collect()
+}
+
+fn ordered(facts: &[Facts], mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let paths = facts.iter().enumerate().filter_map(|(order, facts)| Some((Arc::clone(facts.path.as_ref()?), order)));
+    let order: HashMap<Arc<str>, usize> = paths.collect();
+    found.sort_by_cached_key(|diagnostic| {
+        let place = diagnostic.span.start;
+        (order.get(&diagnostic.path).copied(), place, diagnostic.code, diagnostic.message.clone())
+    });
+    let mut seen = HashSet::new();
+    found.retain(|d| seen.insert((Arc::clone(&d.path), d.span, d.code, d.message.clone())));
+    found
+}

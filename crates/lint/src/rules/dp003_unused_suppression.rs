@@ -1,0 +1,23 @@
+//! DP003: Suppression without effect.
+
+use crate::rule::prelude::*;
+
+pub(super) const RULE: Rule = Rule {
+    code: "DP003",
+    name: "unused-suppression",
+    title: "Suppression without effect",
+    severity: "info",
+    default: Default::On,
+    check: Check::Elsewhere,
+    doc: Doc {
+        what: "A comment or annotation asks to ignore a rule that reports nothing there, or a code that does \
+               not exist.",
+        why: "It hides the next real finding, or was mistyped and hides nothing.",
+        example: r"spec:
+  # dnsprobe: ignore DP101
+  dnsPolicy: Default
+",
+        fix: "Remove it, or correct the code.",
+        source: "This tool.",
+    },
+};

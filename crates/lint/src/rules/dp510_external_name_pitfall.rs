@@ -1,0 +1,47 @@
+//! DP510: ExternalName pitfalls.
+
+use crate::names;
+use crate::world::World;
+use std::net::IpAddr;
+use crate::rule::prelude::*;
+
+pub(super) const RULE: Rule = Rule {
+    code: "DP510",
+    name: "external-name-pitfall",
+    title: "ExternalName pitfalls",
+    severity: "warning",
+    default: Default::On,
+    check: Check::World(check),
+    doc: Doc {
+        what: "externalName is an IP address, a single label, a wildcard or the Service's own name.",
+        why: "It becomes a CNAME, which is absolute: no search list applies, addresses are read as names, a \
+               wildcard names nothing, and its own name is a loop.",
+        example: r"apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: orders}
+spec: {type: ExternalName, externalName: 192.0.2.10}
+",
+        fix: "Write the full external name; for addresses use a Service without selector and an EndpointSlice.",
+        source: "Kubernetes documentation, Service type ExternalName; CoreDNS plugin kubernetes.",
+    },
+};
+
+fn check(world: &World<'_>, out: &mut Findings) {
+    for service in world.facts.iter().flat_map(|facts| &facts.services) {
+        let Some((value, text)) = service.external_name.as_ref().and_then(|value| Some((value, value.text()?))) else { continue };
+        let target = text.trim_end_matches('.');
+        let name = service.object.name().unwrap_or_default();
+        let own = format!("{name}.{}.svc.{}", world.namespace_of(&service.object), world.config.domain());
+        let message = match target {
+            _ if target.parse::<IpAddr>().is_ok() => format!("externalName {text} is read as a name, not as an address"),
+            _ if target.contains('*') => format!("externalName {text} is a wildcard: it names nothing"),
+            _ if target == own => format!("externalName {text} is this Service itself: a loop"),
+            _ if !target.contains('.') => format!("externalName {text} is absolute: no search list completes it"),
+            _ => match names::wrong_domain(target, 2, world.config) {
+                Some(wrong) => format!("externalName {text} ends in {wrong}, not in the cluster domain"),
+                None => continue,
+            },
+        };
+        out.add(Warning, &service.object, value.span, message).fix("write a full name that resolves outside");
+    }
+}
