@@ -44,9 +44,8 @@ pub(super) fn step(
     end: Option<Nanos>,
 ) -> Step {
     let own = || transmissions.iter().filter(|transmission| transmission.step == index);
-    let begin = own().filter_map(|transmission| transmission.at).min();
     // A candidate that is not asked takes no time.
-    let begin = if own().next().is_none() { end } else { begin };
+    let begin = begin_of(index, transmissions).or(end);
     Step {
         candidate: record.candidate.fqdn.as_str().to_owned(),
         suffix: record.candidate.suffix.as_deref().map(bare_suffix),

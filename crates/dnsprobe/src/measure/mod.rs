@@ -5,6 +5,7 @@
 mod account;
 mod drive;
 mod error;
+mod offline;
 mod port;
 mod reply;
 mod socket;
@@ -18,6 +19,7 @@ use dnsprobe_resolv::{Profile, Request, Settings};
 use dnsprobe_sniffer::{Netns, netns};
 
 pub(crate) use error::MeasureError;
+pub(crate) use offline::rehearse;
 
 /// The resolver to imitate.
 pub(crate) struct Subject<'a> {
@@ -55,3 +57,6 @@ fn ask(subject: &Subject<'_>, request: &Request, steps: mpsc::Sender<Step>) -> R
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(MeasureError::Start)?;
     runtime.block_on(drive::Drive::new(subject, request, steps).run())
 }
+
+#[cfg(test)]
+mod tests;
