@@ -15,7 +15,9 @@ fn main() -> ExitCode {
             let causes = std::iter::successors(error.source(), |cause| cause.source());
             causes.for_each(|cause| eprintln!("  because: {cause}"));
             let hint = error.downcast_ref::<dnsprobe_sniffer::Error>().and_then(|error| error.hint(&[]));
-            hint.iter().for_each(|hint| eprintln!("hint: {hint}"));
+            if let Some(hint) = hint {
+                eprintln!("hint: {hint}");
+            }
             ExitCode::from(2)
         }
     }

@@ -150,7 +150,16 @@ impl Capture {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|e| waiting(e.into()))?;
         epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE)).map_err(|e| waiting(e.into()))?;
         let (sockets, detached, buffers) = (BTreeMap::new(), Statistics::default(), Buffers::new());
-        Ok(Self { sockets, next_id: 0, detached, buffers, epoll, wake, backlog: Backlog::None, reached: now() })
+        Ok(Self {
+            sockets,
+            next_id: 0,
+            detached,
+            buffers,
+            epoll,
+            wake,
+            backlog: Backlog::None,
+            reached: now(),
+        })
     }
 
     /// Begins to capture in `netns`. Needs `CAP_SYS_ADMIN` (unless already in it) and `CAP_NET_RAW`.
@@ -208,9 +217,10 @@ impl Capture {
         self.backlog = if count == ready.len() { Backlog::Some } else { Backlog::None };
         for event in &ready[..count] {
             let Some((source, socket)) = socket_of(&mut self.sockets, event.data()) else { continue };
-            let (handed, drained) = socket
-                .drain(&mut self.buffers, &mut |frame| sink(Captured { source, frame }))
-                .map_err(|source| Error::Io { operation: "receive", object: "captured frames".into(), source })?;
+            let (handed, drained) =
+                socket.drain(&mut self.buffers, &mut |frame| sink(Captured { source, frame })).map_err(
+                    |source| Error::Io { operation: "receive", object: "captured frames".into(), source },
+                )?;
             frames += handed;
             if let Drained::UpTo(last) = drained {
                 self.backlog = Backlog::Some;

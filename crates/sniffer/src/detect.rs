@@ -102,8 +102,13 @@ fn mapped_libc(process: &Process, root: &Root, mapped: &libc::Mapped) -> Detecte
 fn by_interpreter(program: &Program, exe: File, root: &Root, name: &str) -> Result<Detection, String> {
     let Some(interpreter) = &program.interpreter else {
         let found = libc::in_static(exe).map_err(|e| format!("{name}: {e}"))?;
-        let (libc, evidence) = found.ok_or_else(|| format!("{name} is static and carries no mark of a known libc"))?;
-        return Ok(Detection::Known(Detected { id: libc.id(), version: None, evidence: format!("{name} {evidence}") }));
+        let (libc, evidence) =
+            found.ok_or_else(|| format!("{name} is static and carries no mark of a known libc"))?;
+        return Ok(Detection::Known(Detected {
+            id: libc.id(),
+            version: None,
+            evidence: format!("{name} {evidence}"),
+        }));
     };
     let unknown = || format!("{name} has an interpreter of no known libc: {interpreter:?}");
     let libc = Libc::of_interpreter(interpreter).ok_or_else(unknown)?;

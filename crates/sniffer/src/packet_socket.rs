@@ -57,7 +57,9 @@ impl PacketSocket {
         while fetched < FRAMES_AT_ONCE {
             let count = match buffers.receive(self.fd.as_fd()) {
                 Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((handed, Drained::Empty)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok((handed, Drained::Empty));
+                }
                 // Told once when the one interface goes down; it may come back.
                 Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => continue,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -117,7 +119,11 @@ impl AsFd for PacketSocket {
     }
 }
 
-fn open_here(options: &CaptureOptions, program: &[libc::sock_filter], netns: &Netns) -> Result<PacketSocket, Error> {
+fn open_here(
+    options: &CaptureOptions,
+    program: &[libc::sock_filter],
+    netns: &Netns,
+) -> Result<PacketSocket, Error> {
     let index = options.interface.as_deref().map_or(Ok(0), index_of)?;
     let opened = set_up(index, options.buffer_bytes, program);
     let fd = opened.map_err(|source| {

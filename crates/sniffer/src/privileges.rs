@@ -2,8 +2,8 @@
 
 use std::io;
 
-use caps::{CapSet, CapsHashSet};
 pub use caps::Capability;
+use caps::{CapSet, CapsHashSet};
 
 /// To enter another network namespace (setns(2)).
 pub const TO_ENTER: &[Capability] = &[Capability::CAP_SYS_ADMIN];
@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn the_sudo_line_can_be_pasted_into_a_shell() {
-        let line = sudo_line(&words(&["dnsprobe", "watch", "--netns", "it's a; name", "", "-w", "/tmp/x.pcap"]));
+        let line =
+            sudo_line(&words(&["dnsprobe", "watch", "--netns", "it's a; name", "", "-w", "/tmp/x.pcap"]));
         assert_eq!(line, r"sudo dnsprobe watch --netns 'it'\''s a; name' '' -w /tmp/x.pcap");
     }
 
@@ -103,7 +104,8 @@ mod tests {
 
     #[test]
     fn giving_up_the_right_to_gain_privileges_lasts() {
-        let flag = std::thread::spawn(|| no_new_privs().and_then(|()| Ok(nix::sys::prctl::get_no_new_privs()?)));
+        let flag =
+            std::thread::spawn(|| no_new_privs().and_then(|()| Ok(nix::sys::prctl::get_no_new_privs()?)));
         assert!(flag.join().unwrap().unwrap());
     }
 }

@@ -67,7 +67,7 @@ pub fn enter(sandbox: &Sandbox) -> Result<Entered, Error> {
     Ok(entered)
 }
 
-/// Into a new user namespace in which the caller's user is root (user_namespaces(7)).
+/// Into a new user namespace in which the caller's user is root (`user_namespaces(7)`).
 fn become_root(private: CloneFlags) -> Result<(), Error> {
     let (uid, gid) = (getuid(), getgid());
     unshare(private | CloneFlags::CLONE_NEWUSER).map_err(|e| failed("make", "a user namespace", e.into()))?;

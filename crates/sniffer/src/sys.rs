@@ -92,7 +92,13 @@ pub(crate) fn take_statistics(socket: BorrowedFd<'_>) -> io::Result<KernelCounts
     let fd = socket.as_raw_fd();
     // SAFETY: the pointer and the length are those of one live tpacket_stats.
     let got = unsafe {
-        libc::getsockopt(fd, libc::SOL_PACKET, libc::PACKET_STATISTICS, (&raw mut counts).cast(), &raw mut length)
+        libc::getsockopt(
+            fd,
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut counts).cast(),
+            &raw mut length,
+        )
     };
     checked(got)?;
     Ok(KernelCounts { packets: counts.tp_packets, drops: counts.tp_drops })
@@ -257,8 +263,10 @@ pub(crate) fn timestamp(seconds: i64, nanoseconds: i64) -> Timestamp {
 
 fn set_option<T>(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
     // SAFETY: the pointer and the length are those of one live value, which the kernel only reads.
-    checked(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), length_of(value)) })
-        .map(drop)
+    checked(unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), length_of(value))
+    })
+    .map(drop)
 }
 
 fn length_of<T>(value: &T) -> libc::socklen_t {

@@ -33,7 +33,7 @@ pub(super) fn read(file: impl Read + Seek) -> Result<Program, String> {
     program.map_err(|e| format!("not a sound ELF executable: {e}"))
 }
 
-fn program<'data, Elf, R>(data: Capped<'data, R>) -> object::Result<Program>
+fn program<Elf, R>(data: Capped<'_, R>) -> object::Result<Program>
 where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadCacheOps,
@@ -49,11 +49,16 @@ where
     let sections = header.sections(endian, data).unwrap_or_default();
     let build = sections.section_by_name(endian, go::SECTION).and_then(|(_, section)| {
         let bytes = section.data(endian, data).ok()?;
-        let at = |address, size| segments.iter().find_map(|s| s.data_range(endian, data, address, size).ok().flatten());
+        let at = |address, size| {
+            segments.iter().find_map(|s| s.data_range(endian, data, address, size).ok().flatten())
+        };
         go::build(bytes, endian, &at)
     });
     let interpreter = interpreter.and_then(|path| String::from_utf8(path.to_vec()).ok());
-    Ok(Program { interpreter: interpreter.filter(|path| path.bytes().all(|b| b.is_ascii_graphic())), go: build })
+    Ok(Program {
+        interpreter: interpreter.filter(|path| path.bytes().all(|b| b.is_ascii_graphic())),
+        go: build,
+    })
 }
 
 /// A file of which no single piece beyond [`MAX_PIECE`] is read, whatever its headers claim.

@@ -46,7 +46,10 @@ pub(super) fn build<'data>(
         let endian = if flags & BIG_ENDIAN == 0 { endian } else { Endianness::Big };
         let pointers = Pointers { size: pointer_size.into(), endian, at };
         let version = pointers.string(section.get(16..)?, MAX_VERSION)?;
-        (version, pointers.string(section.get(16 + usize::from(pointer_size)..)?, MAX_MODULES).unwrap_or_default())
+        (
+            version,
+            pointers.string(section.get(16 + usize::from(pointer_size)..)?, MAX_MODULES).unwrap_or_default(),
+        )
     } else {
         let (version, rest) = counted(section.get(HEADER_LEN..)?)?;
         (version, counted(rest).map_or(&[][..], |(modules, _)| modules))

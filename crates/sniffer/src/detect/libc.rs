@@ -18,6 +18,9 @@ pub(super) const GLIBC_PLACES: &[&str] = &[
     "lib/s390x-linux-gnu/libc.so.6",
 ];
 
+/// How the names of glibc's loaders begin; the last two are those of machines other than x86 and Arm.
+const GLIBC_LOADERS: [&str; 3] = ["ld-linux", "ld64.so.", "ld.so.1"];
+
 /// Longer than the line with glibc's version, in bytes.
 const BANNER: usize = 256;
 
@@ -50,19 +53,17 @@ impl Libc {
     /// By the path of the loader that it brings.
     pub(super) fn of_interpreter(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next()?;
-        // glibc's name on other machines than x86 and Arm: ld64.so.1, ld.so.1.
-        const GLIBC: [&str; 3] = ["ld-linux", "ld64.so.", "ld.so.1"];
         if name.starts_with("ld-musl-") {
             return Some(Self::Musl);
         }
-        GLIBC.iter().any(|prefix| name.starts_with(prefix)).then_some(Self::Glibc)
+        GLIBC_LOADERS.iter().any(|prefix| name.starts_with(prefix)).then_some(Self::Glibc)
     }
 
     /// By the file name of the library itself.
     fn of_library(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next()?;
         // glibc before 2.34 put its version into the name.
-        let old_glibc = name.strip_prefix("libc-2.").is_some_and(|rest| rest.ends_with(".so"));
+        let old_glibc = name.strip_prefix("libc-2.").and_then(|rest| rest.strip_suffix(".so")).is_some();
         match name {
             "libc.so.6" => Some(Self::Glibc),
             _ if old_glibc => Some(Self::Glibc),
@@ -137,7 +138,8 @@ fn musl_version(window: &[u8]) -> Option<String> {
         let text = std::str::from_utf8(&window[start..end]).ok()?;
         let number = text.split_once("-git-").map_or(text, |(number, _)| number);
         let parts: Vec<&str> = number.split('.').collect();
-        let is_number = |part: &&str| !part.is_empty() && part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
+        let is_number =
+            |part: &&str| !part.is_empty() && part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
         (parts.len() == 3 && parts.iter().all(is_number)).then(|| number.to_owned())
     })
 }

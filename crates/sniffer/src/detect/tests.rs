@@ -14,7 +14,11 @@ fn build_info(version: &str, modules: &str) -> Vec<u8> {
     for text in [version, modules] {
         let length = u8::try_from(text.len()).unwrap();
         // Two bytes for what needs more than seven bits.
-        if length < 0x80 { section.push(length) } else { section.extend([length, 1]) }
+        if length < 0x80 {
+            section.push(length);
+        } else {
+            section.extend([length, 1]);
+        }
         section.extend(text.bytes());
     }
     section
@@ -68,7 +72,10 @@ fn the_number_is_found_in_any_go_version() {
 #[test]
 fn glibc_says_its_version_in_its_banner() {
     let cases = [
-        ("GNU C Library (Debian GLIBC 2.36-9+deb12u10) stable release version 2.36.\nCopyright", Some("2.36")),
+        (
+            "GNU C Library (Debian GLIBC 2.36-9+deb12u10) stable release version 2.36.\nCopyright",
+            Some("2.36"),
+        ),
         ("GNU C Library (GNU libc) release release version 2.28.\n", Some("2.28")),
         ("GNU C Library (GNU libc) development release version 2.39.9000.\n", Some("2.39.9000")),
         ("GNU C Library", None),
@@ -85,7 +92,7 @@ fn musl_says_its_version_in_a_string_of_its_own() {
     let cases: [(&[u8], Option<&str>); 5] = [
         (b"x\0\x011.2.5\0y", Some("1.2.5")),
         (b"\x001.1.24-git-16-gffca9d3\0", Some("1.1.24")),
-        (b"\0127.0.0.1\0v1.2.5\0", None),
+        (b"\x00127.0.0.1\0v1.2.5\0", None),
         (b"\x001.2.5", None),
         (b"1.2.5\0", None),
     ];
@@ -124,7 +131,10 @@ fn the_mapped_libc_is_found_by_name() {
         7ffd00000000-7ffd00001000 rw-p 00000000 00:00 0                          [stack]\n";
     let found = libc::mapped(maps).unwrap();
     let range = "7f0000021000-7f0000023000".to_owned();
-    assert_eq!(found, libc::Mapped { libc: Libc::Glibc, range, path: "/lib/x86_64-linux-gnu/libc-2.31.so".into() });
+    assert_eq!(
+        found,
+        libc::Mapped { libc: Libc::Glibc, range, path: "/lib/x86_64-linux-gnu/libc-2.31.so".into() }
+    );
 
     let musl = b"00010000-00020000 r--p 00000000 fe:00 2 /lib/libc.so.6 (deleted)\n\
         00100000-00200000 r--p 00000000 fe:00 2    /a dir/ld-musl-armhf.so.1 (deleted)\n";
@@ -210,7 +220,8 @@ fn small_elf(build_info: &[u8]) -> Vec<u8> {
     let names = b"\0.go.buildinfo\0.shstrtab\0";
     let (segments, sections) = (64_u64, 64 + 2 * 56);
     let data = sections + 3 * 64;
-    let (info_at, names_at) = (data + interpreter.len() as u64, data + (interpreter.len() + build_info.len()) as u64);
+    let (info_at, names_at) =
+        (data + interpreter.len() as u64, data + (interpreter.len() + build_info.len()) as u64);
     let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
     elf.resize(16, 0);
     elf.extend([2, 0, 62, 0, 1, 0, 0, 0]);
@@ -222,7 +233,9 @@ fn small_elf(build_info: &[u8]) -> Vec<u8> {
         elf.extend([offset, 0x40_0000 + offset, 0, size, size, 1].map(u64::to_le_bytes).concat());
     }
     elf.extend([0; 64]);
-    for (name, kind, offset, size) in [(1_u32, 1_u32, info_at, build_info.len()), (15, 3, names_at, names.len())] {
+    for (name, kind, offset, size) in
+        [(1_u32, 1_u32, info_at, build_info.len()), (15, 3, names_at, names.len())]
+    {
         elf.extend([name, kind].map(u32::to_le_bytes).concat());
         elf.extend([0, 0, offset, size as u64, 0, 1, 0].map(u64::to_le_bytes).concat());
     }

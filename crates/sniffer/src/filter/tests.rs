@@ -242,7 +242,8 @@ fn later_fragments_pass_for_udp_only() {
 
 #[test]
 fn six_extension_headers_are_walked_and_no_more() {
-    let six = [(HOP_BY_HOP, 8), (DESTINATION_OPTIONS, 16), (ROUTING, 24), (FRAGMENT, 8), (AUTHENTICATION, 24)];
+    let six =
+        [(HOP_BY_HOP, 8), (DESTINATION_OPTIONS, 16), (ROUTING, 24), (FRAGMENT, 8), (AUTHENTICATION, 24)];
     let mut extensions = six.to_vec();
     for passes in [true, true, false] {
         let packet = ipv6_packet(&extensions, 0, UDP, &udp(40_000, 53));
@@ -281,7 +282,8 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     let port = prop_oneof![Just(53_u16), Just(5353), any::<u16>()];
     let protocol = prop_oneof![3 => Just(UDP), 2 => Just(TCP), 1 => 0_u32..256];
     let fragment = prop_oneof![Just(0_u16), Just(0x4000), any::<u16>()];
-    let known = prop::sample::select(vec![HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION_OPTIONS]);
+    let known =
+        prop::sample::select(vec![HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION_OPTIONS]);
     let extensions = prop::collection::vec((known, 1_usize..5), 0..9);
     let tags = prop::collection::vec(prop::sample::select(vec![0x8100_u16, 0x88a8, 0x9100]), 0..4);
     let parts = (port.clone(), port, protocol, fragment, extensions, tags, any::<bool>(), 0_usize..11);
@@ -300,9 +302,9 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
 fn metas() -> impl Strategy<Value = Meta> {
     let hardware = [libc::ARPHRD_ETHER, libc::ARPHRD_LOOPBACK, libc::ARPHRD_NONE, libc::ARPHRD_PPP];
     let protocol = prop::sample::select(vec![0x0800_u16, 0x86dd, 0x8100, 0x0806]);
-    (0_u8..5, prop::sample::select(hardware.to_vec()), protocol).prop_map(|(packet_type, hardware, protocol)| {
-        Meta { packet_type, hardware, protocol, network_at: 14 }
-    })
+    (0_u8..5, prop::sample::select(hardware.to_vec()), protocol).prop_map(
+        |(packet_type, hardware, protocol)| Meta { packet_type, hardware, protocol, network_at: 14 },
+    )
 }
 
 proptest! {

@@ -34,7 +34,8 @@ pub(super) fn replace(files: &[(String, Vec<u8>)]) -> Result<(), Error> {
     }
     for entry in entries {
         let path = entry.path();
-        bring_back(&entry, Path::new(&covered_path)).map_err(|e| failed("keep", &path.display().to_string(), e))?;
+        bring_back(&entry, Path::new(&covered_path))
+            .map_err(|e| failed("keep", &path.display().to_string(), e))?;
     }
     CACHES.iter().try_for_each(|cache| hide(cache).map_err(|e| failed("hide", cache, e)))
 }
@@ -56,7 +57,8 @@ fn bring_back(entry: &DirEntry, covered: &Path) -> io::Result<()> {
     } else {
         return Ok(());
     }
-    mount(Some(&old), &new, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>).map_err(Into::into)
+    mount(Some(&old), &new, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
+        .map_err(Into::into)
 }
 
 fn hide(directory: &str) -> io::Result<()> {

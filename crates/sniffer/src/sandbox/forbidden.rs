@@ -31,7 +31,8 @@ fn setting_from(read: impl Fn(&str) -> Option<String>) -> Option<String> {
 /// Container runtimes refuse the system call to those without `CAP_SYS_ADMIN`.
 fn seccomp(status: &str) -> Option<String> {
     let value = status.lines().find_map(|line| line.strip_prefix("Seccomp:"))?.trim();
-    (value == "2").then(|| "a seccomp filter (Seccomp = 2 in /proc/self/status), as container runtimes set".to_owned())
+    (value == "2")
+        .then(|| "a seccomp filter (Seccomp = 2 in /proc/self/status), as container runtimes set".to_owned())
 }
 
 #[cfg(test)]

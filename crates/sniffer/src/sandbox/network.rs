@@ -111,7 +111,8 @@ impl Rtnetlink {
         let mut answer = [0; 1024];
         let length = recv(fd, &mut answer, MsgFlags::empty())?;
         // struct nlmsghdr is followed by the negated errno, zero for success.
-        let code = answer[..length].get(16..20).and_then(|bytes| bytes.try_into().ok()).map(i32::from_ne_bytes);
+        let code =
+            answer[..length].get(16..20).and_then(|bytes| bytes.try_into().ok()).map(i32::from_ne_bytes);
         match code {
             Some(0) => Ok(()),
             Some(code) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
