@@ -4,8 +4,9 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
 use common::{Ended, LEFT, LEFT_V6, Namespace, Pair, RIGHT, RIGHT_V6, Watch, carries, require_root};
 use dnsprobe_lookup::{LinkType, Timestamp};
@@ -215,11 +216,13 @@ fn frames_that_came_before_a_stop_are_handed_over() {
     assert_eq!(frames.len(), 1);
 }
 
+/// More than a queue of 128 KiB holds.
+const SENT: u64 = 5000;
+
 #[test]
 #[ignore = "needs root"]
 fn a_full_queue_is_counted_and_what_was_in_it_is_kept() {
     require_root();
-    const SENT: u64 = 5000;
     let here = Namespace::new("full");
     let mut watch = Watch::new();
     let options = CaptureOptions { buffer_bytes: 1 << 17, ..CaptureOptions::default() };
@@ -281,4 +284,47 @@ fn root_captures_in_a_namespace_of_another_user_namespace() {
     })
     .unwrap();
     assert_eq!(watch.until(carries(b"rootless")).len(), 1);
+}
+
+/// Time in nanoseconds, length on the wire and bytes of each frame of a nanosecond pcap file.
+fn records(file: &[u8]) -> Vec<(i64, u32, Vec<u8>)> {
+    let word = |at: usize| u32::from_ne_bytes(file[at..at + 4].try_into().unwrap());
+    assert_eq!(word(0), 0xa1b2_3c4d, "nanoseconds");
+    let (mut at, mut found) = (24, Vec::new());
+    while at < file.len() {
+        let (time, length) =
+            (i64::from(word(at)) * 1_000_000_000 + i64::from(word(at + 4)), word(at + 8) as usize);
+        found.push((time, word(at + 12), file[at + 16..at + 16 + length].to_vec()));
+        at += 16 + length;
+    }
+    found
+}
+
+#[test]
+#[ignore = "needs root"]
+fn frames_and_their_times_are_those_that_tcpdump_writes() {
+    require_root();
+    let pair = Pair::new();
+    let mut watch = Watch::on(&pair.left.netns);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let exec = ["netns", "exec", &pair.left.name, "tcpdump", "-w", file.path().to_str().unwrap()];
+    let words = ["-i", "left", "-Z", "root", "--time-stamp-precision=nano", "-c", "100"];
+    let mut tcpdump = Command::new("ip");
+    let tcpdump = tcpdump.args(exec).args(words).arg("port 53 or (vlan and port 53)").stderr(Stdio::piped());
+    let mut tcpdump = Ended(tcpdump.spawn().unwrap());
+    let said = BufReader::new(tcpdump.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut said = said.inspect(|line| eprintln!("{line}"));
+    said.find(|line| line.contains("listening on")).expect("tcpdump is installed");
+    let (client, server) = (pair.left.udp(LEFT, 0), pair.right.udp(RIGHT, 53));
+    inject(&pair.left, &tagged(&[[0x81, 0, 0x20, 7]]));
+    for number in 1..100 {
+        client.send_to(format!("question {number}").as_bytes(), server.local_addr().unwrap()).unwrap();
+    }
+    let ours = watch.until(carries(b"question 99"));
+    assert!(said.any(|line| line.contains("100 packets captured")));
+    tcpdump.0.wait().unwrap();
+    let ours: Vec<_> = ours.into_iter().map(|frame| (frame.at.0, frame.original_len, frame.bytes)).collect();
+    let theirs = records(&std::fs::read(file.path()).unwrap());
+    assert_eq!((ours.len(), theirs.len()), (100, 100));
+    assert!(ours == theirs, "first difference: {:?}", ours.iter().zip(&theirs).find(|(a, b)| a != b));
 }
