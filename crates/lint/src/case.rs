@@ -1,7 +1,7 @@
 //! One pod under judgement: its facts, what the kubelet will write, and what its names are.
 
 use crate::config::{Config, Libc};
-use crate::cost::{self, Cost};
+use crate::cost::{self, Cost, Reading};
 use crate::diagnostic::Severity;
 use crate::manifest::{Mention, Pod, Trust};
 use crate::names::{self, Name};
@@ -21,6 +21,8 @@ pub(crate) struct Case<'a> {
     pub(crate) predicted: Predicted,
     /// The libc, where the images or the configuration tell.
     pub(crate) libc: Option<Libc>,
+    /// What the libc makes of that.
+    reading: Option<Reading>,
     /// `ndots` in force.
     pub(crate) ndots: u32,
     /// Every name the pod reads, each once, at its first place; names in `hostAliases` are not looked up.
@@ -58,12 +60,14 @@ impl<'a> Case<'a> {
         let base = pod::base(settings.policy, settings.network);
         let host = config.host_file();
         // The host file is our own text and always readable.
-        let predicted = pod::predict(&settings, &config.cluster(), HostFile::Text(&host)).unwrap_or_default();
+        let predicted = pod::predict(&without_smuggled(&settings), &config.cluster(), HostFile::Text(&host));
+        let predicted = predicted.unwrap_or_default();
         let libc = config.libc.or_else(|| looks_musl(pod).then_some(Libc::Musl));
         let mentions = world.mentions(pod);
         let names = used(pod, &mentions, |mention| names::classify(mention, namespace, world, config));
-        let ndots = cost::effective_ndots(&predicted, libc);
-        Case { pod, world, config, namespace, settings, base, predicted, libc, ndots, names, mentions }
+        let reading = Reading::of(&predicted, libc);
+        let ndots = reading.as_ref().map_or(1, Reading::ndots);
+        Case { pod, world, config, namespace, settings, base, predicted, libc, reading, ndots, names, mentions }
     }
 
     /// Severity of something the API server refuses, or would if this were a pod.
@@ -96,7 +100,7 @@ impl<'a> Case<'a> {
     /// What the lookup of a name costs until it is answered; `None` when it is not answered.
     pub(crate) fn cost(&self, used: &Used<'_>) -> Option<Cost> {
         let answered = used.name.answered_as(used.host(), self.namespace, self.config.domain());
-        cost::until_answered(used.host(), &answered, &self.predicted, self.libc)
+        self.reading.as_ref()?.until_answered(used.host(), &answered)
     }
 
     /// External names that are searched first.
@@ -108,6 +112,16 @@ impl<'a> Case<'a> {
     pub(crate) fn safe_ndots(&self) -> Option<u32> {
         self.names.iter().filter(|used| used.is_searched_cluster()).map(|used| used.dots() + 1).max()
     }
+}
+
+/// Without options whose name holds a value: they stand beside the real ones in random order, and every figure would
+/// be as random. A rule of its own reports them.
+fn without_smuggled(settings: &PodDns) -> PodDns {
+    let mut settings = settings.clone();
+    if let Some(config) = &mut settings.config {
+        config.options.retain(|option| !option.name.contains(|c: char| c == ':' || c.is_whitespace()));
+    }
+    settings
 }
 
 fn used<'a>(pod: &Pod, mentions: &[&'a Mention], classify: impl Fn(&Mention) -> Name) -> Vec<Used<'a>> {

@@ -2,6 +2,7 @@
 
 use crate::config::Libc;
 use dnsprobe_resolv::pod::Predicted;
+use dnsprobe_resolv::{Candidate, Family, Profile, Resolver, ResolverId, Settings, Situation, conf, plan};
 
 /// Names a lookup asks and the packets they take with A and AAAA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,23 +35,31 @@ pub(crate) fn dots(host: &str) -> u32 {
     u32::try_from(host.matches('.').count()).unwrap_or(u32::MAX)
 }
 
-/// `ndots` as the libc reads it from what the kubelet writes; glibc's where the libc is unknown.
-pub(crate) fn effective_ndots(predicted: &Predicted, libc: Option<Libc>) -> u32 {
-    let _ = libc;
-    let value = predicted.options.iter().rev().find_map(|option| option.strip_prefix("ndots:"));
-    value.and_then(|value| value.parse().ok()).unwrap_or(1u32).min(15)
+/// What the pod's libc makes of the settings it gets; glibc's reading where the libc is unknown.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    profile: Profile,
+    settings: Settings,
 }
 
-/// What a name costs until `answered` is asked; `None` when it is never asked.
-pub(crate) fn until_answered(
-    host: &str,
-    answered: &str,
-    predicted: &Predicted,
-    libc: Option<Libc>,
-) -> Option<Cost> {
-    let searched = predicted.searches.iter().map(|suffix| format!("{host}.{}", suffix.trim_end_matches('.')));
-    let enough = dots(host) >= effective_ndots(predicted, libc);
-    let mut candidates: Vec<String> = searched.collect();
-    candidates.insert(if enough { 0 } else { candidates.len() }, host.to_owned());
-    candidates.iter().position(|candidate| candidate == answered).map(|at| Cost { names: at + 1 })
+impl Reading {
+    pub(crate) fn of(predicted: &Predicted, libc: Option<Libc>) -> Option<Reading> {
+        let id = if libc == Some(Libc::Musl) { ResolverId::Musl } else { ResolverId::Glibc };
+        let profile = Resolver::new(id).profile();
+        let file = predicted.to_resolv_conf();
+        let settings = conf::interpret(Some(file.as_bytes()), &Situation::default(), &profile).ok()?;
+        Some(Reading { profile, settings })
+    }
+
+    /// `ndots` in force.
+    pub(crate) fn ndots(&self) -> u32 {
+        self.settings.ndots
+    }
+
+    /// What a name costs until `answered` is asked; `None` when it is never asked.
+    pub(crate) fn until_answered(&self, host: &str, answered: &str) -> Option<Cost> {
+        let plan = plan(host.as_bytes(), &self.settings, &self.profile, Family::Unspec);
+        let is_it = |candidate: &Candidate| candidate.fqdn.as_str().trim_end_matches('.') == answered;
+        plan.candidates.iter().position(is_it).map(|at| Cost { names: at + 1 })
+    }
 }

@@ -87,13 +87,13 @@ fn run(rule: &Rule, case: &Case<'_>, found: &mut Vec<Diagnostic>) {
 fn unreadable(facts: &Facts) -> Vec<Diagnostic> {
     let Some(path) = &facts.path else { return Vec::new() };
     let diagnostic = |unreadable: &Unreadable| {
-        let (severity, message, fix) = match unreadable.template {
+        let severity = if unreadable.template == Template::No { Severity::Error } else { Severity::Warning };
+        let (message, fix) = match unreadable.template {
             Template::Likely => (
-                Severity::Warning,
                 format!("looks like a Helm template, not YAML ({})", unreadable.message),
                 "render it first: helm template . | dnsprobe lint -",
             ),
-            Template::No => (Severity::Error, format!("cannot be read: {}", unreadable.message), "correct the syntax"),
+            _ => (format!("cannot be read: {}", unreadable.message), "correct the syntax"),
         };
         let fix = Some(Fix { text: fix.to_owned(), safety: Safety::Suggested, edits: Vec::new() });
         Diagnostic { severity, fix, ..manifest::bare(path, unreadable.span, "DP001", message) }

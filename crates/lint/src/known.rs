@@ -44,13 +44,13 @@ const SPECIAL_USE: [&str; 14] = [
 ];
 
 /// Top-level domains that are everyday namespace names.
-const USUAL_NAMESPACES: [&str; 71] = [
+const USUAL_NAMESPACES: [&str; 72] = [
     "dev", "app", "cloud", "tools", "run", "prod", "services", "systems", "network", "data", "ai", "ci", "qa",
     "ml", "it", "hr", "pr", "id", "store", "shop", "search", "jobs", "media", "team", "support", "games", "game",
     "tech", "email", "security", "bot", "chat", "zone", "build", "codes", "finance", "marketing", "training", "live",
     "site", "page", "hosting", "report", "blue", "green", "red", "delivery", "software", "solutions",
     "storage", "global", "news", "events", "bank", "pay", "map", "now", "new", "play", "office", "health", "video",
-    "audio", "photos", "blog", "forum", "ads", "kitchen", "management", "engineering", "accountants",
+    "audio", "photos", "blog", "forum", "ads", "kitchen", "management", "engineering", "foo", "bar",
 ];
 
 /// True for a top-level domain of the public DNS.

@@ -18,7 +18,7 @@ pub(crate) enum Name {
     PodServiceNamespace,
     /// `svc.ns.svc` or `pod.svc.ns.svc`.
     Half,
-    /// Ends in the cluster domain.
+    /// `svc.ns.svc.Z`, complete.
     Full,
     /// `svc.ns.svc.X` with another domain than the cluster's.
     WrongDomain(String),
@@ -93,7 +93,10 @@ pub(crate) fn wrong_domain(text: &str, least_labels: usize, config: &Config) -> 
 fn by_suffix(host: &str, labels: &[&str], config: &Config) -> Option<Name> {
     let domain = config.domain();
     if host == domain || is_below(host, domain) {
-        return Some(Name::Full);
+        // `svc.Z` and `ns.svc.Z` are domains that settings are built from, not names to look up.
+        let left = labels.len() - domain.split('.').count();
+        let complete = left >= 3 && matches!(labels[left - 1], "svc" | "pod");
+        return Some(if complete { Name::Full } else { Name::Unknown });
     }
     if let Some(wrong) = wrong_domain(host, 2, config) {
         return Some(Name::WrongDomain(wrong));

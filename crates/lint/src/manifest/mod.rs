@@ -77,6 +77,8 @@ pub(crate) struct Unreadable {
 pub(crate) enum Template {
     /// `{{` is near.
     Likely,
+    /// `{{` is somewhere in the text.
+    Possible,
     No,
 }
 

@@ -92,7 +92,11 @@ impl Reader<'_> {
             return;
         }
         let near = lines_near(self.text, span.start.line).any(|line| line.contains("{{"));
-        let template = if near || part.contains("{{-") { Template::Likely } else { Template::No };
+        let template = match near || part.contains("{{-") {
+            true => Template::Likely,
+            false if self.text.contains("{{") => Template::Possible,
+            false => Template::No,
+        };
         let known = self.facts.unreadable.iter().any(|known| known.template == Template::Likely);
         if !(template == Template::Likely && known) {
             self.facts.unreadable.push(Unreadable { message, span, template });
