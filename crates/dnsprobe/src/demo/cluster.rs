@@ -10,7 +10,7 @@ use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::rdata::SOA;
 use hickory_server::proto::rr::{LowerName, Name, RData, Record, RecordType};
 
-use super::server::{Asked, Reaction, Reply, Script};
+use super::server::{Asked, Reply, Script};
 use super::zones::{ZONES, Zone};
 
 /// How long a positive answer may be kept, in seconds; nothing in the demo keeps any.
@@ -21,7 +21,7 @@ pub(super) fn script() -> Script {
     let zones: Vec<Loaded> = ZONES.iter().map(Loaded::from).collect();
     Box::new(move |asked| {
         let zone = zones.iter().find(|zone| zone.origin.zone_of(asked.name));
-        zone.map_or(Reaction::Silence, |zone| Reaction::Reply(zone.reply(asked)))
+        zone.map(|zone| zone.reply(asked))
     })
 }
 
@@ -132,8 +132,8 @@ mod tests {
     fn ask(name: &str, qtype: RecordType) -> Reply {
         let name = LowerName::from_str(name).unwrap();
         match script()(&Asked { name: &name, qtype, transport: Transport::Udp }) {
-            Reaction::Reply(reply) => reply,
-            Reaction::Silence => panic!("no zone for {name}"),
+            Some(reply) => reply,
+            None => panic!("no zone for {name}"),
         }
     }
 

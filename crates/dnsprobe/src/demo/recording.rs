@@ -87,12 +87,12 @@ pub(crate) enum RecordingError {
 
 /// Writes a recording. The frames of the sandbox are all of one link type.
 pub(super) fn write(transcript: &Transcript, frames: &[Kept], output: &mut dyn Write) -> io::Result<()> {
-    let line = serde_json::to_string(transcript).map_err(io::Error::from)?;
-    writeln!(output, "{line}")?;
+    let json = serde_json::to_string(transcript).map_err(io::Error::from)?;
+    writeln!(output, "{json}")?;
     let link = frames.first().map_or(LinkType::ETHERNET, |frame| frame.link);
-    let mut packets = PcapWriter::new(&mut *output, link)?;
-    frames.iter().try_for_each(|frame| packets.write(&frame.frame()))?;
-    packets.flush()
+    let mut file = PcapWriter::new(&mut *output, link)?;
+    frames.iter().try_for_each(|frame| file.write(&frame.frame()))?;
+    file.flush()
 }
 
 /// Hands every frame of a recording to `sink` and returns what was asked.

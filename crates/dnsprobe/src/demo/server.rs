@@ -28,14 +28,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) transport: Transport,
 }
 
-/// What a server does about a question.
-pub(crate) enum Reaction {
-    /// Nothing at all.
-    Silence,
-    /// Answers after a while.
-    Reply(Reply),
-}
-
 /// An answer and how long the server takes over it.
 pub(crate) struct Reply {
     /// The response code.
@@ -66,8 +58,8 @@ impl Reply {
     }
 }
 
-/// Decides what happens to each question.
-pub(crate) type Script = Box<dyn Fn(&Asked<'_>) -> Reaction + Send + Sync>;
+/// Decides what is answered to each question; `None` is silence.
+pub(crate) type Script = Box<dyn Fn(&Asked<'_>) -> Option<Reply> + Send + Sync>;
 
 /// A server in a thread of its own; dropping it stops the thread and closes the sockets.
 pub(crate) struct Running {
@@ -165,7 +157,7 @@ impl RequestHandler for Scripted {
             qtype: info.query.query_type(),
             transport: if info.protocol == Protocol::Udp { Transport::Udp } else { Transport::Tcp },
         };
-        let Reaction::Reply(reply) = (self.script)(&asked) else { return unsent };
+        let Some(reply) = (self.script)(&asked) else { return unsent };
         wait_exactly(reply.delay).await;
         let response = MessageResponseBuilder::from_message_request(request).build(
             reply.header(metadata),

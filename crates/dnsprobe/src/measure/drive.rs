@@ -145,7 +145,7 @@ impl<'a> Drive<'a> {
                 }
                 Came::Failure(source) => {
                     let name = question.qname.clone();
-                    return Err(MeasureError::Ask { server: sent.server, name, source });
+                    return Err(MeasureError::Ask { server: sent.server, name, source: Box::new(source) });
                 }
             }
         }

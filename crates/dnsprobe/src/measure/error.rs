@@ -11,7 +11,7 @@ use hickory_resolver::net::NetError;
 pub(crate) enum MeasureError {
     /// The network namespace could not be entered.
     #[error("cannot ask from inside the network namespace")]
-    Netns(#[source] dnsprobe_sniffer::Error),
+    Netns(#[source] Box<dnsprobe_sniffer::Error>),
     /// The runtime for the sockets could not be made.
     #[error("cannot start asking")]
     Start(#[source] io::Error),
@@ -23,7 +23,7 @@ pub(crate) enum MeasureError {
         /// The candidate.
         name: String,
         /// What the resolver library said.
-        source: NetError,
+        source: Box<NetError>,
     },
     /// The resolver imitated puts bytes on the wire that are no valid question.
     #[error("the resolver would send a malformed question for {name}, which dnsprobe does not")]

@@ -48,7 +48,10 @@ pub(crate) fn measure(
         for step in ended {
             on_step(&step);
         }
-        asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(MeasureError::Netns)?
+        asking
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .map_err(|error| MeasureError::Netns(Box::new(error)))?
     })
 }
 

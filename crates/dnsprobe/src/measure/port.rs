@@ -18,7 +18,9 @@ const DATAGRAM_MAX: usize = 65_535;
 
 /// The open ports of one lookup, by the walk's number and the server.
 #[derive(Clone, Default)]
-pub(super) struct Ports(Arc<Mutex<HashMap<(u32, SocketAddr), Weak<Port>>>>);
+pub(super) struct Ports(Arc<Mutex<OpenPorts>>);
+
+type OpenPorts = HashMap<(u32, SocketAddr), Weak<Port>>;
 
 impl Ports {
     /// The port of this number to this server, opened if need be. It closes when its last user lets go of it.

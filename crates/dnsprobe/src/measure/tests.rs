@@ -12,7 +12,7 @@ use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::{Name, RData, Record, RecordType};
 
 use super::*;
-use crate::demo::server::{Asked, Reaction, Reply, Running, Script, start};
+use crate::demo::server::{Asked, Reply, Running, Script, start};
 
 /// Starts a server and keeps what it was asked.
 struct Server {
@@ -21,7 +21,7 @@ struct Server {
 }
 
 impl Server {
-    fn on(listen: &str, react: impl Fn(&Asked<'_>) -> Reaction + Send + Sync + 'static) -> Self {
+    fn on(listen: &str, react: impl Fn(&Asked<'_>) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let log = Arc::<Mutex<Vec<String>>>::default();
         let kept = Arc::clone(&log);
         let script: Script = Box::new(move |asked| {
@@ -32,7 +32,7 @@ impl Server {
         Self { running: start(listen.parse().unwrap(), script).unwrap(), log }
     }
 
-    fn new(react: impl Fn(&Asked<'_>) -> Reaction + Send + Sync + 'static) -> Self {
+    fn new(react: impl Fn(&Asked<'_>) -> Option<Reply> + Send + Sync + 'static) -> Self {
         Self::on("127.0.0.1:0", react)
     }
 
@@ -42,8 +42,8 @@ impl Server {
 }
 
 /// Answers one name, and NXDOMAIN for everything else.
-fn only(name: &'static str) -> impl Fn(&Asked<'_>) -> Reaction {
-    move |asked| Reaction::Reply(if asked.name.to_string() == name { found(asked) } else { missing() })
+fn only(name: &'static str) -> impl Fn(&Asked<'_>) -> Option<Reply> {
+    move |asked| Some(if asked.name.to_string() == name { found(asked) } else { missing() })
 }
 
 fn missing() -> Reply {
@@ -143,7 +143,7 @@ fn a_server_failure_is_told_apart_from_a_missing_name() {
     for (code, outcome) in
         [(ResponseCode::ServFail, Outcome::ServFail), (ResponseCode::NoError, Outcome::NoData)]
     {
-        let server = Server::new(move |_| Reaction::Reply(Reply::empty(code)));
+        let server = Server::new(move |_| Some(Reply::empty(code)));
         let conf = "options ndots:1 attempts:1\n";
         let (lookup, _) = Setup::glibc(conf, &[server.running.address()]).look_up("a.test");
         assert_eq!(lookup.outcome, outcome);
@@ -156,7 +156,7 @@ fn a_server_failure_is_told_apart_from_a_missing_name() {
 fn a_truncated_answer_is_asked_for_again_over_tcp() {
     let server = Server::new(|asked| {
         let truncated = asked.transport == Transport::Udp;
-        Reaction::Reply(Reply { truncated, ..found(asked) })
+        Some(Reply { truncated, ..found(asked) })
     });
     let (lookup, _) = Setup::glibc("", &[server.running.address()]).look_up("big.test");
     assert_eq!(lookup.outcome, Outcome::Answer);
@@ -197,8 +197,8 @@ fn with_no_server_alive_the_lookup_ends_when_the_resolver_gives_up() {
 #[test]
 fn a_step_is_reported_while_the_next_one_still_waits() {
     let silent = Server::new(|asked| match asked.name.to_string().as_str() {
-        "web.one.test." => Reaction::Reply(missing()),
-        _ => Reaction::Silence,
+        "web.one.test." => Some(missing()),
+        _ => None,
     });
     let profile = Resolver::parse("glibc").unwrap().profile();
     let conf = b"search one.test\noptions timeout:2 attempts:1\n";
@@ -211,7 +211,7 @@ fn a_step_is_reported_while_the_next_one_still_waits() {
     let here = Netns::current().unwrap();
     measure(&here, &subject, &Request::new("web"), &mut |_| when.push(began.elapsed())).unwrap();
     let [first, second] = when[..] else { panic!("{when:?}") };
-    assert!(second - first >= Duration::from_millis(1000), "{when:?}");
+    assert!(second >= first + Duration::from_secs(1), "{when:?}");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_tcp_connection_that_is_closed_before_the_answer_is_unreachable() {
 
 #[test]
 fn musl_stops_at_a_suffix_without_records_and_asks_all_servers_at_once() {
-    let nodata = |_: &Asked<'_>| Reaction::Reply(Reply::empty(ResponseCode::NoError));
+    let nodata = |_: &Asked<'_>| Some(Reply::empty(ResponseCode::NoError));
     let servers = [Server::new(nodata), Server::new(nodata)];
     let addresses = [servers[0].running.address(), servers[1].running.address()];
     let setup = Setup {

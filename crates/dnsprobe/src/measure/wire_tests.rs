@@ -9,7 +9,7 @@ use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::{RData, Record, rdata::A, rdata::CNAME};
 
 use super::*;
-use crate::demo::server::{Reaction, Reply, Running, Script, start};
+use crate::demo::server::{Reply, Running, Script, start};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -37,7 +37,7 @@ fn run(request: Request) -> Transmitted {
 }
 
 fn ask(transport: Transport, reply: fn() -> Reply) -> Transmitted {
-    let server = serve(Box::new(move |_| Reaction::Reply(reply())));
+    let server = serve(Box::new(move |_| Some(reply())));
     run(question(server.address(), transport))
 }
 
@@ -68,8 +68,7 @@ fn negative_answers_are_messages_with_their_code_and_flags_not_errors() {
         ResponseCode::NotImp,
         ResponseCode::YXDomain,
     ] {
-        let server =
-            serve(Box::new(move |_| Reaction::Reply(Reply { authoritative: true, ..Reply::empty(code) })));
+        let server = serve(Box::new(move |_| Some(Reply { authoritative: true, ..Reply::empty(code) })));
         let message = run(question(server.address(), Transport::Udp)).result.unwrap();
         assert_eq!(message.response_code, code);
         assert!(message.authoritative && message.recursion_available);
@@ -82,7 +81,7 @@ fn a_truncated_answer_is_handed_back_as_it_is_and_not_asked_again() {
     let counter = Arc::clone(&asked);
     let server = serve(Box::new(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
-        Reaction::Reply(Reply {
+        Some(Reply {
             truncated: true,
             answers: vec![address_record()],
             ..Reply::empty(ResponseCode::NoError)
@@ -105,7 +104,7 @@ fn an_alias_is_handed_back_and_not_followed() {
     );
     let server = serve(Box::new(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
-        Reaction::Reply(Reply { answers: vec![alias.clone()], ..Reply::empty(ResponseCode::NoError) })
+        Some(Reply { answers: vec![alias.clone()], ..Reply::empty(ResponseCode::NoError) })
     }));
     assert_eq!(run(question(server.address(), Transport::Udp)).result.unwrap().answers.len(), 1);
     assert_eq!(asked.load(Ordering::Relaxed), 1);
@@ -197,8 +196,7 @@ fn a_closed_port_is_reported_by_the_kernel_over_both_transports() {
 #[test]
 fn the_time_from_query_to_answer_holds_all_of_the_servers_delay() {
     let delay = Duration::from_millis(30);
-    let script: Script =
-        Box::new(move |_| Reaction::Reply(Reply { delay, ..Reply::empty(ResponseCode::NXDomain) }));
+    let script: Script = Box::new(move |_| Some(Reply { delay, ..Reply::empty(ResponseCode::NXDomain) }));
     let server = serve(script);
     let watch = Watch::default();
     let request = question(server.address(), Transport::Udp);
