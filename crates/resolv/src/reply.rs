@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{Fqdn, Outcome, QType};
+use crate::{Fqdn, Outcome};
 
 /// The response code of a message (RFC 1035 section 4.1.1, RFC 6895).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -113,16 +113,14 @@ impl Message {
 }
 
 impl Reply {
-    /// The same with its addresses turned into records of no use to the resolver.
+    /// The same without records in its answer section.
     #[must_use]
-    pub(crate) fn without_addresses(&self) -> Self {
+    pub(crate) fn without_records(&self) -> Self {
         match self {
-            Self::Message(message) if !message.addresses.is_empty() => Self::Message(Message {
-                addresses: Vec::new(),
-                cname: Some(message.cname.clone().unwrap_or_default()),
-                ..message.clone()
-            }),
-            other => other.clone(),
+            Self::Message(message) => {
+                Self::Message(Message { addresses: Vec::new(), cname: None, ..message.clone() })
+            }
+            Self::Unreachable => Self::Unreachable,
         }
     }
 }

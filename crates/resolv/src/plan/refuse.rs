@@ -21,6 +21,7 @@ pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<
     let covering = rules.special.iter().find(|special| special.name.covers(typed));
     match covering.map(|special| special.does) {
         Some(SpecialDoes::Loopback) => return Some(Refusal::Local(loopback(family))),
+        Some(SpecialDoes::Empty) => return Some(Refusal::Local(Vec::new())),
         Some(SpecialDoes::Refused) => return Some(Refusal::BadName("it is never asked in DNS")),
         Some(SpecialDoes::LeftOut) | None => {}
     }

@@ -163,6 +163,8 @@ pub enum SpecialDoes {
     Loopback,
     /// Nothing is asked, the lookup fails.
     Refused,
+    /// Nothing is asked, the lookup succeeds without an address.
+    Empty,
     /// Candidates of this name are left out, others are asked.
     LeftOut,
 }

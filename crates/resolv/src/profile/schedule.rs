@@ -125,37 +125,96 @@ impl LameRule {
 pub struct EachRules {
     /// When an empty answer counts for nothing.
     pub lame: LameRule,
-    /// How many passes over the servers there are.
-    pub rounds: Rounds,
+    /// Which server is asked next.
+    pub order: Order,
+    /// How often a question is sent.
+    pub tries: Tries,
     /// How long one transmission is waited for.
     pub timeout: TimeoutRule,
-    /// Outcomes that end a question; after any other the next server is asked.
+    /// Outcomes that end a question.
     pub accept: &'static [Outcome],
+    /// Outcomes after which the server is not asked this question again.
+    pub strikes_off: &'static [Outcome],
+    /// Time for the whole lookup, in µs.
+    pub lifetime_us: Option<u64>,
+    /// Pause before the second pass over the servers, in µs; doubled for each further pass.
+    pub backoff_us: u64,
+    /// What the answer to one of a pair means for the other.
+    pub sibling: Sibling,
+    /// What a FORMERR answer to a query with EDNS leads to.
+    pub edns_refused: EdnsRefused,
 }
 
-/// How many passes over the servers there are.
+/// Which server is asked next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rounds {
-    /// As many as `attempts` says, one at least.
+pub enum Order {
+    /// The next in the list, from its start for every question.
+    InTurn,
+    /// The one with the fewest failures in a row, in list order (c-ares since 1.29).
+    FewestFailures,
+    /// The same again while there are tries left over for the lookup, then the next, each once (BIND tools).
+    SameThenNext,
+}
+
+/// How often a question is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// To each server as often as `attempts` says, once at least.
     Attempts,
-    /// This many, whatever the file says.
+    /// To each server this often, whatever the file says.
     Fixed(u32),
+    /// As often as the lifetime of the lookup allows.
+    Lifetime,
 }
 
 /// How long one transmission is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeoutRule {
-    /// As `timeout` says, a second at least.
+    /// As `timeout` says.
     Same,
-    /// Doubled with every round.
+    /// Doubled with every pass over the servers.
     DoubledEachRound,
 }
 
+/// What the answer to one of a pair means for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sibling {
+    /// Nothing.
+    Independent,
+    /// Once one has addresses, the other is not sent again.
+    NotRetried,
+}
+
+/// What a FORMERR answer to a query with EDNS leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdnsRefused {
+    /// Nothing special.
+    Ignored,
+    /// The question is repeated without EDNS, if the answer has no OPT record.
+    RepeatedWithout,
+}
+
 impl EachRules {
-    pub(crate) fn rounds(&self, settings: &Settings) -> u32 {
-        match self.rounds {
-            Rounds::Attempts => settings.attempts.max(1),
-            Rounds::Fixed(rounds) => rounds,
+    /// Every answer but an error of the server ends a question, after an error the next server is asked.
+    pub const PLAIN: Self = Self {
+        lame: LameRule::Accepted,
+        order: Order::InTurn,
+        tries: Tries::Attempts,
+        timeout: TimeoutRule::Same,
+        accept: &[Outcome::Answer, Outcome::NoData, Outcome::Cname, Outcome::NxDomain],
+        strikes_off: &[],
+        lifetime_us: None,
+        backoff_us: 0,
+        sibling: Sibling::Independent,
+        edns_refused: EdnsRefused::Ignored,
+    };
+
+    /// How often a question is sent to each server, or, for [`Order::SameThenNext`], to the first.
+    pub(crate) fn tries(&self, settings: &Settings) -> u32 {
+        match self.tries {
+            Tries::Attempts => settings.attempts.max(1),
+            Tries::Fixed(tries) => tries,
+            Tries::Lifetime => u32::MAX,
         }
     }
 
@@ -186,7 +245,7 @@ impl Profile {
             Schedule::Flood(rules) => rules.fixed.map_or(settings.attempts, |times| {
                 u32::try_from(times.sends).unwrap_or(u32::MAX)
             }),
-            Schedule::Each(rules) => rules.rounds(settings),
+            Schedule::Each(rules) => rules.tries(settings),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::profile::planning::{
     LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
     SpecialDoes, SpecialName, Unencodable,
 };
-use crate::profile::schedule::{EachRules, LameRule, Rounds, Schedule, TimeoutRule};
+use crate::profile::schedule::{EachRules, LameRule, Schedule};
 use crate::profile::{
     AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
 };
@@ -89,6 +89,7 @@ const STEPS: StepTable = StepTable {
 
 const ONION_REFUSED: &[Special] =
     &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused }];
+const ONION_EMPTY: &[Special] = &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::Empty }];
 const ONION_LEFT_OUT: &[Special] =
     &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::LeftOut }];
 
@@ -110,8 +111,13 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::GoDomain,
                 literal: Literal::Strict,
                 case: NameCase::Kept,
-                // avoidDNS is asked per candidate since 1.22, per lookup before.
-                special: if since(22) { ONION_LEFT_OUT } else { ONION_REFUSED },
+                // avoidDNS is asked per candidate since 1.22; before, the list of candidates came out empty, and
+                // LookupHost reported that as success.
+                special: match resolver.api {
+                    _ if since(22) => ONION_LEFT_OUT,
+                    "LookupHost" => ONION_EMPTY,
+                    _ => ONION_REFUSED,
+                },
             },
         },
         ask: AskRules {
@@ -135,9 +141,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         // tryOneName and exchange.
         schedule: Schedule::Each(EachRules {
             lame: if since(23) { LameRule::WithoutAdditional } else { LameRule::Always },
-            rounds: Rounds::Attempts,
-            timeout: TimeoutRule::Same,
-            accept: &[Outcome::Answer, Outcome::NoData, Outcome::Cname, Outcome::NxDomain],
+            ..EachRules::PLAIN
         }),
     }
 }

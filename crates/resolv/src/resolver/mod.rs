@@ -1,6 +1,7 @@
 //! The resolvers we have models of: ids, versions, calls, and one file of data each.
 
 mod getent;
+mod java;
 mod glibc;
 mod go;
 mod musl;

@@ -1,6 +1,6 @@
 //! The table of resolvers: what each row models and where the model comes from.
 
-use super::{Resolver, ResolverId, Version, getent, glibc, go, musl};
+use super::{Resolver, ResolverId, Version, getent, glibc, go, java, musl};
 use crate::Profile;
 
 /// A call of a resolver that looks different on the wire from its others.
@@ -159,7 +159,7 @@ static TABLE: &[TableRow] = &[
         default_version: Version::new(17, 0, 0),
         apis: &[api("InetAddress", "getaddrinfo of the libc")],
         source: "OpenJDK 17, Inet6AddressImpl.c; glibc beneath",
-        build: glibc::profile,
+        build: java::profile,
     },
     TableRow {
         id: ResolverId::Getent,

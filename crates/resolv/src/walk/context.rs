@@ -19,8 +19,10 @@ pub(super) struct Memory {
     pub(super) rotation: usize,
     /// glibc's fall-back to asking one by one sticks to the thread.
     pub(super) one_by_one: OneByOne,
-    /// Failures of each server so far, for resolvers that prefer the better ones.
-    pub(super) failures: Vec<u32>,
+    /// Failures in a row of each server, for resolvers that prefer the better ones.
+    failures: Vec<u32>,
+    /// What is left of the tries that BIND's tools spend on a server before they turn to the next.
+    pub(super) tries_left: Option<u32>,
 }
 
 /// How glibc sends the questions of a pair.
@@ -57,5 +59,18 @@ impl Memory {
             self.failures.resize(server + 1, 0);
         }
         self.failures[server] += 1;
+    }
+
+    /// Forgets the failures of a server that answered.
+    pub(super) fn worked(&mut self, server: usize) {
+        if let Some(failures) = self.failures.get_mut(server) {
+            *failures = 0;
+        }
+    }
+
+    /// The server with the fewest failures in a row, the first of them in the list.
+    pub(super) fn best_server(&self, servers: usize) -> usize {
+        let failures = |server: &usize| self.failures.get(*server).copied().unwrap_or(0);
+        (0..servers).min_by_key(failures).unwrap_or(0)
     }
 }

@@ -1,11 +1,12 @@
-//! Every question for itself: to one nameserver after another, round after round, until an answer ends it.
+//! Every question for itself: to one nameserver after another, again and again, until an answer ends it.
 
 use std::collections::VecDeque;
 
 use super::context::Context;
 use super::exchange::{Ended, Progress, Transmission};
+use super::question::{Question, State};
 use crate::conf::Flag;
-use crate::profile::schedule::EachRules;
+use crate::profile::schedule::{EachRules, EdnsRefused, Sibling};
 use crate::profile::{AskRules, Shape, Socket};
 use crate::{Message, Outcome, Reply, Settings, Transport};
 
@@ -19,45 +20,16 @@ pub(super) struct Each {
     outbox: VecDeque<Transmission>,
 }
 
-#[derive(Debug, Clone)]
-struct Question {
-    state: State,
-    /// The pass over the servers, from 1, and the place in it.
-    round: u32,
-    place: usize,
-    first_server: usize,
-    transport: Transport,
-    deadline_us: Option<u64>,
-}
-
-#[derive(Debug, Clone)]
-enum State {
-    /// Not asked yet.
-    Waiting,
-    /// A transmission is to be made.
-    Ready,
-    /// An answer is awaited.
-    InFlight,
-    Ended(Ended),
-}
-
 impl Each {
     pub(super) fn new(rules: EachRules, ask: &AskRules, questions: usize, settings: &Settings) -> Self {
-        let one_by_one =
-            settings.flags.has(Flag::SingleRequest) || settings.flags.has(Flag::SingleRequestReopen);
-        let question = Question {
-            state: State::Waiting,
-            round: 1,
-            place: 0,
-            first_server: 0,
-            transport: if settings.flags.has(Flag::UseVc) { Transport::Tcp } else { Transport::Udp },
-            deadline_us: None,
-        };
+        let flags = settings.flags;
+        let one_by_one = flags.has(Flag::SingleRequest) || flags.has(Flag::SingleRequestReopen);
+        let transport = if flags.has(Flag::UseVc) { Transport::Tcp } else { Transport::Udp };
         Self {
             rules,
             ask: *ask,
             shape: if one_by_one { Shape::Sequential } else { ask.shape },
-            questions: vec![question; questions],
+            questions: vec![Question::new(transport, ask.edns); questions],
             outbox: VecDeque::new(),
         }
     }
@@ -67,24 +39,25 @@ impl Each {
     }
 
     pub(super) fn next(&mut self, context: &mut Context<'_>) -> Progress {
-        self.start(context);
-        for index in 0..self.questions.len() {
-            self.advance(index, context);
-        }
-        if let Some(transmission) = self.outbox.pop_front() {
-            return Progress::Send(transmission);
-        }
-        if self.questions.iter().all(|question| matches!(question.state, State::Ended(_))) {
-            return Progress::Done;
-        }
-        let in_flight = self.questions.iter().filter(|question| matches!(question.state, State::InFlight));
-        match in_flight.filter_map(|question| question.deadline_us).min() {
-            // A question that ended in this call may have made room for the next.
-            Some(deadline) if deadline <= context.now_us => self.next(context),
-            None if self.questions.iter().any(|question| matches!(question.state, State::Waiting)) => {
-                self.next(context)
+        loop {
+            self.start(context);
+            for index in 0..self.questions.len() {
+                self.advance(index, context);
             }
-            deadline => Progress::Wait(deadline),
+            if let Some(transmission) = self.outbox.pop_front() {
+                return Progress::Send(transmission);
+            }
+            if self.questions.iter().all(|question| question.ended().is_some()) {
+                return Progress::Done;
+            }
+            let wake = self.questions.iter().filter_map(Question::wake_us).min();
+            let waiting = self.questions.iter().any(|question| question.state == State::Waiting);
+            match wake {
+                // A question that ended in this call has made room for the next.
+                None if waiting => {}
+                Some(wake) if wake <= context.now_us => {}
+                wake => return Progress::Wait(wake),
+            }
         }
     }
 
@@ -92,43 +65,42 @@ impl Each {
     fn start(&mut self, context: &mut Context<'_>) {
         for index in 0..self.questions.len() {
             let free = self.shape != Shape::Sequential
-                || self.questions[..index].iter().all(|before| matches!(before.state, State::Ended(_)));
-            let question = &mut self.questions[index];
-            if matches!(question.state, State::Waiting) && free {
-                question.state = State::Ready;
-                if context.settings.flags.has(Flag::Rotate) {
-                    question.first_server = context.memory.rotation;
-                    context.memory.rotation += 1;
-                }
+                || self.questions[..index].iter().all(|before| before.ended().is_some());
+            if self.questions[index].state == State::Waiting && free {
+                self.questions[index].start(&self.rules, context);
             }
         }
     }
 
     fn advance(&mut self, index: usize, context: &mut Context<'_>) {
-        let question = &self.questions[index];
-        let late = question.deadline_us.is_some_and(|deadline| context.now_us >= deadline);
-        if matches!(question.state, State::InFlight) && late {
-            self.failed(index, Ended::without_answer(Outcome::Timeout, context.now_us), context);
+        let question = &mut self.questions[index];
+        let due = question.wake_us().is_some_and(|wake| wake <= context.now_us);
+        match question.state {
+            State::InFlight if due => self.failed(index, Outcome::Timeout, context),
+            State::Paused if due => question.state = State::Ready,
+            _ => {}
         }
-        while matches!(self.questions[index].state, State::Ready) {
+        while self.questions[index].state == State::Ready {
             self.transmit(index, context);
         }
     }
 
     fn transmit(&mut self, index: usize, context: &mut Context<'_>) {
-        let server = self.questions[index].server(context.settings);
+        let server = self.questions[index].server;
         if !context.settings.reaches(server) {
-            self.failed(index, Ended::without_answer(Outcome::Unreachable, context.now_us), context);
+            self.failed(index, Outcome::Unreachable, context);
             return;
         }
+        let Some(timeout_us) = self.timeout_us(index, context) else {
+            self.questions[index].end(Ended::without_answer(Outcome::Timeout, context.now_us));
+            return;
+        };
         let socket = match self.ask.socket {
             Socket::Channel => context.memory.channel(),
             Socket::Each | Socket::Candidate => context.memory.open(),
         };
         let question = &mut self.questions[index];
-        let timeout_us = self.rules.timeout_us(context.settings, question.round);
-        question.deadline_us = Some(context.now_us + timeout_us);
-        question.state = State::InFlight;
+        question.sent(context.now_us + timeout_us);
         self.outbox.push_back(Transmission {
             question: index,
             server,
@@ -137,64 +109,57 @@ impl Each {
             socket,
             timeout_us: Some(timeout_us),
             qname: None,
-            edns: self.ask.edns,
+            edns: question.edns,
         });
     }
 
-    /// Notes a failure and turns to the next server, or ends the question.
-    fn failed(&mut self, index: usize, end: Ended, context: &mut Context<'_>) {
-        let rounds = self.rules.rounds(context.settings);
-        let question = &mut self.questions[index];
-        question.place += 1;
-        if question.place >= context.settings.nameservers.len() {
-            question.place = 0;
-            question.round += 1;
+    /// How long to wait now; `None` when the lookup's time is up.
+    fn timeout_us(&self, index: usize, context: &Context<'_>) -> Option<u64> {
+        let timeout_us = self.rules.timeout_us(context.settings, self.questions[index].round);
+        match self.rules.lifetime_us {
+            None => Some(timeout_us),
+            Some(lifetime) => {
+                let left = lifetime.saturating_sub(context.now_us);
+                (left > 0).then_some(timeout_us.min(left))
+            }
         }
-        question.state = if question.round > rounds { State::Ended(end) } else { State::Ready };
+    }
+
+    /// Notes that a transmission failed, and turns to the next one or ends the question.
+    fn failed(&mut self, index: usize, outcome: Outcome, context: &mut Context<'_>) {
+        let end = Ended::without_answer(outcome, context.now_us);
+        let found = |question: &Question| question.ended().is_some_and(|end| end.outcome == Outcome::Answer);
+        if self.rules.sibling == Sibling::NotRetried && self.questions.iter().any(found) {
+            context.memory.failed(self.questions[index].server);
+            self.questions[index].end(end);
+        } else {
+            self.questions[index].failed(end, &self.rules, context);
+        }
     }
 
     pub(super) fn reply(&mut self, sent: &Transmission, reply: &Reply, context: &mut Context<'_>) {
-        let question = &self.questions[sent.question];
-        let current = sent.round == question.round
-            && sent.server == question.server(context.settings)
-            && sent.transport == question.transport;
-        if !matches!(question.state, State::InFlight) || !current {
-            return;
-        }
-        match reply {
-            Reply::Unreachable => {
-                let end = Ended::without_answer(Outcome::Unreachable, context.now_us);
-                self.failed(sent.question, end, context);
+        let index = sent.question;
+        if self.questions[index].awaits(sent) {
+            match reply {
+                Reply::Unreachable => self.failed(index, Outcome::Unreachable, context),
+                Reply::Message(message) => self.message(index, message, context),
             }
-            Reply::Message(message) => self.message(sent.question, message, context),
         }
     }
 
     fn message(&mut self, index: usize, message: &Message, context: &mut Context<'_>) {
         let outcome = self.rules.lame.judge(message);
+        let question = &mut self.questions[index];
+        let without_edns = self.rules.edns_refused == EdnsRefused::RepeatedWithout && !message.additional;
         if outcome == Outcome::Truncated {
-            self.questions[index].transport = Transport::Tcp;
-            self.questions[index].state = State::Ready;
-            return;
-        }
-        let end = Ended::by(message, outcome, context.now_us);
-        if self.rules.accept.contains(&outcome) {
-            self.questions[index].state = State::Ended(end);
+            question.repeat_over_tcp();
+        } else if outcome == Outcome::FormErr && question.edns.is_some() && without_edns {
+            question.repeat_without_edns();
+        } else if self.rules.accept.contains(&outcome) {
+            context.memory.worked(question.server);
+            question.end(Ended::by(message, outcome, context.now_us));
         } else {
-            self.failed(index, end, context);
+            self.failed(index, outcome, context);
         }
-    }
-}
-
-impl Question {
-    fn ended(&self) -> Option<&Ended> {
-        match &self.state {
-            State::Ended(end) => Some(end),
-            State::Waiting | State::Ready | State::InFlight => None,
-        }
-    }
-
-    fn server(&self, settings: &Settings) -> usize {
-        (self.first_server + self.place) % settings.nameservers.len().max(1)
     }
 }

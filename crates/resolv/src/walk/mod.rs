@@ -13,6 +13,7 @@ mod each;
 mod exchange;
 mod flood;
 mod paired;
+mod question;
 mod types;
 mod verdict;
 
@@ -59,7 +60,7 @@ struct Current {
     types: &'static [QType],
 }
 
-/// Which questions are A questions that `no-aaaa` puts in the place of AAAA questions: their addresses are of no use.
+/// Which questions are A questions that `no-aaaa` puts in the place of AAAA questions: their answers count as empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InPlaceOfAaaa {
     None,
@@ -156,7 +157,7 @@ impl Walk {
                 InPlaceOfAaaa::FirstPass => self.cursor.pass() == 0,
                 InPlaceOfAaaa::All => true,
             };
-            let stripped = useless.then(|| reply.without_addresses());
+            let stripped = useless.then(|| reply.without_records());
             let reply = stripped.as_ref().unwrap_or(reply);
             let settings = &self.settings;
             let mut context = Context { now_us, settings, memory: &mut self.memory };
