@@ -1,6 +1,7 @@
 //! Whether a prediction agrees with a recording.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::predict::Prediction;
 use crate::vector::{Outcome, Question, Server, Vector};
@@ -82,7 +83,9 @@ fn names(questions: &[Question]) -> BTreeSet<String> {
 
 /// Equal success and addresses; errors are compared where they are codes, not words.
 fn same_result(recorded: &Outcome, predicted: &Outcome) -> bool {
-    let addresses = |outcome: &Outcome| outcome.addrs.iter().cloned().collect::<BTreeSet<_>>();
+    // Java writes IPv6 addresses without `::`.
+    let plain = |text: &String| text.parse::<IpAddr>().map_or(text.clone(), |address| address.to_string());
+    let addresses = |outcome: &Outcome| outcome.addrs.iter().map(plain).collect::<BTreeSet<_>>();
     if recorded.ok != predicted.ok {
         return false;
     }

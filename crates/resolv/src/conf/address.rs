@@ -30,6 +30,12 @@ impl Nameserver {
 /// Reads the address of a `nameserver` line.
 pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
     let text = std::str::from_utf8(word).ok()?;
+    if syntax == AddressSyntax::WithPort {
+        if let Some((bare, port)) = split_port(text) {
+            let nameserver = read(bare.as_bytes(), AddressSyntax::Strict)?;
+            return Some(Nameserver { text: name::escape(word), port: port.parse().ok()?, ..nameserver });
+        }
+    }
     let (bare, scope) = match text.split_once('%') {
         Some((bare, scope)) => (bare, Some(scope.to_owned())),
         None => (text, None),
@@ -42,10 +48,18 @@ pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
     Some(Nameserver { text: name::escape(word), address, scope, port: 53, line_index: None })
 }
 
+/// `address#port`, `a.b.c.d:port`, `[address]:port` and `[address]`; `None` without a port or brackets.
+fn split_port(text: &str) -> Option<(&str, &str)> {
+    if let Some((inner, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return Some((inner, rest.strip_prefix(':').unwrap_or("53")));
+    }
+    text.split_once('#').or_else(|| text.split_once(':').filter(|(_, port)| !port.contains(':')))
+}
+
 fn read_v4(text: &str, syntax: AddressSyntax) -> Option<Ipv4Addr> {
     match syntax {
         AddressSyntax::Aton => inet_aton(text),
-        AddressSyntax::Strict => text.parse().ok(),
+        AddressSyntax::Strict | AddressSyntax::WithPort => text.parse().ok(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{Profile, Version};
 use crate::name::escape;
 use crate::profile::parse::{
     BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain, Indent,
-    LocalDomain, ParseRules, Repeated, ResOptions, RootWord,
+    LocalDomain, ParseRules, Repeated, ResOptions, RootWord, Trailing,
 };
 
 /// Notes kept of one file; hostile files have millions.
@@ -132,6 +132,10 @@ impl<'p> Reader<'p> {
         let word =
             words_from(content, rest, self.rules.blanks).next().unwrap_or(Word { column: 0, bytes: b"" });
         let rules = &self.rules.nameservers;
+        let behind = words_from(content, rest, self.rules.blanks).nth(1);
+        if let (Some(behind), Trailing::Refused) = (behind, rules.trailing) {
+            return Err(self.refuse(line, behind.column, "a word behind the address".to_owned()));
+        }
         let Some(mut nameserver) = address::read(word.bytes, rules.syntax) else {
             let what = format!("`{}` is no address to {}", escape(word.bytes), self.resolver);
             if rules.bad == BadNameserver::Refused {

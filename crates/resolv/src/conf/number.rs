@@ -20,7 +20,12 @@ pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
             (_, 0) => Number::None,
             (value, _) => Number::Value(value),
         },
-        NumberSyntax::Strict | NumberSyntax::StrictOrRefuse => match digits(word) {
+        NumberSyntax::EmptyOrStrict | NumberSyntax::StrictOrRefuse if word.is_empty() => Number::Value(0),
+        NumberSyntax::PositiveStrict if digits(word).0 == 0 => Number::None,
+        NumberSyntax::Strict
+        | NumberSyntax::EmptyOrStrict
+        | NumberSyntax::PositiveStrict
+        | NumberSyntax::StrictOrRefuse => match digits(word) {
             (value, length) if length == word.len() && length > 0 => Number::Value(value),
             _ => Number::None,
         },

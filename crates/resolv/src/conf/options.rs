@@ -117,6 +117,10 @@ fn set(
             notes.push(note(place, word, what));
             Ok(())
         }
+        // A value over the limit is fatal where a bad one is.
+        Number::Value(value) if syntax == NumberSyntax::StrictOrRefuse && value > i64::from(max) => {
+            Err(Fatal { column: word.column, word: escape(&text[..first]) })
+        }
         Number::Value(value) => {
             let kept = limit(value, target, min, max);
             if escape(&text[..first]) != kept.to_string() {

@@ -35,7 +35,11 @@ fn literal(typed: &[u8], rule: Literal) -> Option<IpAddr> {
         Literal::Aton => inet_aton(text),
         Literal::Strict => text.parse().ok(),
         Literal::ReverseOrAton if text.parse::<Ipv4Addr>().is_err() => inet_aton(text),
-        Literal::Reverse | Literal::ReverseOrAton | Literal::Name | Literal::WalkedThenReturned => {
+        Literal::Reverse
+        | Literal::ReverseOrAton
+        | Literal::Name
+        | Literal::FirstCandidate
+        | Literal::WalkedThenReturned => {
             return None;
         }
     };

@@ -137,6 +137,8 @@ pub struct NameserverRules {
     pub syntax: AddressSyntax,
     /// What happens to a line that has none.
     pub bad: BadNameserver,
+    /// What happens to words behind the address.
+    pub trailing: Trailing,
     /// The addresses used when there is none; empty: the file is refused.
     pub when_none: &'static [&'static str],
 }
@@ -148,6 +150,17 @@ pub enum AddressSyntax {
     Aton,
     /// Four decimal numbers, or IPv6 with `%scope`.
     Strict,
+    /// The same, and `address:port`, `address#port`, `[address]:port`.
+    WithPort,
+}
+
+/// What happens to words behind an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trailing {
+    /// They are ignored.
+    Ignored,
+    /// The file is refused.
+    Refused,
 }
 
 /// What happens to a `nameserver` line without an address.
@@ -259,7 +272,11 @@ pub enum NumberSyntax {
     DigitFirst,
     /// Digits and nothing else; otherwise the option is ignored.
     Strict,
-    /// Digits and nothing else; otherwise the file is refused.
+    /// Nothing, which is 0, or digits and nothing else; otherwise the option is ignored.
+    EmptyOrStrict,
+    /// Digits and nothing else, above 0; otherwise the option is ignored.
+    PositiveStrict,
+    /// Nothing, which is 0, or digits and nothing else; otherwise the file is refused.
     StrictOrRefuse,
 }
 

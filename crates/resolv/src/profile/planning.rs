@@ -125,6 +125,8 @@ pub enum Literal {
     ReverseOrAton,
     /// It is a name like any other.
     Name,
+    /// Only the first candidate is asked (c-ares 1.18).
+    FirstCandidate,
     /// It is walked like a name, and returned in the end.
     WalkedThenReturned,
 }

@@ -5,7 +5,7 @@ use crate::conf::Flag;
 use crate::profile::parse::{
     AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
-    Repeated, ResOptions, RootWord, SearchRules, Target,
+    Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
     LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
@@ -54,6 +54,7 @@ const PARSE: ParseRules = ParseRules {
         max: Some(3),
         syntax: AddressSyntax::Aton,
         bad: BadNameserver::Ignored,
+        trailing: Trailing::Ignored,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules { matching: Matching::Prefix, repeated: Repeated::LastWins, known: OPTIONS },

@@ -5,7 +5,7 @@ use crate::conf::Flag;
 use crate::profile::parse::{
     AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
-    Repeated, ResOptions, RootWord, SearchRules, Target,
+    Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
     LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
@@ -39,6 +39,7 @@ const PARSE: ParseRules = ParseRules {
         max: Some(3),
         syntax: AddressSyntax::Strict,
         bad: BadNameserver::Ignored,
+        trailing: Trailing::Ignored,
         when_none: &["127.0.0.1", "::1"],
     },
     options: OptionRules {

@@ -1,10 +1,15 @@
 //! The resolvers we have models of: ids, versions, calls, and one file of data each.
 
+mod bind;
+mod busybox;
+mod c_ares;
+mod dnspython;
 mod getent;
 mod java;
 mod glibc;
 mod go;
 mod musl;
+mod node;
 mod table;
 mod version;
 

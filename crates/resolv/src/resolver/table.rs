@@ -1,6 +1,8 @@
 //! The table of resolvers: what each row models and where the model comes from.
 
-use super::{Resolver, ResolverId, Version, getent, glibc, go, java, musl};
+use super::{
+    Resolver, ResolverId, Version, bind, busybox, c_ares, dnspython, getent, glibc, go, java, musl, node,
+};
 use crate::Profile;
 
 /// A call of a resolver that looks different on the wire from its others.
@@ -78,7 +80,7 @@ static TABLE: &[TableRow] = &[
         default_version: Version::new(1, 34, 0),
         apis: &[api("ares_getaddrinfo", "with the search list")],
         source: "c-ares 1.18 to 1.34, src/lib/ares_getaddrinfo.c, ares_search.c, ares_sysconfig_files.c",
-        build: glibc::profile,
+        build: c_ares::profile,
     },
     TableRow {
         id: ResolverId::BindNslookup,
@@ -86,7 +88,7 @@ static TABLE: &[TableRow] = &[
         default_version: Version::new(9, 18, 0),
         apis: &[api("nslookup", "nslookup NAME")],
         source: "BIND 9.18 and 9.20, bin/dig/dighost.c, nslookup.c, lib/irs/resconf.c",
-        build: glibc::profile,
+        build: bind::nslookup,
     },
     TableRow {
         id: ResolverId::BindHost,
@@ -94,7 +96,7 @@ static TABLE: &[TableRow] = &[
         default_version: Version::new(9, 18, 0),
         apis: &[api("host", "host NAME")],
         source: "BIND 9.18 and 9.20, bin/dig/dighost.c, host.c, lib/irs/resconf.c",
-        build: glibc::profile,
+        build: bind::host,
     },
     TableRow {
         id: ResolverId::BindDig,
@@ -102,7 +104,7 @@ static TABLE: &[TableRow] = &[
         default_version: Version::new(9, 18, 0),
         apis: &[api("dig +search", "with the search list"), api("dig", "the name as-is")],
         source: "BIND 9.18 and 9.20, bin/dig/dighost.c, dig.c, lib/irs/resconf.c",
-        build: glibc::profile,
+        build: bind::dig,
     },
     TableRow {
         id: ResolverId::BusyboxNslookup,
@@ -110,7 +112,7 @@ static TABLE: &[TableRow] = &[
         default_version: Version::new(1, 35, 0),
         apis: &[api("nslookup", "nslookup NAME")],
         source: "busybox 1.30 to 1.36, networking/nslookup.c",
-        build: glibc::profile,
+        build: busybox::profile,
     },
     TableRow {
         id: ResolverId::Hickory,
@@ -132,7 +134,7 @@ static TABLE: &[TableRow] = &[
             api("resolve_name", "Resolver.resolve_name(name), without search"),
         ],
         source: "dnspython 2, dns/resolver.py",
-        build: glibc::profile,
+        build: dnspython::profile,
     },
     TableRow {
         id: ResolverId::Netty,
@@ -151,7 +153,7 @@ static TABLE: &[TableRow] = &[
             api("dns.resolve4", "c-ares without search"),
         ],
         source: "Node.js 20, src/cares_wrap.cc",
-        build: glibc::profile,
+        build: node::profile,
     },
     TableRow {
         id: ResolverId::Java,

@@ -1,0 +1,138 @@
+//! BIND's nslookup, host and dig, 9.18 and 9.20.
+
+use super::Resolver;
+use crate::profile::parse::{
+    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+};
+use crate::profile::planning::{
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
+};
+use crate::profile::schedule::{EachRules, LameRule, Order, Schedule, Tries};
+use crate::profile::{
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+};
+use crate::{Outcome, Profile, QType, Version};
+
+const BLANKS: &[u8] = b" \t\r";
+
+/// `lib/irs/resconf.c`; what it cannot parse makes the tools refuse the file.
+const PARSE: ParseRules = ParseRules {
+    indent: Indent::Allowed,
+    comments: Comments::WordStart,
+    blanks: BLANKS,
+    line_limit: None,
+    search: SearchRules {
+        separators: BLANKS,
+        bare: BareSearch::TakesNextLine,
+        lines: Repeated::LastWins,
+        duplicates: Duplicates::Kept,
+        root: RootWord::Kept,
+        max: Some(8),
+        value_limit: None,
+    },
+    domain: DomainRule::OneWordOrRefuse,
+    nameservers: NameserverRules {
+        max: Some(3),
+        syntax: AddressSyntax::Aton,
+        bad: BadNameserver::Refused,
+        trailing: Trailing::Refused,
+        when_none: &["::1", "127.0.0.1"],
+    },
+    options: OptionRules {
+        matching: Matching::Word,
+        repeated: Repeated::LastWins,
+        known: &[
+            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::StrictOrRefuse, 0, 255),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::StrictOrRefuse, 0, u32::MAX),
+            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::StrictOrRefuse, 0, u32::MAX),
+        ],
+    },
+    hostname_domain: HostnameDomain::Never,
+    env: EnvRules {
+        local_domain: LocalDomain::Ignored,
+        res_options: ResOptions::Ignored,
+        host_aliases: HostAliases::Ignored,
+    },
+    defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 3 },
+};
+
+/// `bin/dig/dighost.c`, `recv_done`: only NXDOMAIN goes on.
+const STEPS: StepTable = StepTable { next: &[Outcome::NxDomain], skip_to_as_is: &[] };
+
+pub(super) fn nslookup(resolver: &Resolver) -> Profile {
+    let mut profile = dig(resolver);
+    profile.plan.search = SearchWhen::BelowNdots;
+    profile.plan.name.literal = Literal::Reverse;
+    profile.ask.edns = None;
+    // nslookup.c, printmessage: AAAA after an answer to A.
+    profile.ask.then = &[QType::Aaaa];
+    profile
+}
+
+pub(super) fn host(resolver: &Resolver) -> Profile {
+    let mut profile = nslookup(resolver);
+    profile.ask.then = if resolver.version >= Version::new(9, 20, 0) {
+        &[QType::Aaaa, QType::Other(15), QType::Other(65)]
+    } else {
+        &[QType::Aaaa, QType::Other(15)]
+    };
+    // host.c takes its number of tries from -R alone.
+    if let Schedule::Each(rules) = &mut profile.schedule {
+        rules.tries = Tries::Fixed(2);
+    }
+    profile
+}
+
+pub(super) fn dig(resolver: &Resolver) -> Profile {
+    Profile {
+        resolver: *resolver,
+        parse: PARSE,
+        plan: PlanRules {
+            search: if resolver.api == "dig" { SearchWhen::Never } else { SearchWhen::BelowNdots },
+            root_suffix: RootSuffix::AsIs,
+            leading_dot: LeadingDot::Kept,
+            join_limit: usize::MAX,
+            unencodable: Unencodable::Skip,
+            repeated: RepeatedName::Kept,
+            name: NameRules {
+                check: NameCheck::Master,
+                literal: Literal::Name,
+                case: NameCase::Kept,
+                special: &[],
+            },
+        },
+        ask: AskRules {
+            unspec: &[QType::A],
+            unspec_one_by_one: &[QType::A],
+            shape: Shape::Sequential,
+            passes: Passes::One,
+            then: &[],
+            then_name: ThenName::ChainEnd,
+            socket: Socket::Each,
+            edns: Some(1232),
+            addrconfig: AddrConfigRule::NoEffect,
+        },
+        verdict: VerdictRules {
+            pair: PairRule::AddressesElseWorst,
+            suffix: STEPS,
+            as_is_first: STEPS,
+            report: Report::Last,
+        },
+        schedule: Schedule::Each(EachRules {
+            lame: LameRule::Accepted,
+            order: Order::SameThenNext,
+            accept: &[
+                Outcome::Answer,
+                Outcome::NoData,
+                Outcome::Cname,
+                Outcome::NxDomain,
+                Outcome::Refused,
+                Outcome::FormErr,
+                Outcome::NotImp,
+            ],
+            ..EachRules::PLAIN
+        }),
+    }
+}

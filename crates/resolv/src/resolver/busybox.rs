@@ -1,0 +1,99 @@
+//! busybox nslookup, the big version (`FEATURE_NSLOOKUP_BIG`), 1.30 to 1.36.
+
+use super::Resolver;
+use crate::profile::parse::{
+    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, SearchRules, Trailing,
+};
+use crate::profile::planning::{
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
+};
+use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule};
+use crate::profile::{
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+};
+use crate::{Profile, QType};
+
+const BLANKS: &[u8] = b" \t\r";
+
+/// `networking/nslookup.c`, `parse_resolvconf`; options are not read at all.
+const PARSE: ParseRules = ParseRules {
+    indent: Indent::Allowed,
+    comments: Comments::FirstColumn,
+    blanks: BLANKS,
+    line_limit: Some(511),
+    search: SearchRules {
+        separators: BLANKS,
+        bare: BareSearch::Keeps,
+        lines: Repeated::LastWins,
+        duplicates: Duplicates::Kept,
+        root: RootWord::Kept,
+        max: None,
+        value_limit: None,
+    },
+    domain: DomainRule::WithoutSearch,
+    nameservers: NameserverRules {
+        max: None,
+        syntax: AddressSyntax::Aton,
+        bad: BadNameserver::Refused,
+        trailing: Trailing::Ignored,
+        when_none: &["127.0.0.1"],
+    },
+    options: OptionRules { matching: Matching::Word, repeated: Repeated::LastWins, known: &[] },
+    hostname_domain: HostnameDomain::WhenEmpty,
+    env: EnvRules {
+        local_domain: LocalDomain::Ignored,
+        res_options: ResOptions::Ignored,
+        host_aliases: HostAliases::Ignored,
+    },
+    defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+};
+
+/// Nothing ends the burst and nothing follows it.
+const STEPS: StepTable = StepTable { next: &[], skip_to_as_is: &[] };
+
+pub(super) fn profile(resolver: &Resolver) -> Profile {
+    Profile {
+        resolver: *resolver,
+        parse: PARSE,
+        plan: PlanRules {
+            search: SearchWhen::Dotless,
+            root_suffix: RootSuffix::AsIs,
+            leading_dot: LeadingDot::Kept,
+            join_limit: usize::MAX,
+            unencodable: Unencodable::Skip,
+            repeated: RepeatedName::Kept,
+            name: NameRules {
+                check: NameCheck::Encodable,
+                literal: Literal::Reverse,
+                case: NameCase::Kept,
+                special: &[],
+            },
+        },
+        ask: AskRules {
+            unspec: &[QType::A, QType::Aaaa],
+            unspec_one_by_one: &[QType::A, QType::Aaaa],
+            shape: Shape::Burst,
+            passes: Passes::One,
+            then: &[],
+            then_name: ThenName::Candidate,
+            socket: Socket::Channel,
+            edns: None,
+            addrconfig: AddrConfigRule::NoEffect,
+        },
+        verdict: VerdictRules {
+            pair: PairRule::AddressesElseWorst,
+            suffix: STEPS,
+            as_is_first: STEPS,
+            report: Report::Last,
+        },
+        // send_queries.
+        schedule: Schedule::Flood(FloodRules {
+            servers: FloodServers::OneAfterAnother,
+            accept: FloodAccept::Everything,
+            tcp: FloodTcp::Never,
+            fixed: Some(FloodTimes { total_ms: 5000, sends: 2 }),
+        }),
+    }
+}

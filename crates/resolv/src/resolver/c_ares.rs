@@ -1,0 +1,174 @@
+//! c-ares 1.18 to 1.34, `ares_getaddrinfo`; and `ares_query` as Node.js calls it.
+
+use super::{Resolver, Version};
+use crate::conf::Flag;
+use crate::profile::parse::{
+    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+};
+use crate::profile::planning::{
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
+    SpecialDoes, SpecialName, Unencodable,
+};
+use crate::profile::schedule::{EachRules, EdnsRefused, Order, Schedule, Sibling, TimeoutRule, Tries};
+use crate::profile::{
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+};
+use crate::{Outcome, Profile, QType};
+
+/// `ares_sysconfig_files.c`.
+const PARSE: ParseRules = ParseRules {
+    indent: Indent::Allowed,
+    comments: Comments::Anywhere,
+    blanks: b" \t\r",
+    line_limit: None,
+    search: SearchRules {
+        separators: b" ,\r",
+        bare: BareSearch::Keeps,
+        lines: Repeated::LastWins,
+        duplicates: Duplicates::Dropped,
+        root: RootWord::Kept,
+        max: None,
+        value_limit: Some(511),
+    },
+    domain: DomainRule::WithoutSearch,
+    nameservers: NameserverRules {
+        max: None,
+        syntax: AddressSyntax::WithPort,
+        bad: BadNameserver::Ignored,
+        trailing: Trailing::Ignored,
+        when_none: &["127.0.0.1"],
+    },
+    options: OptionRules {
+        matching: Matching::Word,
+        repeated: Repeated::LastWins,
+        known: &[
+            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::EmptyOrStrict, 0, u32::MAX),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
+            OptionRule::number("retrans:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
+            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
+            OptionRule::number("retry:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
+            OptionRule::flag("rotate", Flag::Rotate),
+            OptionRule::flag("use-vc", Flag::UseVc),
+            OptionRule::flag("usevc", Flag::UseVc),
+        ],
+    },
+    hostname_domain: HostnameDomain::WhenEmpty,
+    env: EnvRules {
+        local_domain: LocalDomain::FirstWord,
+        res_options: ResOptions::Applied,
+        host_aliases: HostAliases::AsIs,
+    },
+    defaults: Defaults { ndots: 1, timeout_ms: 2000, attempts: 3 },
+};
+
+/// `ares_init.c` of 1.18: `timeout` and `attempts` are not known, the first of several values counts.
+const OPTIONS_1_18: OptionRules = OptionRules {
+    matching: Matching::Prefix,
+    repeated: Repeated::FirstWins,
+    known: &[
+        OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Strtol, 0, u32::MAX),
+        OptionRule::number("retrans:", Target::TimeoutMs, NumberSyntax::Strtol, 0, u32::MAX),
+        OptionRule::number("retry:", Target::Attempts, NumberSyntax::Strtol, 0, u32::MAX),
+        OptionRule::flag("rotate", Flag::Rotate),
+    ],
+};
+
+/// `ares_getaddrinfo.c`, `host_callback`: NXDOMAIN and NODATA go on.
+const STEPS: StepTable =
+    StepTable { next: &[Outcome::NxDomain, Outcome::NoData, Outcome::Cname], skip_to_as_is: &[] };
+
+const SPECIAL: &[Special] = &[
+    Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
+];
+const SPECIAL_1_18: &[Special] = &[
+    Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
+];
+
+pub(super) fn profile(resolver: &Resolver) -> Profile {
+    let since = |minor| resolver.version >= Version::new(1, minor, 0);
+    Profile {
+        resolver: *resolver,
+        parse: parse(resolver.version),
+        plan: PlanRules {
+            search: SearchWhen::Always,
+            root_suffix: if since(20) { RootSuffix::AsIs } else { RootSuffix::Abort },
+            leading_dot: LeadingDot::Kept,
+            join_limit: usize::MAX,
+            unencodable: Unencodable::Abort,
+            repeated: RepeatedName::Kept,
+            name: NameRules {
+                check: NameCheck::CAres,
+                literal: if since(20) { Literal::Strict } else { Literal::FirstCandidate },
+                case: NameCase::Kept,
+                special: if since(19) { SPECIAL } else { SPECIAL_1_18 },
+            },
+        },
+        ask: AskRules {
+            unspec: &[QType::A, QType::Aaaa],
+            unspec_one_by_one: &[QType::A, QType::Aaaa],
+            shape: Shape::Together,
+            passes: Passes::One,
+            then: &[],
+            then_name: ThenName::Candidate,
+            socket: Socket::Channel,
+            edns: match resolver.version.minor {
+                27.. => Some(1232),
+                22..=26 => Some(1280),
+                _ => None,
+            },
+            addrconfig: AddrConfigRule::NoEffect,
+        },
+        verdict: VerdictRules {
+            pair: PairRule::AddressesElseLastEnded,
+            suffix: STEPS,
+            as_is_first: STEPS,
+            report: Report::Last,
+        },
+        schedule: Schedule::Each(EachRules {
+            order: if since(29) { Order::FewestFailures } else { Order::InTurn },
+            tries: Tries::Attempts,
+            timeout: TimeoutRule::DoubledEachRound,
+            accept: &[Outcome::Answer, Outcome::NoData, Outcome::Cname, Outcome::NxDomain, Outcome::FormErr],
+            sibling: if since(20) { Sibling::NotRetried } else { Sibling::Independent },
+            edns_refused: EdnsRefused::RepeatedWithout,
+            ..EachRules::PLAIN
+        }),
+    }
+}
+
+fn parse(version: Version) -> ParseRules {
+    let since = |minor, patch| version >= Version::new(1, minor, patch);
+    let mut parse = PARSE;
+    if !since(23, 0) {
+        parse.options = OPTIONS_1_18;
+    }
+    if !since(28, 0) {
+        parse.domain = DomainRule::FirstWord;
+        parse.env.local_domain = LocalDomain::AllWords;
+        parse.search.value_limit = None;
+    }
+    if since(28, 0) && !since(34, 0) {
+        parse.comments = Comments::LineStart;
+    }
+    if !since(20, 0) {
+        parse.defaults = Defaults { ndots: 1, timeout_ms: 5000, attempts: 4 };
+    }
+    parse
+}
+
+/// `ares_query` as Node.js 20 calls it (`src/cares_wrap.cc`): no search, and with `ARES_FLAG_NOCHECKRESP` any answer
+/// ends the question.
+pub(super) fn query(resolver: &Resolver) -> Profile {
+    let mut profile = profile(&Resolver { version: Version::new(1, 34, 0), ..*resolver });
+    profile.resolver = *resolver;
+    profile.plan.name.literal = Literal::Name;
+    if let Schedule::Each(rules) = &mut profile.schedule {
+        rules.tries = Tries::Fixed(4);
+    }
+    profile
+}

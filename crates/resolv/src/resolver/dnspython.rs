@@ -1,0 +1,111 @@
+//! dnspython 2 (`dns/resolver.py`).
+
+use super::Resolver;
+use crate::conf::Flag;
+use crate::profile::parse::{
+    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+};
+use crate::profile::planning::{
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
+};
+use crate::profile::schedule::{EachRules, Schedule, Tries};
+use crate::profile::{
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+};
+use crate::{Outcome, Profile, QType};
+
+const BLANKS: &[u8] = b" \t\r";
+
+/// `Resolver.read_resolv_conf`.
+const PARSE: ParseRules = ParseRules {
+    indent: Indent::Allowed,
+    comments: Comments::FirstColumn,
+    blanks: BLANKS,
+    line_limit: None,
+    search: SearchRules {
+        separators: BLANKS,
+        bare: BareSearch::Keeps,
+        lines: Repeated::LastWins,
+        duplicates: Duplicates::Kept,
+        root: RootWord::Kept,
+        max: None,
+        value_limit: None,
+    },
+    domain: DomainRule::FirstWord,
+    nameservers: NameserverRules {
+        max: None,
+        syntax: AddressSyntax::Strict,
+        bad: BadNameserver::Refused,
+        trailing: Trailing::Ignored,
+        when_none: &[],
+    },
+    options: OptionRules {
+        matching: Matching::Prefix,
+        repeated: Repeated::LastWins,
+        known: &[
+            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Strict, 0, u32::MAX),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Strict, 0, u32::MAX),
+            OptionRule::flag("rotate", Flag::Rotate),
+            OptionRule::flag("edns0", Flag::Edns0),
+        ],
+    },
+    hostname_domain: HostnameDomain::WhenEmpty,
+    env: EnvRules {
+        local_domain: LocalDomain::Ignored,
+        res_options: ResOptions::Ignored,
+        host_aliases: HostAliases::Ignored,
+    },
+    defaults: Defaults { ndots: 1, timeout_ms: 2000, attempts: 1 },
+};
+
+/// `_Resolution.query_result`: only NXDOMAIN goes on.
+const STEPS: StepTable = StepTable { next: &[Outcome::NxDomain], skip_to_as_is: &[] };
+
+pub(super) fn profile(resolver: &Resolver) -> Profile {
+    let by_name = resolver.api == "resolve_name";
+    Profile {
+        resolver: *resolver,
+        parse: PARSE,
+        plan: PlanRules {
+            search: if by_name { SearchWhen::Never } else { SearchWhen::Always },
+            root_suffix: RootSuffix::AsIs,
+            leading_dot: LeadingDot::Kept,
+            join_limit: usize::MAX,
+            unencodable: Unencodable::Abort,
+            repeated: RepeatedName::Kept,
+            name: NameRules {
+                check: NameCheck::Master,
+                literal: Literal::Name,
+                case: NameCase::Kept,
+                special: &[],
+            },
+        },
+        ask: AskRules {
+            unspec: &[QType::Aaaa],
+            unspec_one_by_one: &[QType::Aaaa],
+            shape: Shape::Sequential,
+            passes: Passes::One,
+            // resolve_name asks for AAAA, then for A of the same name.
+            then: if by_name { &[QType::A] } else { &[] },
+            then_name: ThenName::Candidate,
+            socket: Socket::Each,
+            edns: None,
+            addrconfig: AddrConfigRule::NoEffect,
+        },
+        verdict: VerdictRules {
+            pair: PairRule::AddressesElseWorst,
+            suffix: STEPS,
+            as_is_first: STEPS,
+            report: Report::Last,
+        },
+        schedule: Schedule::Each(EachRules {
+            tries: Tries::Lifetime,
+            strikes_off: &[Outcome::ServFail, Outcome::Refused, Outcome::FormErr, Outcome::NotImp, Outcome::Unknown],
+            lifetime_us: Some(5_000_000),
+            backoff_us: 100_000,
+            ..EachRules::PLAIN
+        }),
+    }
+}
