@@ -47,8 +47,8 @@ pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
     rules.iter().filter_map(|rule| rule(lookup, context)).collect()
 }
 
-fn finding(code: FindingCode, message: String) -> Option<Finding> {
-    Some(Finding { code, message })
+fn finding(code: FindingCode, message: String) -> Finding {
+    Finding { code, message }
 }
 
 fn answering_step(lookup: &Lookup) -> Option<&Step> {
@@ -64,13 +64,13 @@ fn suffix_answered(lookup: &Lookup, context: &Context) -> Option<Finding> {
         return None;
     }
     let address = lookup.addresses.first().map_or_else(String::new, |address| format!(" with {address}"));
-    finding(
+    Some(finding(
         FindingCode::SuffixAnswered,
         format!(
             "{typed} was answered{address} under the search suffix {suffix}: the application may talk to the wrong \
              host. Write the name with a trailing dot, or take the suffix out of the search list."
         ),
-    )
+    ))
 }
 
 /// Whether a name under one of the cluster's own suffixes has the form of a service: `svc.ns`, `pod.svc.ns`,
@@ -96,7 +96,7 @@ fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
     }
     let time = millis(totals.added_by_search);
     let candidates = if wasted == 1 { "candidate" } else { "candidates" };
-    finding(
+    Some(finding(
         FindingCode::SearchWaste,
         format!(
             "{} of {} questions and {time} went to {wasted} {candidates} that do not exist; {} asks only for what is meant.",
@@ -104,7 +104,7 @@ fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
             totals.questions,
             remedy(lookup),
         ),
-    )
+    ))
 }
 
 fn remedy(lookup: &Lookup) -> String {
@@ -129,7 +129,7 @@ fn unanswered(lookup: &Lookup, _: &Context) -> Option<Finding> {
     };
     let lost = all.iter().find(|question| !answered(question) && question.outcome == Outcome::Timeout)?;
     let sent = all.iter().filter(|other| other.qname == lost.qname && other.qtype == lost.qtype).count();
-    finding(
+    Some(finding(
         FindingCode::Unanswered,
         format!(
             "{} {} was sent {} to {} and never answered. Is the server up, and does a network policy let port 53 through?",
@@ -138,7 +138,7 @@ fn unanswered(lookup: &Lookup, _: &Context) -> Option<Finding> {
             times(sent),
             lost.server
         ),
-    )
+    ))
 }
 
 /// A question sent again after the resolver's timeout.
@@ -151,13 +151,13 @@ fn stall(lookup: &Lookup, context: &Context) -> Option<Finding> {
     } else {
         ""
     };
-    finding(
+    Some(finding(
         FindingCode::Stall,
         format!(
             "the application waited {waited} because {} {} got no answer and was sent again after the resolver's timeout.{race}",
             first.qtype, first.qname
         ),
-    )
+    ))
 }
 
 fn is_stall(first: &Question, again: &Question, context: &Context) -> bool {
@@ -188,10 +188,10 @@ fn resent(lookup: &Lookup, context: &Context) -> Option<Finding> {
         Outcome::Timeout => "before its timeout".to_owned(),
         outcome => format!("after {outcome}"),
     };
-    finding(
+    Some(finding(
         FindingCode::Resent,
         format!("{} {} was sent again {why} ({} in this lookup).", first.qtype, first.qname, times(count)),
-    )
+    ))
 }
 
 /// Transmissions of one question over UDP to one server, each with the next.
@@ -224,7 +224,7 @@ fn refused(lookup: &Lookup, _: &Context) -> Option<Finding> {
 fn by_outcome(lookup: &Lookup, outcome: Outcome, code: FindingCode, consequence: &str) -> Option<Finding> {
     let question = questions(lookup).find(|question| question.outcome == outcome)?;
     let Question { qtype, qname, server, .. } = question;
-    finding(code, format!("{server} answered {outcome} to {qtype} {qname}; {consequence}."))
+    Some(finding(code, format!("{server} answered {outcome} to {qtype} {qname}; {consequence}.")))
 }
 
 fn truncated(lookup: &Lookup, _: &Context) -> Option<Finding> {
@@ -233,13 +233,13 @@ fn truncated(lookup: &Lookup, _: &Context) -> Option<Finding> {
     let time = over_tcp
         .latency
         .map_or_else(|| "without an answer".to_owned(), |latency| format!("in {}", millis(latency)));
-    finding(
+    Some(finding(
         FindingCode::TruncatedToTcp,
         format!(
             "the answer to {} {} did not fit into UDP and was asked for again over TCP, {time}.",
             cut.qtype, cut.qname
         ),
-    )
+    ))
 }
 
 /// NODATA on a suffixed candidate: musl and BIND's tools take it for the last word.
@@ -255,7 +255,7 @@ fn nodata_stops_musl(lookup: &Lookup, _: &Context) -> Option<Finding> {
             step.candidate
         )
     };
-    finding(FindingCode::NodataStopsMusl, message)
+    Some(finding(FindingCode::NodataStopsMusl, message))
 }
 
 /// Two servers that say different things about one question.
@@ -277,13 +277,13 @@ fn server_differs(lookup: &Lookup, _: &Context) -> Option<Finding> {
         };
         all.iter().find(differs).map(|other| (one, other))
     })?;
-    finding(
+    Some(finding(
         FindingCode::ServerDiffers,
         format!(
             "{} says {} to {} {}, {} says {}: which one the application hears is chance.",
             one.server, one.outcome, one.qtype, one.qname, other.server, other.outcome
         ),
-    )
+    ))
 }
 
 fn questions(lookup: &Lookup) -> impl Iterator<Item = &Question> {

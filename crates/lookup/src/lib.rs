@@ -4,6 +4,17 @@
 //! by [`Pipeline`]. Stateless stages are functions; those with memory are `advance(input, now) -> finished values`, and
 //! `now` is always the packet's own time, so that a capture file replays to exactly what the live run printed.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::large_stack_arrays,
+        reason = "tests build packets from small numbers"
+    )
+)]
+
 mod attempt;
 pub mod datagram;
 pub mod findings;

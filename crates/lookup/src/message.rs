@@ -230,7 +230,7 @@ fn outcome(header: &Header, found: bool, alias: bool) -> Outcome {
 /// Presentation form with decimal escapes; hickory's own escapes are octal, which no other tool reads.
 fn presentation(name: &Name) -> QName {
     let mut shown = String::with_capacity(name.len() + 1);
-    for label in name.iter() {
+    for label in name {
         for &byte in label {
             match byte {
                 b'.' | b'\\' => push_escape(&mut shown, byte),

@@ -65,10 +65,10 @@ impl Pipeline {
     /// Takes one frame; gives the lookups that are over by its time.
     pub fn frame(&mut self, frame: &Frame<'_>) -> Vec<Lookup> {
         self.counters.frames += 1;
-        // Captures of several interfaces are not always in order; time here never runs backwards.
+        // Captures of several interfaces are not always in order: each event has its own time, the end has the latest.
         self.now = self.now.max(frame.at);
         match datagram::decode(frame, &self.ports) {
-            Ok(datagram) => self.datagram(&datagram),
+            Ok(datagram) => self.datagram(&datagram, frame.at),
             Err(skipped) => {
                 *self.counters.skipped.entry(skipped).or_default() += 1;
                 Vec::new()
@@ -103,25 +103,34 @@ impl Pipeline {
         all
     }
 
-    fn datagram(&mut self, datagram: &Datagram<'_>) -> Vec<Lookup> {
+    fn datagram(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> Vec<Lookup> {
         match datagram.carrier {
-            Carrier::Udp => self.message(datagram.payload, datagram, Transport::Udp),
+            Carrier::Udp => self.message(datagram.payload, datagram, Transport::Udp, at),
             Carrier::Tcp { sequence, syn, end } => {
                 let segment = Segment { sequence, syn, end, payload: datagram.payload };
                 let direction = (datagram.source, datagram.destination);
-                let messages = self.streams.advance(direction, segment, self.now);
-                messages.iter().flat_map(|message| self.message(message, datagram, Transport::Tcp)).collect()
+                let messages = self.streams.advance(direction, segment, at);
+                messages
+                    .iter()
+                    .flat_map(|message| self.message(message, datagram, Transport::Tcp, at))
+                    .collect()
             }
         }
     }
 
-    fn message(&mut self, payload: &[u8], datagram: &Datagram<'_>, transport: Transport) -> Vec<Lookup> {
+    fn message(
+        &mut self,
+        payload: &[u8],
+        datagram: &Datagram<'_>,
+        transport: Transport,
+        at: Timestamp,
+    ) -> Vec<Lookup> {
         match message::decode(payload) {
             Ok(message) => {
                 self.counters.messages += 1;
                 let path = Path { source: datagram.source, destination: datagram.destination, transport };
-                let event = self.attempts.advance(message, path, self.now);
-                self.lookups.advance(event, self.now)
+                let event = self.attempts.advance(message, path, at);
+                self.lookups.advance(event, at)
             }
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => {
                 self.counters.malformed += 1;

@@ -121,7 +121,8 @@ impl Summary {
 }
 
 impl Cost {
-    fn add(&mut self, other: &Self) {
+    /// Adds another cost.
+    pub fn add(&mut self, other: &Self) {
         self.lookups += other.lookups;
         self.questions += other.questions;
         self.wasted_questions += other.wasted_questions;

@@ -141,7 +141,13 @@ impl Client {
                 }
             }
         }
-        let (relation, _, id, walks) = fits.into_iter().min_by_key(|(_, ready, id, _)| (*ready, *id))?;
+        // An alias is followed at once; everything else queues.
+        let chosen = if best == Relation::Alias {
+            fits.into_iter().max_by_key(|(_, ready, id, _)| (*ready, *id))
+        } else {
+            fits.into_iter().min_by_key(|(_, ready, id, _)| (*ready, *id))
+        };
+        let (relation, _, id, walks) = chosen?;
         Some((id, relation, walks))
     }
 
@@ -241,7 +247,7 @@ impl Client {
             self.resolvers.insert(0, shown.id);
             self.resolvers.truncate(MOST_RESOLVERS);
         }
-        let mut lookup = finish(&open, shown.id, end);
+        let mut lookup = finish(&open, shown.id, readings.timeout(), end);
         lookup.findings = crate::findings::findings(&lookup, readings);
         Some(lookup)
     }

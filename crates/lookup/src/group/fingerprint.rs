@@ -45,9 +45,8 @@ fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<ResolverId> {
         1232 if edns.cookie => Some(ResolverId::CAres),
         1232 => Some(match signs.pairs {
             Pairs::SamePort => ResolverId::CAres,
-            Pairs::TwoPorts => ResolverId::Go,
             Pairs::None if before.contains(&ResolverId::CAres) => ResolverId::CAres,
-            Pairs::None => ResolverId::Go,
+            Pairs::TwoPorts | Pairs::None => ResolverId::Go,
         }),
         // c-ares 1.22 to 1.26 (src/lib/ares_private.h, EDNSPACKETSZ).
         1280 => Some(ResolverId::CAres),
@@ -73,7 +72,7 @@ fn by_order_of_types(signs: &Signs) -> Option<ResolverId> {
 }
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
-/// above the first (1.2.5 src/network/res_mkquery.c); glibc's are random (2.36 resolv/res_mkquery.c).
+/// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     let by_behaviour = signs.several_servers_at_once;
     if by_behaviour || (signs.pairs_seen >= 2 && signs.close_ids == signs.pairs_seen) {

@@ -6,7 +6,7 @@ use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk};
 use crate::attempt::ExchangeId;
 use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
-use crate::time::Timestamp;
+use crate::time::{Nanos, Timestamp};
 
 /// How the capture stood to a lookup's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,14 +18,16 @@ pub(crate) enum End {
 }
 
 /// Makes a lookup of what was gathered, as this resolver does.
-pub(crate) fn finish(open: &Open, id: ResolverId, end: End) -> Lookup {
+///
+/// `timeout` is the resolver's; what comes much later found nobody waiting.
+pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> Lookup {
     let walk = reading(open);
     let rule =
         Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
     let outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
     let last = outcomes.last().copied().unwrap_or(Outcome::Unknown);
     let answered = (last == Outcome::Answer).then(|| open.step().name.clone());
-    let ended = ended_at(open.step());
+    let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), id, timeout));
     let steps: Vec<Step> = open
         .steps
         .iter()
@@ -106,6 +108,15 @@ fn ended_at(step: &OpenStep) -> Option<Timestamp> {
     let answers: Option<Vec<Timestamp>> =
         standings.iter().map(|it: &Standing<'_>| Some(it.answer?.at)).collect();
     answers?.into_iter().max()
+}
+
+/// Whether the last answer came when the resolver had given up. The longest wait after a transmission is glibc's for the
+/// third of three nameservers, four thirds of `timeout` (2.36 `resolv/res_send.c`, `send_dg`); c-ares waits longer.
+fn came_too_late(step: &OpenStep, id: ResolverId, timeout: Nanos) -> bool {
+    let strict = matches!(id, ResolverId::Glibc | ResolverId::Musl | ResolverId::Go | ResolverId::Getent);
+    let longest = Nanos(timeout.0.saturating_mul(4) / 3 + 50_000_000);
+    let late = |it: &Standing<'_>| it.answer.is_some_and(|answer| answer.at - it.last_sent > longest);
+    strict && step.standings().iter().any(late)
 }
 
 fn addresses(step: &OpenStep) -> Vec<std::net::IpAddr> {

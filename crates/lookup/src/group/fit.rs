@@ -1,8 +1,8 @@
 //! How well a question fits a lookup under construction: is it what its walk expects next?
 
-use dnsprobe_resolv::{Outcome, QType, Transport};
+use dnsprobe_resolv::{Outcome, Transport};
 
-use super::open::{Open, OpenStep, Walk};
+use super::open::{Answered, Open, OpenStep, Walk};
 use crate::attempt::Asked;
 use crate::time::{Nanos, Timestamp};
 
@@ -110,28 +110,48 @@ fn again(step: &OpenStep, asked: &Asked, now: Timestamp, same_port: bool) -> Opt
     let relation = if same_port { Relation::SamePort } else { Relation::Again };
     let waited = now - standing.last_sent >= SHORTEST_TIMEOUT;
     let other_server = step.sent.iter().all(|sent| sent.asked.server != asked.server);
+    // glibc keeps the id of a question through all its transmissions, also from new ports (2.36 resolv/res_send.c,
+    // single-request-reopen); that another lookup picks the same is next to impossible.
+    let same_id = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype && sent.asked.id == asked.id);
+    if same_id && asked.transport == Transport::Udp {
+        return Some(Relation::SamePort);
+    }
     let expected = match standing.answer {
+        _ if over_tcp(step, asked, now) => true,
         // musl asks every nameserver at once.
         None => waited || (same_port && other_server),
         Some(answer) => {
             let soon = now - answer.at < TOGETHER;
             let retried =
                 !matches!(answer.response.outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain);
-            let over_tcp = answer.response.truncated && asked.transport == Transport::Tcp;
+
             // glibc sends the answered half of a pair again when the other half stays away.
             let half = waited && standings.iter().any(|other| other.answer.is_none());
-            over_tcp || (retried && soon) || half
+            (retried && soon) || half
         }
     };
     expected.then_some(relation)
 }
 
+/// Whether an answer was cut off and is asked for again over TCP. Both halves of a pair are, whichever was cut off, and
+/// even if the other has no answer yet (glibc 2.36 `resolv/res_send.c`, `send_vc`).
+fn over_tcp(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
+    let cut = |answer: &Answered| answer.response.truncated && now - answer.at < TOGETHER;
+    let first = step
+        .sent
+        .iter()
+        .all(|sent| sent.asked.transport == Transport::Udp || sent.asked.qtype != asked.qtype);
+    asked.transport == Transport::Tcp && first && step.answers.iter().any(cut)
+}
+
 fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
+    // Who asks for both types at once gets both with the alias; only one who asks for one at a time (BIND's nslookup),
+    // or is not content with a bare alias (hickory), asks for its target.
+    let asked_before = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
     let follows = step.answers.iter().any(|answer| {
-        answer.response.alias.as_ref() == Some(&asked.name) && now - answer.at < TOGETHER && {
-            // Somebody who asks for both types of the target at once looks it up for itself.
-            answer.response.outcome == Outcome::Cname || asked.qtype != QType::A
-        }
+        let bare = answer.response.outcome == Outcome::Cname && now - answer.at < AT_ONCE;
+        let target = answer.response.alias.as_ref() == Some(&asked.name);
+        target && now - answer.at < TOGETHER && (!asked_before || bare)
     });
     follows.then_some(Relation::Alias)
 }
@@ -189,5 +209,6 @@ fn another_pass(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Opti
     let over = step.last_answer().is_some_and(|at| now - at < TOGETHER) && goes_on(step, now);
     let burst =
         step.sent.iter().all(|sent| sent.asked.client == asked.client) && now - step.last_sent() < BURST;
-    (from_start && new_type && walk.exhausted() && (over || burst)).then_some((Relation::AnotherPass, 0))
+    let again = burst || (over && walk.exhausted());
+    (from_start && new_type && again).then_some((Relation::AnotherPass, 0))
 }

@@ -105,18 +105,15 @@ impl Lookups {
             }
         }
         let known = self.clients.entry(address).or_default();
-        match self.known.as_mut().or(known.inferred.as_mut().map(|(readings, _)| readings)) {
-            Some(readings) => {
-                let before = known.client.len();
-                known.client.advance(event, &mut Surroundings { readings, began }, now);
-                self.open = self.open + known.client.len() - before;
-            }
-            None => {
-                known.held.push((now, event));
-                self.held += 1;
-                if known.held.len() >= ENOUGH_EVENTS || self.held >= MOST_HELD {
-                    over.extend(self.decide(address, now));
-                }
+        if let Some(readings) = in_force(&mut self.known, &mut known.inferred) {
+            let before = known.client.len();
+            known.client.advance(event, &mut Surroundings { readings, began }, now);
+            self.open = self.open + known.client.len() - before;
+        } else {
+            known.held.push((now, event));
+            self.held += 1;
+            if known.held.len() >= ENOUGH_EVENTS || self.held >= MOST_HELD {
+                over.extend(self.decide(address, now));
             }
         }
         self.reschedule(address);
@@ -133,7 +130,7 @@ impl Lookups {
         for address in addresses {
             over.extend(self.decide(address, now));
             let Some(known) = self.clients.get_mut(&address) else { continue };
-            if let Some(readings) = self.known.as_mut().or(known.inferred.as_mut().map(|(it, _)| it)) {
+            if let Some(readings) = in_force(&mut self.known, &mut known.inferred) {
                 over.extend(known.client.finish(&Surroundings { readings, began }, now));
             }
         }
@@ -165,14 +162,12 @@ impl Lookups {
     fn decide_or_expire(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
-        match self.known.as_mut().or(known.inferred.as_mut().map(|(readings, _)| readings)) {
-            Some(readings) => {
-                let over = known.client.expire(&Surroundings { readings, began }, now);
-                self.open -= over.len();
-                over
-            }
-            None => self.decide(address, now),
+        if let Some(readings) = in_force(&mut self.known, &mut known.inferred) {
+            let over = known.client.expire(&Surroundings { readings, began }, now);
+            self.open -= over.len();
+            return over;
         }
+        self.decide(address, now)
     }
 
     /// Reads a client's search list from what it sent so far, and goes through that.
@@ -221,8 +216,7 @@ impl Lookups {
         while self.open > MOST_OPEN {
             let Some(&(at, address)) = self.deadlines.first() else { break };
             let Some(known) = self.clients.get_mut(&address) else { break };
-            let readings = self.known.as_mut().or(known.inferred.as_mut().map(|(readings, _)| readings));
-            let Some(readings) = readings else { break };
+            let Some(readings) = in_force(&mut self.known, &mut known.inferred) else { break };
             let evicted = known.client.evict(&Surroundings { readings, began: at });
             if evicted.is_none() {
                 break;
@@ -238,4 +232,12 @@ impl Lookups {
     fn forget_idle_clients(&mut self) {
         self.clients.retain(|_, known| known.client.len() > 0 || !known.held.is_empty());
     }
+}
+
+/// The file in force for a client: the one for all, or its own.
+fn in_force<'a>(
+    known: &'a mut Option<Readings>,
+    inferred: &'a mut Option<(Readings, InferredConf)>,
+) -> Option<&'a mut Readings> {
+    known.as_mut().or(inferred.as_mut().map(|(readings, _)| readings))
 }

@@ -1,9 +1,9 @@
 //! A lookup under construction: what was asked and answered so far, and which walks that still fits.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use dnsprobe_resolv::{Outcome, QType};
+use dnsprobe_resolv::{Outcome, QType, Transport};
 
 use super::readings::{Planned, TypedName};
 use crate::attempt::{Asked, ExchangeId};
@@ -72,6 +72,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) qtype: QType,
     pub(crate) first_sent: Timestamp,
     pub(crate) last_sent: Timestamp,
+    /// The socket of the last transmission, which an answer must come to: those before it are closed.
+    socket: (SocketAddr, Transport),
     /// The first answer after the last transmission.
     pub(crate) answer: Option<&'a Answered>,
 }
@@ -93,21 +95,24 @@ impl OpenStep {
         let mut standings: Vec<Standing<'_>> = Vec::with_capacity(2);
         for sent in &self.sent {
             match standings.iter_mut().find(|standing| standing.qtype == sent.asked.qtype) {
-                Some(standing) => standing.last_sent = sent.at,
+                Some(standing) => {
+                    standing.last_sent = sent.at;
+                    standing.socket = socket(sent);
+                }
                 None => standings.push(Standing {
                     qtype: sent.asked.qtype,
                     first_sent: sent.at,
                     last_sent: sent.at,
+                    socket: socket(sent),
                     answer: None,
                 }),
             }
         }
         for standing in &mut standings {
-            standing.answer = self
-                .answers
-                .iter()
-                .filter(|answer| answer.at >= standing.last_sent)
-                .find(|answer| self.qtype_of(answer.exchange) == Some(standing.qtype));
+            let asked = Some((standing.qtype, standing.socket));
+            let in_time = |answer: &&Answered| answer.at >= standing.last_sent;
+            standing.answer =
+                self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
         }
         standings
     }
@@ -130,9 +135,14 @@ impl OpenStep {
         self.sent.last().map_or(Timestamp::default(), |sent| sent.at)
     }
 
-    fn qtype_of(&self, exchange: ExchangeId) -> Option<QType> {
-        self.sent.iter().find(|sent| sent.asked.exchange == exchange).map(|sent| sent.asked.qtype)
+    fn asked_by(&self, answer: &Answered) -> Option<(QType, (SocketAddr, Transport))> {
+        let sent = self.sent.iter().find(|sent| sent.asked.exchange == answer.exchange)?;
+        Some((sent.asked.qtype, socket(sent)))
     }
+}
+
+fn socket(sent: &Sent) -> (SocketAddr, Transport) {
+    (sent.asked.client, sent.asked.transport)
 }
 
 impl Open {
@@ -198,7 +208,9 @@ impl Open {
     /// How long after a candidate's last answer something may still follow.
     fn patience(&self, standings: &[Standing<'_>]) -> Nanos {
         let any = |wanted: fn(Outcome) -> bool| standings.iter().any(|standing| wanted(standing.outcome()));
-        let both = standings.len() > 1 && sent_together(standings);
+        // After a resend glibc may ask for the other half once more.
+        let resent = standings.iter().any(|standing| standing.last_sent > standing.first_sent);
+        let both = standings.len() > 1 && sent_together(standings) && !resent;
         let errors = any(|outcome| !matches!(outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain));
         let answered = any(|outcome| outcome == Outcome::Answer);
         let contradiction = answered && any(|outcome| outcome == Outcome::NxDomain);

@@ -19,7 +19,7 @@ const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverI
 /// One `resolv.conf` as each resolver reads it.
 #[derive(Debug)]
 pub(crate) struct Readings {
-    readings: Vec<(Profile, Settings)>,
+    resolvers: Vec<(Profile, Settings)>,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
     remembered: HashMap<String, Arc<[Arc<TypedName>]>>,
@@ -58,7 +58,7 @@ pub(crate) struct Planned {
 impl Readings {
     /// Reads a `resolv.conf`; `None` is a missing file.
     pub(crate) fn new(file: Option<&[u8]>) -> Self {
-        let readings: Vec<(Profile, Settings)> = WALKERS
+        let resolvers: Vec<(Profile, Settings)> = WALKERS
             .into_iter()
             .filter_map(|id| Resolver::parse(id.as_str()).ok())
             .filter_map(|resolver| {
@@ -68,19 +68,19 @@ impl Readings {
             })
             .collect();
         let mut suffixes: Vec<String> = Vec::new();
-        for suffix in readings.iter().flat_map(|(_, settings)| &settings.search) {
+        for suffix in resolvers.iter().flat_map(|(_, settings)| &settings.search) {
             let suffix = suffix.to_string().trim_matches('.').to_ascii_lowercase();
             if !suffix.is_empty() && !suffixes.contains(&suffix) {
                 suffixes.push(suffix);
             }
         }
-        Self { readings, suffixes, remembered: HashMap::new() }
+        Self { resolvers, suffixes, remembered: HashMap::new() }
     }
 
     /// How long this resolver waits before it sends an unanswered question again to the first nameserver.
     pub(crate) fn resend_after(&self, id: ResolverId) -> Nanos {
         let reading =
-            self.readings.iter().find(|(profile, _)| profile.resolver.id == id).or(self.readings.first());
+            self.resolvers.iter().find(|(profile, _)| profile.resolver.id == id).or(self.resolvers.first());
         reading.map_or(DEFAULT_TIMEOUT, |(profile, settings)| {
             let us = profile.resend_after_us(settings, 0);
             Nanos::from_micros(i64::try_from(us).unwrap_or(i64::MAX / 1_000))
@@ -89,7 +89,7 @@ impl Readings {
 
     /// The longest `timeout` that any resolver reads from the file.
     pub(crate) fn timeout(&self) -> Nanos {
-        let longest = self.readings.iter().map(|(_, settings)| settings.timeout_ms).max();
+        let longest = self.resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
         longest
             .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)))
     }
@@ -106,7 +106,7 @@ impl Readings {
         }
         let mut found: Vec<TypedName> = Vec::new();
         for typed in self.could_be_typed(qname) {
-            for (profile, settings) in &self.readings {
+            for (profile, settings) in &self.resolvers {
                 let plan = plan(&unescape(&typed), settings, profile, Family::Unspec);
                 let candidates: Vec<Planned> = plan.candidates.iter().map(planned).collect();
                 let Some(entry) = candidates.iter().position(|candidate| candidate.name == *qname) else {
@@ -116,7 +116,7 @@ impl Readings {
                 match found.iter_mut().find(|known| known.name == typed && known.candidates == candidates) {
                     Some(known) => known.resolvers.push(id),
                     None => {
-                        found.push(TypedName { name: typed.clone(), candidates, resolvers: vec![id], entry })
+                        found.push(TypedName { name: typed.clone(), candidates, resolvers: vec![id], entry });
                     }
                 }
             }

@@ -131,14 +131,17 @@ struct Edges<'a> {
 impl<'a> Edges<'a> {
     fn of(steps: &[(&'a str, &'a str)]) -> Self {
         let mut edges = Self { votes: HashMap::new() };
+        let mut unexplained: Vec<(&str, &str)> = Vec::new();
         for (one, other) in steps {
             if let Some(suffix) = suffix_after(one, other) {
                 *edges.votes.entry((suffix, "")).or_default() += 1;
             } else if let Some(suffix) = suffix_after(other, one) {
                 *edges.votes.entry(("", suffix)).or_default() += 1;
+            } else {
+                unexplained.push((one, other));
             }
         }
-        edges.follow(steps);
+        edges.follow(unexplained);
         if edges.votes.is_empty() {
             edges.without_anchor(steps);
         }
@@ -146,39 +149,34 @@ impl<'a> Edges<'a> {
         edges
     }
 
-    /// From every suffix known so far to those asked before and after it, until nothing is new.
-    fn follow(&mut self, steps: &[(&'a str, &'a str)]) {
+    /// From every suffix known so far to those asked before and after it, until nothing is new. A pair is explained by
+    /// the shortest suffix that fits: `svc.ns` under `svc.Z` is not `svc` under `ns.svc.Z`.
+    fn follow(&mut self, mut unexplained: Vec<(&'a str, &'a str)>) {
         let mut done: Vec<&'a str> = vec![""];
         for _ in 0..MOST_SUFFIXES {
-            let known = self.strong_suffixes();
-            let fresh: Vec<&str> = known.into_iter().filter(|suffix| !done.contains(suffix)).collect();
+            let mut fresh = self.strong_suffixes();
+            fresh.retain(|suffix| !done.contains(suffix));
             if fresh.is_empty() {
                 return;
             }
-            for suffix in &fresh {
-                for (one, other) in steps {
-                    self.vote_beside(one, other, suffix, &done);
-                }
+            fresh.sort_by_key(|suffix| (suffix.len(), *suffix));
+            for suffix in fresh {
+                unexplained.retain(|(one, other)| !self.explains(one, other, suffix));
+                done.push(suffix);
             }
-            done.extend(fresh);
         }
     }
 
     /// Counts a pair in which one name ends in a suffix that is known.
-    fn vote_beside(&mut self, one: &'a str, other: &'a str, suffix: &'a str, done: &[&str]) {
+    fn explains(&mut self, one: &'a str, other: &'a str, suffix: &'a str) -> bool {
         let base_of = |name: &'a str| name.strip_suffix(suffix)?.strip_suffix('.');
-        if let Some(before) = base_of(other).and_then(|base| suffix_after(one, base))
-            && !done.contains(&before)
-            && before != suffix
-        {
-            *self.votes.entry((before, suffix)).or_default() += 1;
+        let before = base_of(other).and_then(|base| suffix_after(one, base)).map(|before| (before, suffix));
+        let after = base_of(one).and_then(|base| suffix_after(other, base)).map(|after| (suffix, after));
+        let edge = before.or(after);
+        if let Some(edge) = edge {
+            *self.votes.entry(edge).or_default() += 1;
         }
-        if let Some(after) = base_of(one).and_then(|base| suffix_after(other, base))
-            && !done.contains(&after)
-            && after != suffix
-        {
-            *self.votes.entry((suffix, after)).or_default() += 1;
-        }
+        edge.is_some()
     }
 
     /// No name was ever asked as-is: the longest common beginning of the two names stands for what was typed.

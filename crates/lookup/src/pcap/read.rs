@@ -296,7 +296,9 @@ fn timestamp(ticks: u64, resolution: u64, offset: i64) -> Timestamp {
 mod tests {
     use super::*;
 
-    fn all(bytes: &[u8]) -> (Result<Ending, ReadError>, Vec<(Timestamp, Vec<u8>, u32)>) {
+    type Packets = Vec<(Timestamp, Vec<u8>, u32)>;
+
+    fn all(bytes: &[u8]) -> (Result<Ending, ReadError>, Packets) {
         let mut seen = Vec::new();
         let ending = read(bytes, &mut |frame| {
             seen.push((frame.at, frame.bytes.to_vec(), frame.original_len));
