@@ -82,7 +82,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     entries.sort();
     for entry in entries {
-        let manifest = entry.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
+        let manifest =
+            entry.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
         if entry.is_dir() || manifest {
             collect(&entry, files);
         }

@@ -67,7 +67,20 @@ impl<'a> Case<'a> {
         let names = used(pod, &mentions, |mention| names::classify(mention, namespace, world, config));
         let reading = Reading::of(&predicted, libc);
         let ndots = reading.as_ref().map_or(1, Reading::ndots);
-        Case { pod, world, config, namespace, settings, base, predicted, libc, reading, ndots, names, mentions }
+        Case {
+            pod,
+            world,
+            config,
+            namespace,
+            settings,
+            base,
+            predicted,
+            libc,
+            reading,
+            ndots,
+            names,
+            mentions,
+        }
     }
 
     /// Severity of something the API server refuses, or would if this were a pod.

@@ -104,7 +104,8 @@ impl Config {
 
     /// What the kubelet is taken to be configured with. An unknown cluster server is a name that equals no address.
     pub fn cluster(&self) -> Cluster {
-        let limits = if self.version() < KubeVersion::EXPANDED_DNS_CONFIG { Limits::LEGACY } else { Limits::EXPANDED };
+        let limits =
+            if self.version() < KubeVersion::EXPANDED_DNS_CONFIG { Limits::LEGACY } else { Limits::EXPANDED };
         let dns = self.cluster_dns.clone().filter(|servers| !servers.is_empty());
         Cluster {
             domain: self.domain().to_owned(),

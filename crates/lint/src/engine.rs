@@ -45,7 +45,11 @@ pub fn judge(facts: &[Facts], config: &Config) -> Report {
         suppress::apply(facts, config, &mut found);
     }
     found.retain(|diagnostic| is_enabled(diagnostic.code, config));
-    Report { diagnostics: ordered(facts, found), objects: facts.iter().map(Facts::objects).sum(), assumptions: config.assumptions() }
+    Report {
+        diagnostics: ordered(facts, found),
+        objects: facts.iter().map(Facts::objects).sum(),
+        assumptions: config.assumptions(),
+    }
 }
 
 /// Whether a rule takes part.
@@ -63,7 +67,8 @@ fn pod_rules(case: &Case<'_>, config: &Config, found: &mut Vec<Diagnostic>) {
     let (shape, rest): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().copied().partition(|rule| is_shape(rule.code));
     let before = found.len();
     shape.iter().for_each(|rule| run(rule, case, found));
-    let refused = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || case.pod.trust == Trust::Embedded;
+    let refused =
+        |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || case.pod.trust == Trust::Embedded;
     let broken = found[before..].iter().any(refused);
     for rule in rest {
         if is_enabled(rule.code, config) && !(broken && rule.code.starts_with("DP5")) {
@@ -102,7 +107,8 @@ fn unreadable(facts: &Facts) -> Vec<Diagnostic> {
 }
 
 fn ordered(facts: &[Facts], mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let paths = facts.iter().enumerate().filter_map(|(order, facts)| Some((Arc::clone(facts.path.as_ref()?), order)));
+    let paths =
+        facts.iter().enumerate().filter_map(|(order, facts)| Some((Arc::clone(facts.path.as_ref()?), order)));
     let order: HashMap<Arc<str>, usize> = paths.collect();
     found.sort_by_cached_key(|diagnostic| {
         let place = diagnostic.span.start;

@@ -28,7 +28,8 @@ pub(crate) const OPTIONS: [&str; 18] = [
 pub(crate) const NUMERIC_OPTIONS: [&str; 3] = ["ndots", "timeout", "attempts"];
 
 /// Options that do nothing any more, or never did outside glibc's own tests (resolv.conf(5)).
-pub(crate) const OBSOLETE_OPTIONS: [&str; 5] = ["inet6", "debug", "ip6-bytestring", "ip6-dotint", "no-ip6-dotint"];
+pub(crate) const OBSOLETE_OPTIONS: [&str; 5] =
+    ["inet6", "debug", "ip6-bytestring", "ip6-dotint", "no-ip6-dotint"];
 
 /// `clusterDNS` of common distributions: kubeadm, k3s, EKS twice.
 const CLUSTER_DNS: [&str; 4] = ["10.96.0.10", "10.43.0.10", "172.20.0.10", "10.100.0.10"];
@@ -39,18 +40,96 @@ const WILDCARD_ZONES: [&str; 6] = ["nip.io", "sslip.io", "traefik.me", "localtes
 /// Top-level names that are not delegated: RFC 6761, RFC 6762, RFC 8375, RFC 7686, ICANN's reserved `internal`, and
 /// `corp`, `lan`, `home` by usage.
 const SPECIAL_USE: [&str; 14] = [
-    "local", "internal", "test", "example", "invalid", "onion", "localhost", "corp", "lan", "home", "arpa", "intranet",
-    "private", "localdomain",
+    "local",
+    "internal",
+    "test",
+    "example",
+    "invalid",
+    "onion",
+    "localhost",
+    "corp",
+    "lan",
+    "home",
+    "arpa",
+    "intranet",
+    "private",
+    "localdomain",
 ];
 
 /// Top-level domains that are everyday namespace names.
 const USUAL_NAMESPACES: [&str; 72] = [
-    "dev", "app", "cloud", "tools", "run", "prod", "services", "systems", "network", "data", "ai", "ci", "qa",
-    "ml", "it", "hr", "pr", "id", "store", "shop", "search", "jobs", "media", "team", "support", "games", "game",
-    "tech", "email", "security", "bot", "chat", "zone", "build", "codes", "finance", "marketing", "training", "live",
-    "site", "page", "hosting", "report", "blue", "green", "red", "delivery", "software", "solutions",
-    "storage", "global", "news", "events", "bank", "pay", "map", "now", "new", "play", "office", "health", "video",
-    "audio", "photos", "blog", "forum", "ads", "kitchen", "management", "engineering", "foo", "bar",
+    "dev",
+    "app",
+    "cloud",
+    "tools",
+    "run",
+    "prod",
+    "services",
+    "systems",
+    "network",
+    "data",
+    "ai",
+    "ci",
+    "qa",
+    "ml",
+    "it",
+    "hr",
+    "pr",
+    "id",
+    "store",
+    "shop",
+    "search",
+    "jobs",
+    "media",
+    "team",
+    "support",
+    "games",
+    "game",
+    "tech",
+    "email",
+    "security",
+    "bot",
+    "chat",
+    "zone",
+    "build",
+    "codes",
+    "finance",
+    "marketing",
+    "training",
+    "live",
+    "site",
+    "page",
+    "hosting",
+    "report",
+    "blue",
+    "green",
+    "red",
+    "delivery",
+    "software",
+    "solutions",
+    "storage",
+    "global",
+    "news",
+    "events",
+    "bank",
+    "pay",
+    "map",
+    "now",
+    "new",
+    "play",
+    "office",
+    "health",
+    "video",
+    "audio",
+    "photos",
+    "blog",
+    "forum",
+    "ads",
+    "kitchen",
+    "management",
+    "engineering",
+    "foo",
+    "bar",
 ];
 
 /// True for a top-level domain of the public DNS.
@@ -65,7 +144,8 @@ pub(crate) fn is_top_level(label: &str) -> bool {
 pub(crate) fn is_public_suffix(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ends_public(&name)
-        && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
+        && psl::suffix(name.as_bytes())
+            .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
 }
 
 /// True when the name lies under a top-level domain of the public DNS.
@@ -116,7 +196,9 @@ mod tests {
 
     #[test]
     fn undelegated_names_are_never_public() {
-        for name in ["corp.lan", "x.local", "a.internal", "home.arpa", "a.test", "x.onion", "a.example", "b.corp"] {
+        for name in
+            ["corp.lan", "x.local", "a.internal", "home.arpa", "a.test", "x.onion", "a.example", "b.corp"]
+        {
             assert!(!ends_public(name), "{name}");
             assert!(!is_public_suffix(name), "{name}");
         }
@@ -126,7 +208,9 @@ mod tests {
     fn public_suffixes_are_whole_names() {
         assert!(is_public_suffix("com") && is_public_suffix("co.uk"));
         assert!(!is_public_suffix("example.com") && !is_public_suffix("svc.cluster.local"));
-        assert!(is_top_level("dev") && is_top_level("com") && !is_top_level("orders") && !is_top_level("co.uk"));
+        assert!(
+            is_top_level("dev") && is_top_level("com") && !is_top_level("orders") && !is_top_level("co.uk")
+        );
     }
 
     #[test]

@@ -66,8 +66,12 @@ pub(crate) fn classify(mention: &Mention, namespace: &str, world: &World<'_>, co
         [service] if named && world.has_service(namespace, service) => Name::Short,
         [_] if named => Name::UnknownShort,
         [service, ns] if world.has_service(ns, service) && !captures_external(ns) => Name::ServiceNamespace,
-        [_, service] if world.has_service(namespace, service) && !known::is_top_level(service) => Name::PodService,
-        [_, service, ns] if world.has_service(ns, service) && !captures_external(ns) => Name::PodServiceNamespace,
+        [_, service] if world.has_service(namespace, service) && !known::is_top_level(service) => {
+            Name::PodService
+        }
+        [_, service, ns] if world.has_service(ns, service) && !captures_external(ns) => {
+            Name::PodServiceNamespace
+        }
         [_] => Name::Unknown,
         _ if known::ends_public(host) && !config.private_zones.iter().any(|zone| is_below(host, zone)) => {
             Name::External

@@ -14,9 +14,14 @@ pub(crate) fn apply(facts: &[Facts], config: &Config, found: &mut Vec<Diagnostic
         found.retain(|diagnostic| {
             let covers = |ignore: &Ignore| {
                 let line = diagnostic.span.start.line;
-                (ignore.lines.0..=ignore.lines.1).contains(&line) && ignore.codes.iter().any(|c| c == diagnostic.code)
+                (ignore.lines.0..=ignore.lines.1).contains(&line)
+                    && ignore.codes.iter().any(|c| c == diagnostic.code)
             };
-            let hits = facts.ignores.iter().enumerate().filter(|(_, ignore)| diagnostic.path == *path && covers(ignore));
+            let hits = facts
+                .ignores
+                .iter()
+                .enumerate()
+                .filter(|(_, ignore)| diagnostic.path == *path && covers(ignore));
             let hits: Vec<usize> = hits.map(|(index, _)| index).collect();
             hits.iter().for_each(|index| used[*index].push(diagnostic.code));
             hits.is_empty()
@@ -25,10 +30,13 @@ pub(crate) fn apply(facts: &[Facts], config: &Config, found: &mut Vec<Diagnostic
             for code in ignore.codes.iter().filter(|code| !used.contains(&code.as_str())) {
                 let message = match rules::find(code) {
                     None => format!("there is no rule {code:?} to ignore"),
-                    Some(_) if is_enabled(code, config) => format!("{code} reports nothing here: the request to ignore it is unused"),
+                    Some(_) if is_enabled(code, config) => {
+                        format!("{code} reports nothing here: the request to ignore it is unused")
+                    }
                     Some(_) => continue,
                 };
-                let fix = Some(Fix { text: "remove it".to_owned(), safety: Safety::Suggested, edits: Vec::new() });
+                let fix =
+                    Some(Fix { text: "remove it".to_owned(), safety: Safety::Suggested, edits: Vec::new() });
                 found.push(Diagnostic { fix, ..manifest::bare(path, ignore.span, "DP003", message) });
             }
         }

@@ -57,7 +57,8 @@ impl<'a> World<'a> {
         let namespace = self.namespace_of(&pod.object);
         for reference in &pod.config_maps {
             let Some(map) = self.config_maps.get(&(namespace, reference.name.as_str())) else { continue };
-            let wanted = map.mentions.iter().filter(|(key, _)| reference.key.as_ref().is_none_or(|only| only == key));
+            let wanted =
+                map.mentions.iter().filter(|(key, _)| reference.key.as_ref().is_none_or(|only| only == key));
             mentions.extend(wanted.flat_map(|(_, mentions)| mentions));
         }
         mentions

@@ -124,5 +124,7 @@ pub(crate) fn nameserver_address(text: &str) -> Option<IpAddr> {
 
 fn decimal_octet(text: &str) -> Option<u8> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.trim_start_matches('0')).and_then(|text| if text.is_empty() { Some(0) } else { text.parse().ok() })
+    digits
+        .then(|| text.trim_start_matches('0'))
+        .and_then(|text| if text.is_empty() { Some(0) } else { text.parse().ok() })
 }

@@ -45,21 +45,58 @@ pub(super) struct Found {
 
 /// Values of such keys are compared, not looked up (as part of the key in capitals, `-` and `.` as `_`).
 const COMPARED: [&str; 22] = [
-    "CORS", "ORIGIN", "ALLOWED_HOSTS", "ALLOWEDHOSTS", "COOKIE", "NO_PROXY", "NOPROXY", "DRIVER_NAME", "DRIVERNAME",
-    "PROVISIONER", "CLASS", "LEASE", "ISSUER", "AUDIENCE", "IMAGE", "USER_AGENT", "EMAIL", "LABEL", "ANNOTATION",
-    "FINALIZER", "API_GROUP", "NON_PROXY",
+    "CORS",
+    "ORIGIN",
+    "ALLOWED_HOSTS",
+    "ALLOWEDHOSTS",
+    "COOKIE",
+    "NO_PROXY",
+    "NOPROXY",
+    "DRIVER_NAME",
+    "DRIVERNAME",
+    "PROVISIONER",
+    "CLASS",
+    "LEASE",
+    "ISSUER",
+    "AUDIENCE",
+    "IMAGE",
+    "USER_AGENT",
+    "EMAIL",
+    "LABEL",
+    "ANNOTATION",
+    "FINALIZER",
+    "API_GROUP",
+    "NON_PROXY",
 ];
 
 /// Words in a key that say its value is a host.
 const HOST_WORDS: [&str; 15] = [
-    "HOST", "HOSTNAME", "SERVER", "SERVERS", "ADDR", "ADDRESS", "ENDPOINT", "URL", "URI", "BROKER", "BROKERS", "HOSTS",
-    "UPSTREAM", "TARGET", "BACKEND",
+    "HOST", "HOSTNAME", "SERVER", "SERVERS", "ADDR", "ADDRESS", "ENDPOINT", "URL", "URI", "BROKER",
+    "BROKERS", "HOSTS", "UPSTREAM", "TARGET", "BACKEND",
 ];
 
 /// Schemes whose authority is no host to look up.
 const NO_HOST_SCHEMES: [&str; 20] = [
-    "unix", "file", "s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "wasb", "wasbs", "spiffe", "vault",
-    "secret", "data", "classpath", "oci", "docker", "mailto",
+    "unix",
+    "file",
+    "s3",
+    "s3a",
+    "s3n",
+    "gs",
+    "gcs",
+    "az",
+    "abfs",
+    "abfss",
+    "wasb",
+    "wasbs",
+    "spiffe",
+    "vault",
+    "secret",
+    "data",
+    "classpath",
+    "oci",
+    "docker",
+    "mailto",
 ];
 
 /// Hosts that stand in documents as identifiers and are never looked up.
@@ -89,7 +126,8 @@ pub(super) fn hosts_of(text: &str, key: Option<&str>) -> Vec<Found> {
     }
     let meaning = if key.as_deref().is_some_and(means_host) { Meaning::Host } else { Meaning::Unknown };
     let mut found = Vec::new();
-    let words: Vec<&str> = text[..boundary(text)].lines().filter(|line| !is_comment(line)).flat_map(words).collect();
+    let words: Vec<&str> =
+        text[..boundary(text)].lines().filter(|line| !is_comment(line)).flat_map(words).collect();
     let prose = words.len() > 1 && !words.iter().all(|word| list(word).all(|part| is_listed(part)));
     for word in words {
         if word.contains("://") {
@@ -142,7 +180,9 @@ fn is_comment(line: &str) -> bool {
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split_whitespace().map(|word| word.trim_matches(|c| "\"'`()[]<>".contains(c))).filter(|word| !word.is_empty())
+    line.split_whitespace()
+        .map(|word| word.trim_matches(|c| "\"'`()[]<>".contains(c)))
+        .filter(|word| !word.is_empty())
 }
 
 fn list(word: &str) -> impl Iterator<Item = &str> {
@@ -160,12 +200,14 @@ fn urls(word: &str, found: &mut Vec<Found>) {
     while let Some(at) = rest.find("://") {
         let scheme: String = {
             let front = &rest[..at];
-            let begin = front.rfind(|c: char| !(c.is_ascii_alphanumeric() || "+.-".contains(c))).map_or(0, |i| i + 1);
+            let begin =
+                front.rfind(|c: char| !(c.is_ascii_alphanumeric() || "+.-".contains(c))).map_or(0, |i| i + 1);
             front[begin..].to_ascii_lowercase()
         };
         let behind = &rest[at + 3..];
-        let mut end =
-            behind.find(|c: char| "/?#\\\"'`<>(){}|".contains(c) || c.is_whitespace()).unwrap_or(behind.len());
+        let mut end = behind
+            .find(|c: char| "/?#\\\"'`<>(){}|".contains(c) || c.is_whitespace())
+            .unwrap_or(behind.len());
         // `http://a,http://b`: the next URL's scheme is no host.
         if behind[..end].ends_with(':') && behind[end..].starts_with("//") {
             end = behind[..end].rfind(',').unwrap_or(end);
@@ -256,9 +298,8 @@ fn is_reversed(host: &str) -> bool {
 
 /// Names of drivers, groups and leases have the form of hosts and are none.
 fn is_api_group(host: &str) -> bool {
-    host.split('.').any(|label| label == "csi" || label == "k8s" || label == "x-k8s")
-        || host.ends_with("kubernetes.io")
-        || host.ends_with(".openshift.io")
+    let groups = [".k8s.io", ".x-k8s.io", "kubernetes.io", ".openshift.io"];
+    host.split('.').any(|label| label == "csi") || groups.iter().any(|end| host.ends_with(end))
 }
 
 #[cfg(test)]
@@ -284,7 +325,7 @@ mod tests {
             ("http://a.example.com,http://b.example.com/x", "a.example.com b.example.com"),
             ("example.com.", "example.com."),
             ("--host=example.org", "example.org"),
-            ("host=db.example.com port=5432 dbname=x", "db.example.com"),
+            ("host=db.example.com port=5432", "db.example.com"),
             ("set -e\ncurl -s http://redis:6379/x # done\n# see https://docs.example.com", "redis"),
             ("grpc://svc.ns:50051", "svc.ns"),
         ] {
@@ -322,7 +363,9 @@ mod tests {
 
     #[test]
     fn compared_values_are_not_looked_up() {
-        for key in ["CORS_DOMAINS", "allowed-origin", "ALLOWED_HOSTS", "no_proxy", "--driver-name", "LEASE_NAME"] {
+        for key in
+            ["CORS_DOMAINS", "allowed-origin", "ALLOWED_HOSTS", "no_proxy", "--driver-name", "LEASE_NAME"]
+        {
             assert_eq!(hosts("https://a.example.com", Some(key)), Vec::<String>::new(), "{key}");
         }
     }

@@ -37,7 +37,8 @@ impl NetworkPolicy {
     pub(super) fn of(node: Node<'_, '_>, object: &Arc<Object>) -> Option<NetworkPolicy> {
         let spec = node.get("spec")?;
         let egress = spec.get("egress");
-        let listed = spec.get("policyTypes").is_some_and(|types| types.items().any(|t| t.text() == Some("Egress")));
+        let listed =
+            spec.get("policyTypes").is_some_and(|types| types.items().any(|t| t.text() == Some("Egress")));
         if !listed && egress.is_none() {
             return None;
         }
@@ -72,7 +73,8 @@ fn peers(rule: Node<'_, '_>) -> Vec<Peer> {
         if let Some(range) = peer.text_at("ipBlock.cidr") {
             Peer::Range(range.to_owned())
         } else if let Some(namespaces) = peer.get("namespaceSelector") {
-            let name = namespaces.get("matchLabels").and_then(|labels| labels.get("kubernetes.io/metadata.name"));
+            let name =
+                namespaces.get("matchLabels").and_then(|labels| labels.get("kubernetes.io/metadata.name"));
             Peer::Namespaces(name.and_then(Node::text).map(str::to_owned))
         } else {
             Peer::OwnPods
@@ -120,7 +122,9 @@ impl Selector {
         Selector {
             labels: labels.filter_map(|(k, v)| Some((k.text()?.to_owned(), v.text()?.to_owned()))).collect(),
             expressions: expressions
-                .filter_map(|e| Some((e.text_at("key")?.to_owned(), e.text_at("operator")?.to_owned(), values(e))))
+                .filter_map(|e| {
+                    Some((e.text_at("key")?.to_owned(), e.text_at("operator")?.to_owned(), values(e)))
+                })
                 .collect(),
         }
     }
@@ -135,6 +139,7 @@ impl Selector {
             "DoesNotExist" => value(key).is_none(),
             _ => false,
         };
-        self.labels.iter().all(|(key, wanted)| value(key) == Some(wanted)) && self.expressions.iter().all(holds)
+        self.labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
+            && self.expressions.iter().all(holds)
     }
 }

@@ -80,7 +80,9 @@ pub(crate) fn from_comments(document: &Document<'_>) -> Vec<Ignore> {
         let line = comment.span.start.line;
         let lines = match comment.place {
             CommentPlace::Trailing => (line, line),
-            CommentPlace::OwnLine => document.root().and_then(|root| entry_after(root, line)).unwrap_or((line, line)),
+            CommentPlace::OwnLine => {
+                document.root().and_then(|root| entry_after(root, line)).unwrap_or((line, line))
+            }
         };
         ignores.push(Ignore { codes, span: comment.span, lines });
     }
@@ -110,14 +112,17 @@ fn codes(text: &str) -> Vec<String> {
         if !more && !word.starts_with(',') && !looks_like_code(word.trim_end_matches([',', ':'])) {
             break;
         }
-        codes.extend(word.split(',').filter(|code| !code.is_empty()).map(|code| code.trim_end_matches(':').to_owned()));
+        codes.extend(
+            word.split(',').filter(|code| !code.is_empty()).map(|code| code.trim_end_matches(':').to_owned()),
+        );
         more = word.ends_with(',');
     }
     codes
 }
 
 fn looks_like_code(word: &str) -> bool {
-    word.strip_prefix("DP").is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    word.strip_prefix("DP")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// First and last line of the entry or item that begins next after a line.

@@ -30,7 +30,12 @@ const PLACES: &[(&str, &str, &str, Trust)] = &[
     ("apps.kruise.io", "BroadcastJob", "spec.template.spec", Trust::Known),
     ("apps.kruise.io", "SidecarSet", "spec", Trust::Known),
     ("apps.kruise.io", "AdvancedCronJob", "spec.template.jobTemplate.spec.template.spec", Trust::Known),
-    ("apps.kruise.io", "AdvancedCronJob", "spec.template.broadcastJobTemplate.spec.template.spec", Trust::Known),
+    (
+        "apps.kruise.io",
+        "AdvancedCronJob",
+        "spec.template.broadcastJobTemplate.spec.template.spec",
+        Trust::Known,
+    ),
     ("apps.openshift.io", "DeploymentConfig", "spec.template.spec", Trust::Known),
     ("", "DeploymentConfig", "spec.template.spec", Trust::Known),
     ("serving.knative.dev", "Service", "spec.template.spec", Trust::Known),
@@ -61,7 +66,8 @@ pub(super) struct Found<'a, 't> {
 
 /// All pod specs of an object.
 pub(super) fn pod_specs<'a, 't>(object: Node<'a, 't>, group: &str, kind: &str) -> Vec<Found<'a, 't>> {
-    let mut known = PLACES.iter().filter(|(g, k, ..)| is_group(group, g) && (*k == kind || k.is_empty())).peekable();
+    let mut known =
+        PLACES.iter().filter(|(g, k, ..)| is_group(group, g) && (*k == kind || k.is_empty())).peekable();
     let mut found = Vec::new();
     if known.peek().is_some() {
         for (_, _, path, trust) in known {

@@ -78,8 +78,11 @@ impl Pod {
     pub(super) fn of(found: places::Found<'_, '_>, root: Node<'_, '_>, object: &Arc<Object>) -> Pod {
         let spec = found.spec;
         let pair = |name| spec.entry(name).map(|(key, value)| (Value::of(key), Value::of(value)));
-        let dns =
-            DnsFields { policy: pair("dnsPolicy"), host_network: pair("hostNetwork"), config: pair("dnsConfig") };
+        let dns = DnsFields {
+            policy: pair("dnsPolicy"),
+            host_network: pair("hostNetwork"),
+            config: pair("dnsConfig"),
+        };
         let mut pod = Pod {
             object: Arc::clone(object),
             trust: found.trust,
@@ -96,13 +99,16 @@ impl Pod {
             misplaced: Vec::new(),
             duplicates: duplicates(spec),
         };
-        for (list, main) in [("initContainers", false), ("containers", true), ("ephemeralContainers", false)] {
+        for (list, main) in [("initContainers", false), ("containers", true), ("ephemeralContainers", false)]
+        {
             spec.get(list).map(Node::items).into_iter().flatten().for_each(|node| pod.container(node, main));
         }
         spec.get("volumes").map(Node::items).into_iter().flatten().for_each(|volume| pod.volume(volume));
         if found.trust != Trust::Embedded {
             pod.misplaced(found, root);
         }
+        // A name is reported at its first place.
+        pod.mentions.sort_by_key(|mention| mention.place.span.start);
         pod
     }
 
@@ -119,7 +125,8 @@ impl Pod {
         self.environment(node);
         self.words(node);
         let role = if main { Role::Main } else { Role::Init };
-        self.commands.extend(command::command(role, ["command", "args"].iter().filter_map(|key| node.get(key))));
+        self.commands
+            .extend(command::command(role, ["command", "args"].iter().filter_map(|key| node.get(key))));
         for (role, path) in [
             (Role::Probe, "readinessProbe.exec.command"),
             (Role::Probe, "livenessProbe.exec.command"),
@@ -198,14 +205,24 @@ impl Pod {
     fn misplaced(&mut self, found: places::Found<'_, '_>, root: Node<'_, '_>) {
         let spec = found.spec;
         for list in ["initContainers", "containers", "ephemeralContainers"] {
-            spec.get(list).map(Node::items).into_iter().flatten().for_each(|node| self.stray(node, "a container"));
+            spec.get(list)
+                .map(Node::items)
+                .into_iter()
+                .flatten()
+                .for_each(|node| self.stray(node, "a container"));
         }
         for parent in [root.get("metadata"), found.holder.get("metadata")].into_iter().flatten() {
             self.stray(parent, "metadata");
         }
-        for parent in [Some(root), root.get("spec"), root.path("spec.template"), root.path("spec.jobTemplate"),
-            root.path("spec.jobTemplate.spec"), root.path("spec.jobTemplate.spec.template"), root.get("template")]
-        {
+        for parent in [
+            Some(root),
+            root.get("spec"),
+            root.path("spec.template"),
+            root.path("spec.jobTemplate"),
+            root.path("spec.jobTemplate.spec"),
+            root.path("spec.jobTemplate.spec.template"),
+            root.get("template"),
+        ] {
             if let Some(parent) = parent.filter(|parent| parent.start() != spec.start()) {
                 self.stray(parent, "the controller, not its pod spec");
             }
@@ -214,7 +231,11 @@ impl Pod {
             let text = key.text().unwrap_or_default();
             let differs = |known: &str| text.eq_ignore_ascii_case(known) && text != known;
             if DNS_KEYS.iter().chain(&["hostNetwork", "hostAliases"]).any(|known| differs(known)) {
-                self.misplaced.push(Misplaced { key: text.to_owned(), span: key.span(), parent: "the pod spec" });
+                self.misplaced.push(Misplaced {
+                    key: text.to_owned(),
+                    span: key.span(),
+                    parent: "the pod spec",
+                });
             }
         }
     }
@@ -250,7 +271,11 @@ fn windows(spec: Node<'_, '_>) -> Option<Span> {
     let selector = spec.get("nodeSelector").and_then(|selector| {
         selector.get("kubernetes.io/os").or_else(|| selector.get("beta.kubernetes.io/os"))
     });
-    [spec.path("os.name"), selector].into_iter().flatten().find(|os| os.text() == Some("windows")).map(Node::span)
+    [spec.path("os.name"), selector]
+        .into_iter()
+        .flatten()
+        .find(|os| os.text() == Some("windows"))
+        .map(Node::span)
 }
 
 /// Keys written twice in the pod spec, its `dnsConfig` and the options.

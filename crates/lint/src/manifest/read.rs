@@ -2,8 +2,8 @@
 
 use super::object::{self, group};
 use super::{
-    ConfigMap, Facts, Found, Input, NetworkPolicy, Object, Pod, Service, Template, Unreadable, json, places, pod,
-    routes,
+    ConfigMap, Facts, Found, Input, NetworkPolicy, Object, Pod, Service, Template, Unreadable, json, places,
+    pod, routes,
 };
 use crate::yaml::{Document, Node, Position, Span, documents};
 use std::sync::Arc;
@@ -33,7 +33,8 @@ pub(crate) fn read(input: Input<'_>) -> Facts {
 fn read_text(text: &str, input: Input<'_>, facts: &mut Facts) {
     let json = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
     let detabbed = (json && documents(text).any(|read| read.is_err())).then(|| json::without_tabs(text));
-    let readable = detabbed.as_deref().filter(|text| documents(text).all(|read| read.is_ok())).unwrap_or(text);
+    let readable =
+        detabbed.as_deref().filter(|text| documents(text).all(|read| read.is_ok())).unwrap_or(text);
     let mut reader = Reader { text: readable, path: Arc::from(input.path), facts };
     for document in documents(readable) {
         match document {
@@ -76,7 +77,12 @@ impl Reader<'_> {
             let message = "a mapping or list as a key, which no manifest has".to_owned();
             return self.unreadable(message, span, part, found);
         }
-        self.objects(root, None, MAX_LISTS, source_comment(self.text, root.span().first_byte as usize).as_ref());
+        self.objects(
+            root,
+            None,
+            MAX_LISTS,
+            source_comment(self.text, root.span().first_byte as usize).as_ref(),
+        );
         self.facts.ignores.extend(object::from_comments(document));
         if document.exhausted() {
             let message = "aliases stand for more than can be read".to_owned();
@@ -116,7 +122,8 @@ impl Reader<'_> {
             (_, _, Some(inherited)) if node.is_mapping() => inherited,
             _ => return,
         };
-        let item_kind = kind.strip_suffix("List").filter(|_| node.get("items").is_some_and(Node::is_sequence));
+        let item_kind =
+            kind.strip_suffix("List").filter(|_| node.get("items").is_some_and(Node::is_sequence));
         match item_kind {
             Some(item_kind) if lists > 0 => {
                 let inherited = (!item_kind.is_empty()).then_some((api_version, item_kind));

@@ -25,7 +25,10 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     for duplicate in &case.pod.duplicates {
-        let message = format!("key {:?} stands twice in this mapping; readers differ in which one counts", duplicate.key);
+        let message = format!(
+            "key {:?} stands twice in this mapping; readers differ in which one counts",
+            duplicate.key
+        );
         out.add(Error, &case.pod.object, duplicate.span, message).fix("keep one of them");
     }
 }

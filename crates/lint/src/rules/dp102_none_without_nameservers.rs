@@ -34,6 +34,7 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     {
         return;
     }
-    let message = "dnsPolicy None needs at least one entry in dnsConfig.nameservers; the API server refuses the pod";
+    let message =
+        "dnsPolicy None needs at least one entry in dnsConfig.nameservers; the API server refuses the pod";
     out.add(case.refused(), &case.pod.object, policy.span, message).fix("add dnsConfig.nameservers");
 }

@@ -1,8 +1,8 @@
 //! DP104: Nameserver is not an IP address.
 
 use crate::manifest::nameserver_address;
-use std::net::IpAddr;
 use crate::rule::prelude::*;
+use std::net::IpAddr;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP104",
@@ -36,12 +36,16 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             continue;
         }
         if nameserver_address(text).is_some() {
-            let message = format!("nameserver {text} has leading zeros: decimal to some readers, octal or refused to others");
-            out.add(Warning, &case.pod.object, item.span, message).fix("write the octets without leading zeros");
+            let message = format!(
+                "nameserver {text} has leading zeros: decimal to some readers, octal or refused to others"
+            );
+            out.add(Warning, &case.pod.object, item.span, message)
+                .fix("write the octets without leading zeros");
             continue;
         }
         let (what, bare) = describe(text);
-        let message = format!("nameserver {text:?} is {what}, not an IP address; the API server refuses the pod");
+        let message =
+            format!("nameserver {text:?} is {what}, not an IP address; the API server refuses the pod");
         let draft = out.add(case.refused(), &case.pod.object, item.span, message);
         match bare {
             Some(bare) => draft.replace(item.span, bare, format!("write {bare}")),

@@ -43,7 +43,8 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         let draft = out.add(case.refused(), &case.pod.object, item.span, message);
         let lower = text.to_ascii_lowercase();
         let bare = lower.split_once("://").map_or(lower.as_str(), |(_, rest)| rest);
-        let bare = bare.trim_start_matches("*.").trim_start_matches('.').split('/').next().unwrap_or_default();
+        let bare =
+            bare.trim_start_matches("*.").trim_start_matches('.').split('/').next().unwrap_or_default();
         if grammar(&lower) == Grammar::Strict {
             draft.replace(item.span, lower.clone(), format!("write {lower}"));
         } else if grammar(bare) == Grammar::Strict {

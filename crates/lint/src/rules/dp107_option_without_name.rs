@@ -27,7 +27,8 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         let nameless = option.name.is_none_or(|name| name.is_null() || name.text() == Some(""));
         if nameless {
             let message = "an option without a name; the API server refuses the pod";
-            out.add(case.refused(), &case.pod.object, option.item.span, message).fix("give it a name or remove it");
+            out.add(case.refused(), &case.pod.object, option.item.span, message)
+                .fix("give it a name or remove it");
         }
     }
 }

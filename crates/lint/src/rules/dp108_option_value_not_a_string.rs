@@ -33,7 +33,9 @@ fn check(case: &Case<'_>, out: &mut Findings) {
                 Data::Bool(_, text) => ("a bool", text),
                 _ => continue,
             };
-            let message = format!("option {field} {text} is {kind} to Kubernetes, not a string: the manifest does not decode");
+            let message = format!(
+                "option {field} {text} is {kind} to Kubernetes, not a string: the manifest does not decode"
+            );
             let draft = out.add(case.refused(), &case.pod.object, value.span, message);
             if value.style == Style::Plain {
                 draft.replace(value.span, format!("\"{text}\""), format!("write \"{text}\""));

@@ -33,12 +33,16 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         return;
     }
     for stray in &case.pod.misplaced {
-        let message = format!("{} in {} is dropped: it is read only in the pod spec", stray.key, stray.parent);
+        let message =
+            format!("{} in {} is dropped: it is read only in the pod spec", stray.key, stray.parent);
         let message = match stray.parent {
-            "the pod spec" => format!("{} is no field of the pod spec (case matters): it is dropped", stray.key),
+            "the pod spec" => {
+                format!("{} is no field of the pod spec (case matters): it is dropped", stray.key)
+            }
             _ => message,
         };
-        out.add(Error, &case.pod.object, stray.span, message).fix("move it to the pod spec, spelt as the API has it");
+        out.add(Error, &case.pod.object, stray.span, message)
+            .fix("move it to the pod spec, spelt as the API has it");
     }
     let Some(config) = case.pod.dns.config() else { return };
     unknown(case, out, config, &["nameservers", "searches", "options"], "dnsConfig");

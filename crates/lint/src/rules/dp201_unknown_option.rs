@@ -29,7 +29,11 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     for option in case.pod.dns.options() {
         let (Some(value), Some(name)) = (option.name, option.name()) else { continue };
         let smuggled = name.contains([':', ' ', '\t', '\n']);
-        if name.is_empty() || smuggled || known::OPTIONS.contains(&name) || case.config.extra_options.iter().any(|o| o == name) {
+        if name.is_empty()
+            || smuggled
+            || known::OPTIONS.contains(&name)
+            || case.config.extra_options.iter().any(|o| o == name)
+        {
             continue;
         }
         let message = format!("no libc knows the option {name:?}: it is silently ignored");

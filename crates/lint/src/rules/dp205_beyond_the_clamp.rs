@@ -37,7 +37,11 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         if value > cap {
             let message = format!("{name} {value} is more than any glibc uses: it is cut to {cap}");
             let span = option.place().span;
-            out.add(Warning, &case.pod.object, span, message).replace(span, format!("\"{cap}\""), format!("write \"{cap}\""));
+            out.add(Warning, &case.pod.object, span, message).replace(
+                span,
+                format!("\"{cap}\""),
+                format!("write \"{cap}\""),
+            );
         }
     }
 }

@@ -26,8 +26,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     let options = case.pod.dns.options();
     for (index, option) in options.iter().enumerate() {
-        let Some((name, place)) = option.name().filter(|name| !name.is_empty()).zip(option.name) else { continue };
-        let Some(earlier) = options[..index].iter().rev().find(|earlier| earlier.name() == Some(name)) else { continue };
+        let Some((name, place)) = option.name().filter(|name| !name.is_empty()).zip(option.name) else {
+            continue;
+        };
+        let Some(earlier) = options[..index].iter().rev().find(|earlier| earlier.name() == Some(name)) else {
+            continue;
+        };
         let message = format!("option {name} again: the kubelet keeps only the last one");
         out.add(Warning, &case.pod.object, place.span, message)
             .remove_safely(earlier.item.span, "remove the earlier one");

@@ -34,8 +34,11 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     for option in case.pod.dns.options() {
         let (Some(value), Some(name)) = (option.name, option.name()) else { continue };
         if known::OPTIONS.contains(&name) && !known::NUMERIC_OPTIONS.contains(&name) {
-            let message = format!("option {name} does nothing here: the image uses musl, which reads only ndots, timeout and attempts");
-            out.add(Warning, &case.pod.object, value.span, message).fix("remove it, or use an image with glibc");
+            let message = format!(
+                "option {name} does nothing here: the image uses musl, which reads only ndots, timeout and attempts"
+            );
+            out.add(Warning, &case.pod.object, value.span, message)
+                .fix("remove it, or use an image with glibc");
         }
     }
 }

@@ -26,9 +26,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Findings) {
-    let Some(option) = case.pod.dns.option("ndots").filter(|option| number(option) == Some(0)) else { return };
+    let Some(option) = case.pod.dns.option("ndots").filter(|option| number(option) == Some(0)) else {
+        return;
+    };
     let span = option.place().span;
     let message = "ndots 0: single-label names go upstream as they are first, and musl never searches";
     let least = case.safe_ndots().unwrap_or(1);
-    out.add(Warning, &case.pod.object, span, message).suggest(span, format!("\"{least}\""), format!("set ndots:{least}"));
+    out.add(Warning, &case.pod.object, span, message).suggest(
+        span,
+        format!("\"{least}\""),
+        format!("set ndots:{least}"),
+    );
 }

@@ -1,8 +1,8 @@
 //! DP210: Worst-case stall too long.
 
 use super::number;
-use dnsprobe_resolv::pod::Limits;
 use crate::rule::prelude::*;
+use dnsprobe_resolv::pod::Limits;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP210",

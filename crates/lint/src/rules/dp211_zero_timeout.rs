@@ -27,14 +27,20 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     for option in case.pod.dns.options() {
-        let Some(name) = option.name().filter(|name| ["timeout", "attempts"].contains(name)) else { continue };
+        let Some(name) = option.name().filter(|name| ["timeout", "attempts"].contains(name)) else {
+            continue;
+        };
         if number(&option) == Some(0) {
             let effect = match name {
                 "attempts" => "glibc asks nothing and fails, musl crashes",
                 _ => "glibc waits 1 s, musl fails at once",
             };
             let span = option.place().span;
-            out.add(Error, &case.pod.object, span, format!("{name} 0: {effect}")).suggest(span, "\"1\"", "write \"1\"");
+            out.add(Error, &case.pod.object, span, format!("{name} 0: {effect}")).suggest(
+                span,
+                "\"1\"",
+                "write \"1\"",
+            );
         }
     }
 }

@@ -26,7 +26,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     for (name, span) in flags(case, &["single-request", "single-request-reopen"]) {
-        let message = format!("{name} asks A and AAAA in turn: one round trip more for each name of the search");
-        out.add(Info, &case.pod.object, span, message).fix("prefer NodeLocal DNSCache, or no-aaaa where IPv6 is not used");
+        let message =
+            format!("{name} asks A and AAAA in turn: one round trip more for each name of the search");
+        out.add(Info, &case.pod.object, span, message)
+            .fix("prefer NodeLocal DNSCache, or no-aaaa where IPv6 is not used");
     }
 }

@@ -30,13 +30,22 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let object = &case.pod.object;
     let cluster_name = case.names.iter().find(|used| used.name.is_cluster());
     let (severity, message) = match cluster_name {
-        Some(used) => (Error, format!("hostNetwork with ClusterFirst uses the node's DNS: {} cannot resolve", used.host())),
-        None => (Warning, "hostNetwork with ClusterFirst acts as dnsPolicy Default: the node's DNS, no cluster names".into()),
+        Some(used) => (
+            Error,
+            format!("hostNetwork with ClusterFirst uses the node's DNS: {} cannot resolve", used.host()),
+        ),
+        None => (
+            Warning,
+            "hostNetwork with ClusterFirst acts as dnsPolicy Default: the node's DNS, no cluster names"
+                .into(),
+        ),
     };
     let text = "set dnsPolicy: ClusterFirstWithHostNet, or Default if the node's DNS is meant";
     let draft = out.add(severity, object, host_network.span, message);
     match &case.pod.dns.policy {
-        Some((_, policy)) if policy.text() == Some("ClusterFirst") => draft.suggest(policy.span, "ClusterFirstWithHostNet", text),
+        Some((_, policy)) if policy.text() == Some("ClusterFirst") => {
+            draft.suggest(policy.span, "ClusterFirstWithHostNet", text)
+        }
         _ => draft.fix(text),
     }
 }

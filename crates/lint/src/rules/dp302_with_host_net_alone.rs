@@ -23,7 +23,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     let Some((_, policy)) = &case.pod.dns.policy else { return };
     if case.settings.policy == DnsPolicy::ClusterFirstWithHostNet && case.settings.network == Network::Pod {
-        out.add(Info, &case.pod.object, policy.span, "ClusterFirstWithHostNet without hostNetwork is ClusterFirst")
-            .replace(policy.span, "ClusterFirst", "write ClusterFirst");
+        out.add(
+            Info,
+            &case.pod.object,
+            policy.span,
+            "ClusterFirstWithHostNet without hostNetwork is ClusterFirst",
+        )
+        .replace(policy.span, "ClusterFirst", "write ClusterFirst");
     }
 }

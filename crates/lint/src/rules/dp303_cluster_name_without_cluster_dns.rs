@@ -40,6 +40,7 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             continue;
         }
         let message = format!("{why}: the cluster name {} cannot resolve", used.host());
-        out.at(Error, &used.mention.place, message).fix("use dnsPolicy ClusterFirst (ClusterFirstWithHostNet on the host's network)");
+        out.at(Error, &used.mention.place, message)
+            .fix("use dnsPolicy ClusterFirst (ClusterFirstWithHostNet on the host's network)");
     }
 }

@@ -43,7 +43,8 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         if used.name == Name::Half && servers::all_public(case) {
             continue;
         }
-        let message = format!("dnsPolicy None without searches: {} is asked as it is and does not exist", used.host());
+        let message =
+            format!("dnsPolicy None without searches: {} is asked as it is and does not exist", used.host());
         out.at(Error, &used.mention.place, message).fix(format!("add to dnsConfig.searches: {suffixes}"));
     }
 }

@@ -32,14 +32,19 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Findings) {
-    let applies = case.base == Base::None && !case.searches().is_empty() && case.pod.dns.option("ndots").is_none();
+    let applies =
+        case.base == Base::None && !case.searches().is_empty() && case.pod.dns.option("ndots").is_none();
     let Some(least) = case.safe_ndots().filter(|_| applies && !servers::all_public(case)) else { return };
     for used in case.names.iter().filter(|used| used.is_searched_cluster() && used.dots() >= 1) {
         let (severity, effect) = match case.is_musl() {
             true => (Error, "musl never searches it"),
             false => (Warning, "glibc sends it upstream as it is first, musl never searches it"),
         };
-        let message = format!("dnsPolicy None without ndots means ndots 1: {} has {} dots, {effect}", used.host(), used.dots());
+        let message = format!(
+            "dnsPolicy None without ndots means ndots 1: {} has {} dots, {effect}",
+            used.host(),
+            used.dots()
+        );
         out.at(severity, &used.mention.place, message).fix(format!("add the option ndots:{least}"));
     }
 }

@@ -32,5 +32,6 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let Some(first) = case.pod.dns.nameservers().first() else { return };
     let message = "cluster servers mixed with others: glibc asks the others only when the first is silent, musl asks all at \
                    once and takes the first answer";
-    out.add(Warning, &case.pod.object, first.span, message).fix("let the cluster's DNS forward those zones instead");
+    out.add(Warning, &case.pod.object, first.span, message)
+        .fix("let the cluster's DNS forward those zones instead");
 }

@@ -1,7 +1,7 @@
 //! DP307: Servers cut by the kubelet.
 
-use dnsprobe_resolv::pod::Limits;
 use crate::rule::prelude::*;
+use dnsprobe_resolv::pod::Limits;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP307",
@@ -28,7 +28,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         return;
     }
     let kept = &case.predicted.nameservers;
-    let Some(cut) = own.iter().find(|item| item.text().is_some_and(|text| !kept.iter().any(|k| k == text))) else { return };
+    let Some(cut) = own.iter().find(|item| item.text().is_some_and(|text| !kept.iter().any(|k| k == text)))
+    else {
+        return;
+    };
     let count = case.config.cluster_servers();
     let message = format!(
         "{count} cluster server{} and {} of dnsConfig are more than 3: the kubelet drops {} and repeats an event",

@@ -28,7 +28,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     for (item, address) in case.pod.dns.addresses() {
         if servers::is_cluster(case, address) || crate::known::is_node_local(address) {
-            let message = format!("{address} is the DNS server of one kind of cluster: the manifest is not portable");
+            let message =
+                format!("{address} is the DNS server of one kind of cluster: the manifest is not portable");
             out.add(Info, &case.pod.object, item.span, message).fix("leave the servers to the kubelet");
         }
     }

@@ -1,7 +1,7 @@
 //! DP309: Loopback nameserver.
 
-use std::net::{IpAddr, Ipv4Addr};
 use crate::rule::prelude::*;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const RULE: Rule = Rule {
     code: "DP309",
@@ -31,10 +31,14 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     }
     let sidecar = case.pod.containers.iter().any(|container| container.ports.contains(&53));
     for (item, address) in case.pod.dns.addresses() {
-        let stub = [Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::new(127, 0, 0, 11)].map(IpAddr::V4).contains(&address);
+        let stub =
+            [Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::new(127, 0, 0, 11)].map(IpAddr::V4).contains(&address);
         if address.is_loopback() && (stub || !sidecar) {
-            let message = format!("{address} is the pod's own loopback: nothing answers there without a DNS server in the pod");
-            out.add(Warning, &case.pod.object, item.span, message).fix("use an address that answers inside the pod");
+            let message = format!(
+                "{address} is the pod's own loopback: nothing answers there without a DNS server in the pod"
+            );
+            out.add(Warning, &case.pod.object, item.span, message)
+                .fix("use an address that answers inside the pod");
         }
     }
 }

@@ -26,9 +26,11 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     let addresses = case.pod.dns.addresses();
     for (index, (item, address)) in addresses.iter().enumerate() {
-        let twin = addresses[..index].iter().find(|(other, same)| same == address && other.text() != item.text());
+        let twin =
+            addresses[..index].iter().find(|(other, same)| same == address && other.text() != item.text());
         if let Some((other, _)) = twin {
-            let message = format!("the same server as {} in another spelling", other.text().unwrap_or_default());
+            let message =
+                format!("the same server as {} in another spelling", other.text().unwrap_or_default());
             out.add(Info, &case.pod.object, item.span, message).remove_safely(item.span, "remove it");
         }
     }

@@ -29,10 +29,13 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         return;
     }
     let is_cluster = |text: &str| text.starts_with("svc.") || text.contains(".svc.");
-    let Some(entry) = case.pod.dns.searches().iter().find(|item| item.text().is_some_and(is_cluster)) else { return };
+    let Some(entry) = case.pod.dns.searches().iter().find(|item| item.text().is_some_and(is_cluster)) else {
+        return;
+    };
     let message = format!(
         "all nameservers are public, and {} is a suffix only the cluster knows: every probe with it fails and leaks",
         entry.text().unwrap_or_default()
     );
-    out.add(Error, &case.pod.object, entry.span, message).fix("use the cluster's servers or drop its suffixes");
+    out.add(Error, &case.pod.object, entry.span, message)
+        .fix("use the cluster's servers or drop its suffixes");
 }

@@ -33,14 +33,19 @@ const SERVERS: [&str; 4] = ["kube-dns", "coredns", "node-local-dns", "nodelocald
 fn check(case: &Case<'_>, out: &mut Findings) {
     let object = &case.pod.object;
     let named = object.name().is_some_and(|name| SERVERS.contains(&name));
-    let labelled = case.pod.labels.iter().any(|(key, value)| key == "k8s-app" && SERVERS.contains(&value.as_str()));
+    let labelled =
+        case.pod.labels.iter().any(|(key, value)| key == "k8s-app" && SERVERS.contains(&value.as_str()));
     if case.base != Base::Cluster || !(named || labelled) {
         return;
     }
     let message = "a DNS server of the cluster that asks the cluster's DNS: a loop at start";
     match &case.pod.dns.policy {
         Some((_, policy)) if !policy.is_null() => {
-            out.add(Error, object, policy.span, message).suggest(policy.span, "Default", "set dnsPolicy: Default");
+            out.add(Error, object, policy.span, message).suggest(
+                policy.span,
+                "Default",
+                "set dnsPolicy: Default",
+            );
         }
         _ => {
             let span = object.name.as_ref().map_or(case.pod.span, |name| name.span);

@@ -31,10 +31,31 @@ spec:
 
 /// Exact names.
 const BOOTSTRAP: [&str; 25] = [
-    "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "cloud-controller-manager",
-    "calico-node", "canal", "cilium", "cilium-agent", "kube-flannel", "kube-flannel-ds", "flannel", "weave-net",
-    "antrea-agent", "aws-node", "kube-router", "kube-ovn-cni", "ovnkube-node", "multus", "kube-multus-ds", "azure-cni",
-    "azure-npm", "netd", "romana-agent",
+    "kube-proxy",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "etcd",
+    "cloud-controller-manager",
+    "calico-node",
+    "canal",
+    "cilium",
+    "cilium-agent",
+    "kube-flannel",
+    "kube-flannel-ds",
+    "flannel",
+    "weave-net",
+    "antrea-agent",
+    "aws-node",
+    "kube-router",
+    "kube-ovn-cni",
+    "ovnkube-node",
+    "multus",
+    "kube-multus-ds",
+    "azure-cni",
+    "azure-npm",
+    "netd",
+    "romana-agent",
 ];
 
 fn check(case: &Case<'_>, out: &mut Findings) {
@@ -43,7 +64,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let labels = ["k8s-app", "app", "component", "name", "app.kubernetes.io/name"];
     let labelled = case.pod.labels.iter().any(|(key, value)| labels.contains(&key.as_str()) && known(value));
     let with_host_net = case.settings.policy == DnsPolicy::ClusterFirstWithHostNet;
-    if !with_host_net || case.settings.network != Network::Host || !(object.name().is_some_and(known) || labelled) {
+    if !with_host_net
+        || case.settings.network != Network::Host
+        || !(object.name().is_some_and(known) || labelled)
+    {
         return;
     }
     let Some((_, policy)) = &case.pod.dns.policy else { return };

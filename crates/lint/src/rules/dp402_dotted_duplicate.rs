@@ -23,12 +23,19 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     for item in case.pod.dns.searches() {
-        let Some(bare) = item.text().and_then(|text| text.strip_suffix('.')).filter(|bare| !bare.is_empty()) else {
+        let Some(bare) = item.text().and_then(|text| text.strip_suffix('.')).filter(|bare| !bare.is_empty())
+        else {
             continue;
         };
         if case.searches().iter().any(|other| other == bare) {
-            let message = format!("{bare} is in the list already; the dot hides that from the kubelet, so it is asked twice");
-            out.add(Warning, &case.pod.object, item.span, message).replace(item.span, bare, format!("write {bare}"));
+            let message = format!(
+                "{bare} is in the list already; the dot hides that from the kubelet, so it is asked twice"
+            );
+            out.add(Warning, &case.pod.object, item.span, message).replace(
+                item.span,
+                bare,
+                format!("write {bare}"),
+            );
         }
     }
 }

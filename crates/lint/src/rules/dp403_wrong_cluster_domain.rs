@@ -30,14 +30,23 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let domain = case.config.domain();
     for item in case.pod.dns.searches() {
         let Some(text) = item.text() else { continue };
-        let Some(wrong) = names::wrong_domain(text, 0, case.config).or_else(|| nearly(text, domain)) else { continue };
+        let Some(wrong) = names::wrong_domain(text, 0, case.config).or_else(|| nearly(text, domain)) else {
+            continue;
+        };
         let message = format!("{wrong} is not the cluster domain {domain}: nothing below it resolves");
         let right = format!("{}{domain}", text.trim_end_matches('.').trim_end_matches(wrong.as_str()));
-        out.add(Warning, &case.pod.object, item.span, message).suggest(item.span, right.clone(), format!("write {right}"));
+        out.add(Warning, &case.pod.object, item.span, message).suggest(
+            item.span,
+            right.clone(),
+            format!("write {right}"),
+        );
     }
     for used in &case.names {
         if let Name::WrongDomain(wrong) = &used.name {
-            let message = format!("{} ends in {wrong}, not in the cluster domain {domain}: it does not resolve", used.host());
+            let message = format!(
+                "{} ends in {wrong}, not in the cluster domain {domain}: it does not resolve",
+                used.host()
+            );
             out.at(Warning, &used.mention.place, message).fix(format!("end it in svc.{domain}"));
         }
     }

@@ -30,8 +30,11 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         let namespace = item.text().and_then(|text| text.trim_end_matches('.').strip_suffix(&tail));
         if let Some(other) = namespace.filter(|other| *other != own && !other.contains('.')) {
             let message = format!("short names search namespace {other}, but the workload is in {own}");
-            out.add(Warning, &case.pod.object, item.span, message)
-                .suggest(item.span, format!("{own}{tail}"), format!("write {own}{tail}"));
+            out.add(Warning, &case.pod.object, item.span, message).suggest(
+                item.span,
+                format!("{own}{tail}"),
+                format!("write {own}{tail}"),
+            );
         }
     }
 }

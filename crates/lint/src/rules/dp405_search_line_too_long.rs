@@ -34,6 +34,8 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     }
     let severity = if case.is_musl() { Error } else { Info };
     let span = case.pod.dns.searches().first().map_or(case.pod.span, |item| item.span);
-    let message = format!("the search line has {length} bytes: musl drops lines of {DROPPED} and more, and all short names fail");
+    let message = format!(
+        "the search line has {length} bytes: musl drops lines of {DROPPED} and more, and all short names fail"
+    );
     out.add(severity, &case.pod.object, span, message).fix("shorten the list");
 }

@@ -24,7 +24,12 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     for item in case.pod.dns.searches().iter().filter(|item| item.text() == Some(".")) {
-        out.add(Warning, &case.pod.object, item.span, "the root as a suffix makes musl send a malformed question")
-            .remove_safely(item.span, "remove it");
+        out.add(
+            Warning,
+            &case.pod.object,
+            item.span,
+            "the root as a suffix makes musl send a malformed question",
+        )
+        .remove_safely(item.span, "remove it");
     }
 }

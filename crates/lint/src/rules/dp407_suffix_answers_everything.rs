@@ -26,7 +26,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     for item in case.pod.dns.searches() {
-        let Some(text) = item.text().map(|text| text.trim_end_matches('.').to_ascii_lowercase()) else { continue };
+        let Some(text) = item.text().map(|text| text.trim_end_matches('.').to_ascii_lowercase()) else {
+            continue;
+        };
         let why = match text.as_str() {
             name if known::is_wildcard_zone(name) => "answers every name below it",
             name if known::is_public_suffix(name) => "is a public suffix: anyone may own the names below it",

@@ -28,8 +28,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         let below = |zone: &String| text == zone || text.ends_with(&format!(".{zone}"));
         let private = below(&case.config.domain().to_owned()) || case.config.private_zones.iter().any(below);
         if known::ends_public(text) && !private {
-            let message = format!("the suffix {text} is a public zone: names leak there, and its NODATA stops musl");
-            out.add(Info, &case.pod.object, item.span, message).fix("use a private zone, or list it as private");
+            let message =
+                format!("the suffix {text} is a public zone: names leak there, and its NODATA stops musl");
+            out.add(Info, &case.pod.object, item.span, message)
+                .fix("use a private zone, or list it as private");
         }
     }
 }

@@ -38,5 +38,6 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         count + 1,
         2 * (count + 1)
     );
-    out.add(severity, &case.pod.object, span, message).fix("remove suffixes that are not needed, or lower ndots");
+    out.add(severity, &case.pod.object, span, message)
+        .fix("remove suffixes that are not needed, or lower ndots");
 }

@@ -2,9 +2,9 @@
 
 use super::captured;
 use crate::known;
+use crate::rule::prelude::*;
 use crate::world::World;
 use std::collections::BTreeMap;
-use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP410",
@@ -32,7 +32,9 @@ fn check(world: &World<'_>, out: &mut Findings) {
     for object in world.objects() {
         let is_namespace = object.kind == "Namespace" && object.group().is_empty();
         let value = if is_namespace { &object.name } else { &object.namespace };
-        let Some((value, name)) = value.as_ref().and_then(|value| Some((value, value.text()?))) else { continue };
+        let Some((value, name)) = value.as_ref().and_then(|value| Some((value, value.text()?))) else {
+            continue;
+        };
         if known::is_top_level(name) {
             // The namespace itself is the best place to say it.
             let place = places.entry(name).or_insert((object, value.span));
@@ -48,7 +50,9 @@ fn check(world: &World<'_>, out: &mut Findings) {
             _ if known::is_usual_namespace(name) => Info,
             _ => Warning,
         };
-        let message = format!("namespace {name} is also a top-level domain: its Services answer for external names x.{name}");
+        let message = format!(
+            "namespace {name} is also a top-level domain: its Services answer for external names x.{name}"
+        );
         out.add(severity, object, span, message).fix("choose another name, or end external names in a dot");
     }
 }

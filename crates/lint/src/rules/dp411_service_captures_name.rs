@@ -1,8 +1,8 @@
 //! DP411: Service name captures an external host.
 
 use super::captured;
-use crate::world::World;
 use crate::rule::prelude::*;
+use crate::world::World;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP411",
@@ -33,7 +33,10 @@ metadata: {name: example, namespace: org}
 fn check(world: &World<'_>, out: &mut Findings) {
     for captured in captured::names(world) {
         let host = &captured.mention.host;
-        let message = format!("{host} reaches the Service of that name in namespace {}, not the external host", captured.namespace);
+        let message = format!(
+            "{host} reaches the Service of that name in namespace {}, not the external host",
+            captured.namespace
+        );
         out.at(Error, &captured.mention.place, message).fix(format!("write {host}. with a dot at its end"));
     }
 }

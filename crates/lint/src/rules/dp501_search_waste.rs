@@ -41,10 +41,14 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             case.searches().len()
         );
         let draft = out.at(severity, &used.mention.place, message);
-        if case.ndots > least.max(used.dots()) {
-            draft.fix(format!("lower ndots to {}, or end the name in a dot where no TLS or HTTP is spoken", least.max(used.dots().min(2))));
-        } else {
-            draft.fix("end the name in a dot where no TLS or HTTP is spoken");
+        // Lowering helps this name only down to its own dots.
+        match least.max(used.dots().min(2)) {
+            helps if helps <= used.dots() => {
+                draft.fix(format!(
+                    "lower ndots to {helps}, or end the name in a dot where no TLS or HTTP is spoken"
+                ));
+            }
+            _ => draft.fix("end the name in a dot where no TLS or HTTP is spoken"),
         }
     }
 }

@@ -29,7 +29,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     let least = case.safe_ndots().unwrap_or(1);
-    let saved = |ndots: u32| -> Vec<&Used<'_>> { case.searched_externals().filter(|used| used.dots() >= ndots).collect() };
+    let saved = |ndots: u32| -> Vec<&Used<'_>> {
+        case.searched_externals().filter(|used| used.dots() >= ndots).collect()
+    };
     let roomy = least.max(2);
     let proposed = if saved(roomy).is_empty() { least } else { roomy };
     let gains = saved(proposed);
@@ -45,9 +47,14 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         gains.len()
     );
     let text = format!("set the option ndots:{proposed}");
-    let set = case.pod.dns.option("ndots").and_then(|option| option.value).filter(|value| value.text().is_some());
+    let set =
+        case.pod.dns.option("ndots").and_then(|option| option.value).filter(|value| value.text().is_some());
     match set {
-        Some(value) => out.add(Warning, &case.pod.object, value.span, message).suggest(value.span, format!("\"{proposed}\""), text),
+        Some(value) => out.add(Warning, &case.pod.object, value.span, message).suggest(
+            value.span,
+            format!("\"{proposed}\""),
+            text,
+        ),
         None => {
             let span = case.pod.dns.config.as_ref().map_or(case.pod.span, |(key, _)| key.span);
             out.add(Warning, &case.pod.object, span, message).fix(text);

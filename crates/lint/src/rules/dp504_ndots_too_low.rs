@@ -32,17 +32,25 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     let without_ndots = case.base == Base::None && case.pod.dns.option("ndots").is_none();
     // Without servers that know the name, or without a list, other rules say what is wrong.
-    if case.base == Base::Host || without_ndots || case.searches().is_empty() || super::servers::all_public(case) {
+    if case.base == Base::Host
+        || without_ndots
+        || case.searches().is_empty()
+        || super::servers::all_public(case)
+    {
         return;
     }
-    for used in case.names.iter().filter(|used| used.is_searched_cluster() && used.dots() >= case.ndots.max(1)) {
+    for used in
+        case.names.iter().filter(|used| used.is_searched_cluster() && used.dots() >= case.ndots.max(1))
+    {
         let (severity, effect) = match case.is_musl() {
             true => (Error, "musl never searches it, so it fails"),
             false => (Warning, "glibc sends it upstream as it is first, musl never searches it"),
         };
-        let message = format!("{} has {} dots and ndots is {}: {effect}", used.host(), used.dots(), case.ndots);
+        let message =
+            format!("{} has {} dots and ndots is {}: {effect}", used.host(), used.dots(), case.ndots);
         let least = used.dots() + 1;
         let full = used.name.answered_as(used.host(), case.namespace, case.config.domain());
-        out.at(severity, &used.mention.place, message).fix(format!("raise ndots to {least}, or write {full}. with a dot at its end"));
+        out.at(severity, &used.mention.place, message)
+            .fix(format!("raise ndots to {least}, or write {full}. with a dot at its end"));
     }
 }

@@ -32,7 +32,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         let Some(cost) = case.cost(used) else { continue };
         let short = used.host().trim_end_matches(".svc");
         let message = format!("{} asks {cost} per lookup; {short} asks one less", used.host());
-        out.at(Info, &used.mention.place, message)
-            .fix(format!("write {short}, or {}.{}. with a dot at its end", used.host(), case.config.domain()));
+        out.at(Info, &used.mention.place, message).fix(format!(
+            "write {short}, or {}.{}. with a dot at its end",
+            used.host(),
+            case.config.domain()
+        ));
     }
 }

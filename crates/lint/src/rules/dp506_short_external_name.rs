@@ -26,7 +26,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Findings) {
     for used in case.names.iter().filter(|used| used.name == Name::UnknownShort && !used.mention.absolute) {
-        let message = format!("{} is no Service of namespace {} here: it depends on the nodes' search list", used.host(), case.namespace);
+        let message = format!(
+            "{} is no Service of namespace {} here: it depends on the nodes' search list",
+            used.host(),
+            case.namespace
+        );
         out.at(Info, &used.mention.place, message).fix("write the full name");
     }
 }

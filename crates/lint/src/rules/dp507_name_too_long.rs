@@ -27,12 +27,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Findings) {
-    let longest = case.searches().iter().map(|suffix| suffix.trim_end_matches('.').len() + 1).max().unwrap_or(0);
+    let longest =
+        case.searches().iter().map(|suffix| suffix.trim_end_matches('.').len() + 1).max().unwrap_or(0);
     for used in case.names.iter().filter(|used| used.name != Name::Unknown) {
         let added = if case.is_searched(used) { longest } else { 0 };
         let label = used.host().split('.').map(str::len).max().unwrap_or(0);
         let message = match used.host().len() + added {
-            _ if label > 63 => format!("a label of {label} characters: DNS allows 63, no resolver asks this name"),
+            _ if label > 63 => {
+                format!("a label of {label} characters: DNS allows 63, no resolver asks this name")
+            }
             length if length > 253 => format!("{length} characters with the longest suffix: DNS allows 253"),
             _ => continue,
         };

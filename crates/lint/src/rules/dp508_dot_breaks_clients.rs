@@ -32,7 +32,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         let Form::Url(scheme) = &mention.form else { continue };
         let breaks = ["http", "https", "ws", "wss", "grpcs"].contains(&scheme.as_str());
         if breaks && seen.insert(&mention.host) {
-            let message = format!("{}. keeps its dot in the Host header or server name: proxies and certificates do not match", mention.host);
+            let message = format!(
+                "{}. keeps its dot in the Host header or server name: proxies and certificates do not match",
+                mention.host
+            );
             out.at(Warning, &mention.place, message).fix("remove the dot and lower ndots instead");
         }
     }

@@ -1,7 +1,7 @@
 //! DP509: Trailing dot where the API refuses it.
 
-use crate::world::World;
 use crate::rule::prelude::*;
+use crate::world::World;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP509",
@@ -28,7 +28,9 @@ spec:
 
 fn check(world: &World<'_>, out: &mut Findings) {
     let refused = world.facts.iter().flat_map(|facts| &facts.refused_dots);
-    let aliases = world.pods().flat_map(|pod| pod.aliases.iter().map(|alias| (&pod.object, alias, "hostAliases[].hostnames")));
+    let aliases = world
+        .pods()
+        .flat_map(|pod| pod.aliases.iter().map(|alias| (&pod.object, alias, "hostAliases[].hostnames")));
     let named = refused.map(|refused| (&refused.object, &refused.name, refused.field));
     for (object, value, field) in named.chain(aliases) {
         let Some(bare) = value.text().and_then(|text| text.strip_suffix('.')) else { continue };

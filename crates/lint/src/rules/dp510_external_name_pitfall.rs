@@ -1,9 +1,9 @@
 //! DP510: ExternalName pitfalls.
 
 use crate::names;
+use crate::rule::prelude::*;
 use crate::world::World;
 use std::net::IpAddr;
-use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP510",
@@ -28,15 +28,23 @@ spec: {type: ExternalName, externalName: 192.0.2.10}
 
 fn check(world: &World<'_>, out: &mut Findings) {
     for service in world.facts.iter().flat_map(|facts| &facts.services) {
-        let Some((value, text)) = service.external_name.as_ref().and_then(|value| Some((value, value.text()?))) else { continue };
+        let Some((value, text)) =
+            service.external_name.as_ref().and_then(|value| Some((value, value.text()?)))
+        else {
+            continue;
+        };
         let target = text.trim_end_matches('.');
         let name = service.object.name().unwrap_or_default();
         let own = format!("{name}.{}.svc.{}", world.namespace_of(&service.object), world.config.domain());
         let message = match target {
-            _ if target.parse::<IpAddr>().is_ok() => format!("externalName {text} is read as a name, not as an address"),
+            _ if target.parse::<IpAddr>().is_ok() => {
+                format!("externalName {text} is read as a name, not as an address")
+            }
             _ if target.contains('*') => format!("externalName {text} is a wildcard: it names nothing"),
             _ if target == own => format!("externalName {text} is this Service itself: a loop"),
-            _ if !target.contains('.') => format!("externalName {text} is absolute: no search list completes it"),
+            _ if !target.contains('.') => {
+                format!("externalName {text} is absolute: no search list completes it")
+            }
             _ => match names::wrong_domain(target, 2, world.config) {
                 Some(wrong) => format!("externalName {text} ends in {wrong}, not in the cluster domain"),
                 None => continue,

@@ -42,7 +42,9 @@ fn check(case: &Case<'_>, out: &mut Findings) {
 fn writes(step: &str) -> bool {
     let redirected = step.match_indices('>').any(|(at, _)| {
         let target = step[at + 1..].trim_start_matches('>').trim_start().trim_start_matches(['"', '\'']);
-        target.strip_prefix(FILE).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "._-/".contains(c)))
+        target
+            .strip_prefix(FILE)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "._-/".contains(c)))
     });
     let words: Vec<&str> = step.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
     let names_file = words.contains(&FILE);

@@ -1,7 +1,7 @@
 //! DP602: NetworkPolicy forgets DNS.
 
-use std::net::IpAddr;
 use crate::rule::prelude::*;
+use std::net::IpAddr;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP602",
@@ -52,7 +52,8 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             case.pod.object.kind,
             case.pod.object.name().unwrap_or_default()
         );
-        out.add(Warning, &policy.object, policy.span, message).fix("allow UDP and TCP 53 to the cluster's DNS");
+        out.add(Warning, &policy.object, policy.span, message)
+            .fix("allow UDP and TCP 53 to the cluster's DNS");
     }
 }
 

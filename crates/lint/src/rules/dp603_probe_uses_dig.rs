@@ -55,7 +55,9 @@ fn short_name<'w>(words: &[&'w str]) -> Option<(&'w str, usize)> {
     let base = |word: &'w str| word.rsplit('/').next().unwrap_or(word);
     let skip = ["until", "while", "if", "!", "exec", "timeout", "command", "then", "do"];
     let first = words.iter().position(|word| {
-        !skip.contains(word) && !word.starts_with('-') && !word.bytes().all(|b| b.is_ascii_digit() || b == b's')
+        !skip.contains(word)
+            && !word.starts_with('-')
+            && !word.bytes().all(|b| b.is_ascii_digit() || b == b's')
     })?;
     let tool = base(words[first]);
     if !TOOLS.contains(&tool) {
@@ -63,7 +65,8 @@ fn short_name<'w>(words: &[&'w str]) -> Option<(&'w str, usize)> {
     }
     let record = ["A", "AAAA", "ANY", "SRV", "TXT", "CNAME", "NS", "MX", "PTR", "SOA", "IN"];
     let is_name = |word: &str| {
-        !word.starts_with(['-', '+', '@', '>', '<', '$', '"', '\'']) && !record.contains(&word.to_ascii_uppercase().as_str())
+        !word.starts_with(['-', '+', '@', '>', '<', '$', '"', '\''])
+            && !record.contains(&word.to_ascii_uppercase().as_str())
     };
     let at = words.iter().skip(first + 1).position(|word| is_name(word))? + first + 1;
     let name = words[at];

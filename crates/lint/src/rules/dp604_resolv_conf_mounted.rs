@@ -27,7 +27,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     for mount in &case.pod.mounts {
         let path = mount.text().unwrap_or_default();
-        let message = format!("a mount at {path} hides resolv.conf: dnsPolicy and dnsConfig have no effect there");
+        let message =
+            format!("a mount at {path} hides resolv.conf: dnsPolicy and dnsConfig have no effect there");
         out.add(Warning, &case.pod.object, mount.span, message).fix("use dnsConfig");
     }
 }

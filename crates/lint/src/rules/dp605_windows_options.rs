@@ -35,7 +35,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         out.add(Warning, &case.pod.object, option.item.span, message).fix("remove the options");
     }
     for used in case.names.iter().filter(|used| used.is_searched_cluster() && used.dots() >= 1) {
-        let message = format!("{} relies on the search of a dotted name, which Windows pods do not do as Linux does", used.host());
+        let message = format!(
+            "{} relies on the search of a dotted name, which Windows pods do not do as Linux does",
+            used.host()
+        );
         out.at(Warning, &used.mention.place, message).fix("write the full name");
     }
 }

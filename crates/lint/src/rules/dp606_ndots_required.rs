@@ -25,6 +25,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     if case.pod.dns.option("ndots").is_none() {
         let span = case.pod.dns.config.as_ref().map_or(case.pod.span, |(key, _)| key.span);
-        out.add(Info, &case.pod.object, span, "no option ndots").fix("add the option ndots to dnsConfig.options");
+        out.add(Info, &case.pod.object, span, "no option ndots")
+            .fix("add the option ndots to dnsConfig.options");
     }
 }

@@ -176,5 +176,7 @@ fn is_off(value: &str) -> bool {
 fn flags<'a>(case: &Case<'a>, names: &[&str]) -> Vec<(&'a str, Span)> {
     let options = case.pod.dns.options().into_iter();
     let on = options.filter(|option| !option.value().is_some_and(is_off));
-    on.filter_map(|option| Some((option.name()?, option.name?.span))).filter(|(name, _)| names.contains(name)).collect()
+    on.filter_map(|option| Some((option.name()?, option.name?.span)))
+        .filter(|(name, _)| names.contains(name))
+        .collect()
 }

@@ -53,7 +53,8 @@ mod tests {
         for text in [".", "_tcp.corp.test", "a_b.test"] {
             assert_eq!(grammar(text), Grammar::Relaxed, "{text:?}");
         }
-        for text in ["", "..", "a..b", "Corp.test", "*.a", "-a", "a-", "__a", "a_", ".a", "a b", "https://a"] {
+        for text in ["", "..", "a..b", "Corp.test", "*.a", "-a", "a-", "__a", "a_", ".a", "a b", "https://a"]
+        {
             assert_eq!(grammar(text), Grammar::Invalid, "{text:?}");
         }
         assert_eq!(grammar(&["a".repeat(64), "test".into()].join(".")), Grammar::Strict);

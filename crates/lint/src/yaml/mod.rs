@@ -7,8 +7,8 @@ mod comment;
 mod load;
 mod node;
 pub(crate) mod scalar;
-mod split;
 mod span;
+mod split;
 mod value;
 
 pub(crate) use comment::{Comment, CommentPlace};

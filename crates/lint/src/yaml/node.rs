@@ -12,7 +12,11 @@ const MAX_HOPS: usize = 16;
 /// A node as it stands in the text.
 #[derive(Debug)]
 pub(super) enum Raw<'t> {
-    Scalar { text: Cow<'t, str>, style: Style, tag: Tag },
+    Scalar {
+        text: Cow<'t, str>,
+        style: Style,
+        tag: Tag,
+    },
     /// Children in [`Tree::children`].
     Sequence(Range<u32>),
     /// Keys and values by turns in [`Tree::children`].
@@ -49,7 +53,9 @@ impl<'t> Tree<'t> {
         let last = children.last().map(|id| self.nodes[*id as usize].1);
         let (raw, span) = &mut self.nodes[node];
         match last {
-            Some(last) if end.first_byte == end.last_byte => (span.end, span.last_byte) = (last.end, last.last_byte),
+            Some(last) if end.first_byte == end.last_byte => {
+                (span.end, span.last_byte) = (last.end, last.last_byte)
+            }
             _ => (span.end, span.last_byte) = (end.end, end.last_byte),
         }
         match raw {

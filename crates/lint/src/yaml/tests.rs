@@ -107,7 +107,8 @@ fn plain_scalars_have_the_types_of_yaml_1_1() {
     for text in ["0755", "09", "1_000", "0x1f", "0o17", "0b1", "+2", "2.", "1.5", "1e3", "-1", ".5", ".inf"] {
         assert_eq!(resolve(text), Plain::Number, "{text}");
     }
-    for text in ["2s", "2:30", "2026-01-01", "=", "1.2.3", "_1", "-", "+", ".", "0x", "1e", "e3", "10.0.0.1"] {
+    for text in ["2s", "2:30", "2026-01-01", "=", "1.2.3", "_1", "-", "+", ".", "0x", "1e", "e3", "10.0.0.1"]
+    {
         assert_eq!(resolve(text), Plain::Text, "{text}");
     }
     for text in ["y", "Yes", "ON", "true"] {

@@ -44,7 +44,8 @@ impl Value {
                 Data::Sequence(node.items().map(|item| Value::to_depth(item, depth - 1)).collect())
             }
             None => {
-                let pair = |(key, value)| (Value::to_depth(key, depth - 1), Value::to_depth(value, depth - 1));
+                let pair =
+                    |(key, value)| (Value::to_depth(key, depth - 1), Value::to_depth(value, depth - 1));
                 Data::Mapping(node.entries().into_iter().map(pair).collect())
             }
         };

@@ -1,0 +1,74 @@
+//! Fixes make what they say, touch nothing else, and have nothing more to do the second time.
+
+use dnsprobe_lint::{Config, Found, Input, Safety, apply, judge, scan};
+
+fn fixed(text: &str, upto: Safety) -> String {
+    let facts = [scan(Input { path: "x.yaml", bytes: text.as_bytes(), found: Found::Named })];
+    apply(text, &judge(&facts, &Config::default()).diagnostics, upto)
+}
+
+fn pod(spec: &str) -> String {
+    let spec = spec.replace('\n', "\n  ");
+    format!(
+        "\u{feff}apiVersion: v1\nkind: Pod # ü\nmetadata: {{name: a, namespace: orders}}\nspec:\n  {spec}\n  containers: [{{name: a, image: b}}]\n"
+    )
+}
+
+#[test]
+fn safe_fixes_change_only_what_is_wrong() {
+    for (before, after) in [
+        ("dnsPolicy: clusterfirst # why", "dnsPolicy: ClusterFirst # why"),
+        ("dnsPolicy: 'default'", "dnsPolicy: 'Default'"),
+        ("dnsPolicy: ClusterFirstWithHostNet", "dnsPolicy: ClusterFirst"),
+        ("dnsConfig:\n  nameservers: [\"1.1.1.1:53\"]", "dnsConfig:\n  nameservers: [\"1.1.1.1\"]"),
+        ("dnsConfig:\n  searches: [Corp.Test, b.test]", "dnsConfig:\n  searches: [corp.test, b.test]"),
+        (
+            "dnsConfig:\n  options:\n  - name: ndots\n    value: 2 # two",
+            "dnsConfig:\n  options:\n  - name: ndots\n    value: \"2\" # two",
+        ),
+        ("dnsConfig:\n  options:\n  - ndots:2", "dnsConfig:\n  options:\n  - {name: ndots, value: \"2\"}"),
+        (
+            "dnsConfig:\n  options:\n  - name: \"ndots:2\"",
+            "dnsConfig:\n  options:\n  - {name: ndots, value: \"2\"}",
+        ),
+        (
+            "dnsConfig:\n  options:\n  - name: single_requst",
+            "dnsConfig:\n  options:\n  - name: single-request",
+        ),
+        (
+            "dnsConfig:\n  options:\n  - name: inet6 # gone\n  - name: edns0",
+            "dnsConfig:\n  options:\n  - name: edns0",
+        ),
+        ("dnsConfig: {options: [{name: inet6}, {name: edns0}]}", "dnsConfig: {options: [{name: edns0}]}"),
+        ("dnsConfig: {options: [{name: edns0}, {name: inet6}]}", "dnsConfig: {options: [{name: edns0}]}"),
+        ("dnsConfig: {searches: [svc.cluster.local]}", "dnsConfig: {searches: []}"),
+        ("dnsConfig: {searches: [svc.cluster.local., a.test]}", "dnsConfig: {searches: [a.test]}"),
+    ] {
+        let (before, after) = (pod(before), pod(after));
+        let mut once = fixed(&before, Safety::Safe);
+        // Cutting a dot can make an entry a plain duplicate, which is the next round's.
+        if once != after {
+            once = fixed(&once, Safety::Safe);
+        }
+        assert_eq!(once, after);
+        assert_eq!(fixed(&once, Safety::Safe), once, "the second time");
+    }
+}
+
+#[test]
+fn suggestions_are_made_only_when_asked_for() {
+    let text = pod(
+        "dnsConfig:\n  options:\n  - name: use-vc\n    value: \"false\"\n  - name: ndots\n    value: \"0\"",
+    );
+    assert_eq!(fixed(&text, Safety::Safe), text);
+    assert_eq!(
+        fixed(&text, Safety::Suggested),
+        pod("dnsConfig:\n  options:\n  - name: ndots\n    value: \"1\"")
+    );
+}
+
+#[test]
+fn a_text_without_findings_stays_byte_for_byte() {
+    let text = pod("dnsPolicy: Default").replace('\n', "\r\n");
+    assert_eq!(fixed(&text, Safety::Suggested), text);
+}
