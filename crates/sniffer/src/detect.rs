@@ -11,7 +11,7 @@ mod libc;
 mod scan;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::fd::AsFd;
 
 use nix::fcntl::OFlag;
@@ -99,8 +99,9 @@ fn mapped_libc(process: &Process, root: &Root, mapped: &libc::Mapped) -> Detecte
     detected(mapped.libc, file, evidence)
 }
 
-fn by_interpreter(program: &Program, exe: File, root: &Root, name: &str) -> Result<Detection, String> {
+fn by_interpreter(program: &Program, mut exe: File, root: &Root, name: &str) -> Result<Detection, String> {
     let Some(interpreter) = &program.interpreter else {
+        exe.rewind().map_err(|e| format!("{name}: {e}"))?;
         let found = libc::in_static(exe).map_err(|e| format!("{name}: {e}"))?;
         let (libc, evidence) =
             found.ok_or_else(|| format!("{name} is static and carries no mark of a known libc"))?;

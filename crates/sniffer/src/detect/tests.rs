@@ -163,6 +163,58 @@ fn an_empty_root_says_what_was_looked_at() {
     assert_eq!(of_shell(&root), Err("/bin/sh: not an ELF executable".to_owned()));
 }
 
+/// A root whose `bin/sh` is this file.
+fn root_with_shell(bytes: &[u8]) -> (tempfile::TempDir, Root) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("bin")).unwrap();
+    std::fs::write(dir.path().join("bin/sh"), bytes).unwrap();
+    let root = Root::of_host(&Host::at(dir.path())).unwrap();
+    (dir, root)
+}
+
+#[test]
+fn a_static_program_is_known_by_what_its_libc_left() {
+    let marks: [(&[u8], _); 3] = [
+        (b"\0No error information\0", Some("musl")),
+        (b"\0GLIBC_TUNABLES\0", Some("glibc")),
+        (b"\0GLIBC_TUNABLES and more\0", None),
+    ];
+    for (mark, id) in marks {
+        let mut elf = small_elf(mark);
+        // PT_NULL in place of PT_INTERP.
+        elf[64] = 0;
+        let (_dir, root) = root_with_shell(&elf);
+        match of_shell(&root) {
+            Ok(Detection::Known(found)) => assert_eq!((Some(found.id), found.version), (id, None)),
+            other => assert_eq!(
+                (None, other),
+                (id, Err("/bin/sh is static and carries no mark of a known libc".into()))
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_loader_that_is_not_there_leaves_the_version_open() {
+    let (_dir, root) = root_with_shell(&small_elf(b""));
+    let evidence = "\"/lib/ld-musl-x86_64.so.1\" is the interpreter of /bin/sh".to_owned();
+    let wanted = Detection::Known(Detected { id: "musl", version: None, evidence });
+    assert_eq!(of_shell(&root), Ok(wanted));
+}
+
+#[test]
+fn a_loader_of_no_known_libc_is_named() {
+    let mut elf = small_elf(b"");
+    let at = elf.windows(7).position(|bytes| bytes == b"ld-musl").unwrap();
+    elf[at..at + 7].copy_from_slice(b"ld-\x1b[2J");
+    let (_dir, root) = root_with_shell(&elf);
+    assert!(of_shell(&root).is_err(), "escape sequences are no path");
+    elf[at..at + 7].copy_from_slice(b"ld-what");
+    let (_dir, root) = root_with_shell(&elf);
+    let said = "/bin/sh has an interpreter of no known libc: \"/lib/ld-what-x86_64.so.1\"";
+    assert_eq!(of_shell(&root), Err(said.to_owned()));
+}
+
 #[test]
 fn a_sparse_giant_with_giant_pieces_costs_nothing() {
     let giant = |at: usize, size: u64| {

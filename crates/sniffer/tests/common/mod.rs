@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "test code; clippy only exempts functions marked as tests")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,14 +102,17 @@ pub(crate) struct Ended(pub(crate) Child);
 impl Ended {
     /// Starts a shell script that says `ready` when it is where it should be.
     pub(crate) fn shell(wrapper: &[&str], script: &str) -> Self {
-        use std::io::{BufRead, BufReader};
         let script = format!("{script}\necho ready; exec sleep 600");
         let words = [wrapper, &["sh", "-c", &script]].concat();
-        let mut child = Command::new(words[0]).args(&words[1..]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::when_ready(Command::new(words[0]).args(&words[1..]))
+    }
+
+    /// Starts a program and waits until it says `ready`.
+    pub(crate) fn when_ready(command: &mut Command) -> Self {
+        let mut ended = Self(command.stdout(Stdio::piped()).spawn().unwrap());
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ended = Self(child);
-        assert_eq!(line, "ready\n", "{words:?}");
+        BufReader::new(ended.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "{command:?}");
         ended
     }
 }
