@@ -23,6 +23,8 @@ pub const PAUSE_MS: u8 = 5;
 const SETTLE: Nanos = Nanos::from_millis(2);
 /// How many sockets are drained before frames are reported.
 const SOCKETS_AT_ONCE: usize = 256;
+/// How many sockets one thread closes at the end.
+const CLOSED_TOGETHER: usize = 8;
 /// What epoll says when the waker was used; sources have smaller numbers.
 const WAKE: u64 = u64::MAX;
 
@@ -106,6 +108,8 @@ impl Default for CaptureOptions {
 pub trait FrameSource {
     /// Waits for frames, for `deadline` or for a stop, whichever is first, and hands over every frame that has arrived.
     ///
+    /// Frames of one source come in the order in which they were queued. A query is before its answer; frames that
+    /// have nothing to do with each other may be stamped some microseconds in the other order (two processors).
     /// Returns after a bounded number of frames so that the caller can print; call it again.
     fn next_batch(
         &mut self,
@@ -230,6 +234,21 @@ impl Capture {
         // With sockets left that were not even asked, only the last moment known is certain.
         self.reached = if count == ready.len() { self.reached } else { reached };
         Ok((frames, self.reached))
+    }
+}
+
+impl Drop for Capture {
+    /// The kernel lets some milliseconds pass before a packet socket is closed (a grace period of
+    /// `synchronize_net()`), so many are closed side by side.
+    fn drop(&mut self) {
+        let mut sockets: Vec<PacketSocket> = std::mem::take(&mut self.sockets).into_values().collect();
+        std::thread::scope(|scope| {
+            while sockets.len() > CLOSED_TOGETHER {
+                let some = sockets.split_off(sockets.len() - CLOSED_TOGETHER);
+                // Without another thread they are closed here, by dropping the closure.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, || drop(some));
+            }
+        });
     }
 }
 
