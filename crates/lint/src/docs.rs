@@ -41,6 +41,8 @@ pub fn rules_page() -> String {
         let _ = writeln!(page, "| [{}](#{anchor}) | {}{off} | {} |", rule.code, rule.severity, rule.title);
     }
     page.push('\n');
-    RULES.iter().for_each(|rule| page.push_str(&self::page(rule)));
+    for rule in RULES {
+        page.push_str(&self::page(rule));
+    }
     page.trim_end().to_owned() + "\n"
 }

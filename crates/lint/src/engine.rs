@@ -66,7 +66,9 @@ pub(crate) fn is_enabled(code: &str, config: &Config) -> bool {
 fn pod_rules(case: &Case<'_>, config: &Config, found: &mut Vec<Diagnostic>) {
     let (shape, rest): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().copied().partition(|rule| is_shape(rule.code));
     let before = found.len();
-    shape.iter().for_each(|rule| run(rule, case, found));
+    for rule in shape {
+        run(rule, case, found);
+    }
     let refused =
         |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || case.pod.trust == Trust::Embedded;
     let broken = found[before..].iter().any(refused);

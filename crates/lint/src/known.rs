@@ -180,8 +180,8 @@ pub(crate) fn is_public_address(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation() || shared)
-                && !v4.is_unspecified()
+            let local = v4.is_private() || v4.is_loopback() || v4.is_link_local() || shared;
+            !(local || v4.is_documentation() || v4.is_unspecified())
         }
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => is_public_address(IpAddr::V4(v4)),

@@ -23,7 +23,9 @@ pub(crate) fn apply(facts: &[Facts], config: &Config, found: &mut Vec<Diagnostic
                 .enumerate()
                 .filter(|(_, ignore)| diagnostic.path == *path && covers(ignore));
             let hits: Vec<usize> = hits.map(|(index, _)| index).collect();
-            hits.iter().for_each(|index| used[*index].push(diagnostic.code));
+            for index in &hits {
+                used[*index].push(diagnostic.code);
+            }
             hits.is_empty()
         });
         for (ignore, used) in facts.ignores.iter().zip(&used) {

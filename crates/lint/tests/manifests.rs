@@ -1,5 +1,7 @@
 //! Every manifest of `testdata/manifests` gives exactly the findings written into it.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise, in its helpers too")]
+
 use dnsprobe_lint::{Config, Diagnostic, Found, Input, KubeVersion, Libc, judge, scan};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The rules' pages and codes hold what they promise.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise, in its helpers too")]
+
 use dnsprobe_lint::{Config, Found, Input, RULES, Rule, judge, rules_page, scan};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -49,5 +49,5 @@ pub(super) fn mentions_of(text: &str, key: Option<&str>, place: &Place) -> Vec<M
 
 /// A Grafana dashboard, which is full of links.
 fn is_dashboard(key: &str, text: &str) -> bool {
-    key.ends_with(".json") && text.contains("\"panels\"")
+    std::path::Path::new(key).extension().is_some_and(|end| end == "json") && text.contains("\"panels\"")
 }

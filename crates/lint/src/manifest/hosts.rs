@@ -128,7 +128,7 @@ pub(super) fn hosts_of(text: &str, key: Option<&str>) -> Vec<Found> {
     let mut found = Vec::new();
     let words: Vec<&str> =
         text[..boundary(text)].lines().filter(|line| !is_comment(line)).flat_map(words).collect();
-    let prose = words.len() > 1 && !words.iter().all(|word| list(word).all(|part| is_listed(part)));
+    let prose = words.len() > 1 && !words.iter().all(|word| list(word).all(is_listed));
     for word in words {
         if word.contains("://") {
             urls(word, &mut found);
@@ -251,8 +251,9 @@ fn from_part(part: &str, meaning: Meaning, whole: Whole, found: &mut Vec<Found>)
 
 /// The front of `host:port`.
 fn host_port(part: &str) -> Option<&str> {
-    let (host, port) = part.rsplit_once(':')?;
-    let is_port = port.len() <= 5 && port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with('+');
+    let (host, number) = part.rsplit_once(':')?;
+    let is_port =
+        number.len() <= 5 && number.parse::<u16>().is_ok_and(|port| port > 0) && !number.starts_with('+');
     (is_port && name(host).is_some()).then_some(host)
 }
 

@@ -192,7 +192,9 @@ impl Pod {
             if items.is_empty() {
                 self.reference(map.text_at("name"), None);
             }
-            items.iter().for_each(|item| self.reference(map.text_at("name"), item.text_at("key")));
+            for item in items {
+                self.reference(map.text_at("name"), item.text_at("key"));
+            }
         }
     }
 

@@ -53,7 +53,7 @@ fn text_of(bytes: &[u8]) -> Result<&str, Unreadable> {
         return Err(refuse(format!("{} bytes are too many to read", bytes.len()), 1));
     }
     std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = bytes[..error.valid_up_to()].split(|b| *b == b'\n').count();
         refuse(format!("not UTF-8: {error}"), line)
     })
 }

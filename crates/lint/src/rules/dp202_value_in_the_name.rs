@@ -50,7 +50,7 @@ fn check(case: &Case<'_>, out: &mut Findings) {
 
 /// Name and value where the text is exactly these two.
 fn split(text: &str) -> Option<(&str, &str)> {
-    let (name, value) = text.trim().split_once(|c: char| c == ':' || c == ' ')?;
+    let (name, value) = text.trim().split_once([':', ' '])?;
     let clean = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     (clean(name) && clean(value)).then_some((name, value))
 }

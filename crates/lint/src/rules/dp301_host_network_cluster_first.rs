@@ -1,4 +1,4 @@
-//! DP301: hostNetwork with ClusterFirst.
+//! DP301: hostNetwork with `ClusterFirst`.
 
 use crate::rule::prelude::*;
 
@@ -44,7 +44,7 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let draft = out.add(severity, object, host_network.span, message);
     match &case.pod.dns.policy {
         Some((_, policy)) if policy.text() == Some("ClusterFirst") => {
-            draft.suggest(policy.span, "ClusterFirstWithHostNet", text)
+            draft.suggest(policy.span, "ClusterFirstWithHostNet", text);
         }
         _ => draft.fix(text),
     }

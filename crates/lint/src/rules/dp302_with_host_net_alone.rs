@@ -1,4 +1,4 @@
-//! DP302: ClusterFirstWithHostNet without hostNetwork.
+//! DP302: `ClusterFirstWithHostNet` without hostNetwork.
 
 use crate::rule::prelude::*;
 

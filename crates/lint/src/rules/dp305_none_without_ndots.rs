@@ -36,9 +36,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         case.base == Base::None && !case.searches().is_empty() && case.pod.dns.option("ndots").is_none();
     let Some(least) = case.safe_ndots().filter(|_| applies && !servers::all_public(case)) else { return };
     for used in case.names.iter().filter(|used| used.is_searched_cluster() && used.dots() >= 1) {
-        let (severity, effect) = match case.is_musl() {
-            true => (Error, "musl never searches it"),
-            false => (Warning, "glibc sends it upstream as it is first, musl never searches it"),
+        let (severity, effect) = if case.is_musl() {
+            (Error, "musl never searches it")
+        } else {
+            (Warning, "glibc sends it upstream as it is first, musl never searches it")
         };
         let message = format!(
             "dnsPolicy None without ndots means ndots 1: {} has {} dots, {effect}",

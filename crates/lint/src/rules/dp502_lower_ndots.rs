@@ -49,15 +49,14 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let text = format!("set the option ndots:{proposed}");
     let set =
         case.pod.dns.option("ndots").and_then(|option| option.value).filter(|value| value.text().is_some());
-    match set {
-        Some(value) => out.add(Warning, &case.pod.object, value.span, message).suggest(
+    if let Some(value) = set {
+        out.add(Warning, &case.pod.object, value.span, message).suggest(
             value.span,
             format!("\"{proposed}\""),
             text,
-        ),
-        None => {
-            let span = case.pod.dns.config.as_ref().map_or(case.pod.span, |(key, _)| key.span);
-            out.add(Warning, &case.pod.object, span, message).fix(text);
-        }
+        );
+    } else {
+        let span = case.pod.dns.config.as_ref().map_or(case.pod.span, |(key, _)| key.span);
+        out.add(Warning, &case.pod.object, span, message).fix(text);
     }
 }

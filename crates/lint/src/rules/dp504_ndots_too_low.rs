@@ -42,9 +42,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     for used in
         case.names.iter().filter(|used| used.is_searched_cluster() && used.dots() >= case.ndots.max(1))
     {
-        let (severity, effect) = match case.is_musl() {
-            true => (Error, "musl never searches it, so it fails"),
-            false => (Warning, "glibc sends it upstream as it is first, musl never searches it"),
+        let (severity, effect) = if case.is_musl() {
+            (Error, "musl never searches it, so it fails")
+        } else {
+            (Warning, "glibc sends it upstream as it is first, musl never searches it")
         };
         let message =
             format!("{} has {} dots and ndots is {}: {effect}", used.host(), used.dots(), case.ndots);

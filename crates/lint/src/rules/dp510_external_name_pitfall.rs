@@ -1,4 +1,4 @@
-//! DP510: ExternalName pitfalls.
+//! DP510: `ExternalName` pitfalls.
 
 use crate::names;
 use crate::rule::prelude::*;

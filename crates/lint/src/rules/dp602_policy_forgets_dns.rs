@@ -1,4 +1,4 @@
-//! DP602: NetworkPolicy forgets DNS.
+//! DP602: `NetworkPolicy` forgets DNS.
 
 use crate::rule::prelude::*;
 use std::net::IpAddr;

@@ -75,7 +75,7 @@ fn read_part(part: Part<'_>, with_comments: bool) -> Vec<Result<Document<'_>, Re
             Err(error) => {
                 let at = place(part, error.marker());
                 read.push(Err(ReadError {
-                    message: error.info().to_owned(),
+                    message: error.info().clone(),
                     span: Span { start: at.0, end: at.0, first_byte: at.1, last_byte: at.1 },
                     part: part.byte..part.byte + part.text.len(),
                 }));
@@ -121,7 +121,7 @@ impl<'t> Builder<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag_of(tag.as_deref());
                 if style_of(style) == Style::Block {
-                    span = self.from_header(span);
+                    span = self.at_header(span);
                 }
                 let id = self.push(Raw::Scalar { text, style: style_of(style), tag }, span, anchor);
                 self.waiting.push(id);
@@ -169,7 +169,7 @@ impl<'t> Builder<'t> {
     }
 
     /// The parser has a block scalar begin at its first content line: moves the start back to its `|` or `>`.
-    fn from_header(&self, span: Span) -> Span {
+    fn at_header(&self, span: Span) -> Span {
         let before = &self.part.text[..(span.first_byte as usize - self.part.byte).min(self.part.text.len())];
         let mut end = before.len();
         for (rows_up, row) in before.split('\n').rev().take(1000).enumerate() {

@@ -54,7 +54,7 @@ impl<'t> Tree<'t> {
         let (raw, span) = &mut self.nodes[node];
         match last {
             Some(last) if end.first_byte == end.last_byte => {
-                (span.end, span.last_byte) = (last.end, last.last_byte)
+                (span.end, span.last_byte) = (last.end, last.last_byte);
             }
             _ => (span.end, span.last_byte) = (end.end, end.last_byte),
         }

@@ -54,7 +54,7 @@ pub fn parse_host_file(text: &str) -> Result<HostSettings, HostFileError> {
                 settings.nameservers.push(address.to_owned());
             }
             Some("search") => {
-                settings.searches = words.filter(|word| *word != ".").map(without_dot).collect()
+                settings.searches = words.filter(|word| *word != ".").map(without_dot).collect();
             }
             Some("options") => words.for_each(|word| merge_option(&mut settings.options, word)),
             _ => {}
