@@ -1,5 +1,6 @@
 //! Drives one walk: sends what it orders, hands over what comes back, and reports each step as it ends.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,6 +42,7 @@ struct Sent {
     transmission: Transmission,
     record_type: RecordType,
     server: SocketAddr,
+    port: u32,
     watch: Watch,
     flight: AbortHandle,
 }
@@ -100,7 +102,7 @@ impl<'a> Drive<'a> {
         let transmission = transmit(request, self.ports.clone(), watch.clone());
         let flight = self.flights.spawn(async move { (seq, transmission.await) });
         let transmission = Transmission::of(query, self.subject.settings);
-        self.sent.push(Sent { transmission, record_type, server, watch, flight });
+        self.sent.push(Sent { transmission, record_type, server, port: query.socket, watch, flight });
         Ok(())
     }
 
@@ -162,14 +164,18 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// A resolver closes the socket of a candidate it is done with.
+    /// A resolver closes the sockets of a candidate it is done with, unless it has them for good.
     fn close_ended(&mut self) {
         let trail = self.walk.trail();
+        let mut in_use = HashSet::new();
         for sent in &self.sent {
             if trail[sent.transmission.step].ended_us.is_some() {
                 sent.flight.abort();
+            } else {
+                in_use.insert(sent.port);
             }
         }
+        self.ports.close_all_but(&in_use);
     }
 
     /// Reports the steps that have ended and of which the next has begun.

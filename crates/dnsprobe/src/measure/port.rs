@@ -3,42 +3,49 @@
 //! That they share it is part of what is measured: it is where the kernel's connection tracking loses one of a pair.
 //! A resolver that sends to several servers from one port is given one port per server here.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::io::{Interest, Ready};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
-/// Longest datagram that is read, in bytes.
-const DATAGRAM_MAX: usize = 65_535;
+/// Longest datagram that is read, in bytes: the library's own limit.
+const DATAGRAM_MAX: usize = 4_096;
 
 /// The open ports of one lookup, by the walk's number and the server.
 #[derive(Clone, Default)]
 pub(super) struct Ports(Arc<Mutex<OpenPorts>>);
 
-type OpenPorts = HashMap<(u32, SocketAddr), Weak<Port>>;
+type OpenPorts = HashMap<(u32, SocketAddr), Arc<Port>>;
 
 impl Ports {
-    /// The port of this number to this server, opened if need be. It closes when its last user lets go of it.
+    /// The port of this number to this server, opened if need be.
     pub(super) fn open(&self, number: u32, server: SocketAddr) -> io::Result<Arc<Port>> {
         let mut ports = lock(&self.0);
-        if let Some(port) = ports.get(&(number, server)).and_then(Weak::upgrade) {
-            return Ok(port);
+        if let Some(port) = ports.get(&(number, server)) {
+            return Ok(Arc::clone(port));
         }
         let port = Arc::new(Port::connect(server)?);
-        ports.retain(|_, port| port.strong_count() > 0);
-        ports.insert((number, server), Arc::downgrade(&port));
+        ports.insert((number, server), Arc::clone(&port));
         Ok(port)
+    }
+
+    /// Closes the ports of all other numbers, when their last transmission lets go of them.
+    pub(super) fn close_all_but(&self, numbers: &HashSet<u32>) {
+        lock(&self.0).retain(|(number, _), _| numbers.contains(number));
     }
 }
 
 /// One connected socket, and what has been read from it for each of its users.
 pub(super) struct Port {
     socket: UdpSocket,
+    /// The same socket, to send without asking the runtime first whether it may: that would take a round through its
+    /// event loop, and swap the questions of a pair.
+    sender: std::net::UdpSocket,
     boxes: Mutex<Vec<Mailbox>>,
     delivered: Notify,
 }
@@ -65,7 +72,9 @@ impl Port {
         let socket = std::net::UdpSocket::bind((any, 0))?;
         socket.connect(server)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: UdpSocket::from_std(socket)?, boxes: Mutex::default(), delivered: Notify::new() })
+        let sender = socket.try_clone()?;
+        let socket = UdpSocket::from_std(socket)?;
+        Ok(Self { socket, sender, boxes: Mutex::default(), delivered: Notify::new() })
     }
 
     /// The address it sends from.
@@ -75,7 +84,10 @@ impl Port {
 
     /// Sends a message; its answers, and errors from now on, are kept for `owner`.
     pub(super) async fn send(&self, owner: u64, message: &[u8]) -> io::Result<usize> {
-        let sent = self.socket.send(message).await;
+        let sent = match self.sender.send(message) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.send(message).await,
+            done => done,
+        };
         if let Err(error) = &sent {
             // ICMP's answer to an earlier datagram is handed out once, to whoever touches the socket next.
             self.deliver_error(error);
@@ -120,7 +132,7 @@ impl Port {
                 self.deliver_error(&error);
             }
         }
-        let mut buffer = vec![0; DATAGRAM_MAX];
+        let mut buffer = [0; DATAGRAM_MAX];
         while let Some(length) = unless_would_block(self.socket.try_recv(&mut buffer))? {
             self.deliver(&buffer[..length]);
         }

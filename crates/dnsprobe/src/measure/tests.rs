@@ -291,24 +291,40 @@ fn go_asks_with_edns_and_from_two_ports() {
     assert!(sizes.values().all(|size| *size == 24 + 11), "an OPT record is 11 bytes: {sizes:?}");
 }
 
+/// Answers two questions; returns where they came from and the low byte of their type.
+fn answer_nxdomain(server: &UdpSocket) -> [(SocketAddr, u8); 2] {
+    [0; 2].map(|_| {
+        let mut buffer = [0; 512];
+        let (length, from) = server.recv_from(&mut buffer).unwrap();
+        // QR, and RCODE 3.
+        buffer[2] |= 0x80;
+        buffer[3] |= 3;
+        server.send_to(&buffer[..length], from).unwrap();
+        (from, buffer[length - 3])
+    })
+}
+
 #[test]
-fn glibc_asks_for_both_families_from_one_port() {
+fn glibc_asks_for_both_families_from_one_port_a_first() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap();
-    let answering = thread::spawn(move || {
-        [0; 2].map(|_| {
-            let mut buffer = [0; 512];
-            let (length, from) = server.recv_from(&mut buffer).unwrap();
-            buffer[2] |= 0x80;
-            buffer[3] |= 3;
-            server.send_to(&buffer[..length], from).unwrap();
-            from
-        })
-    });
+    let answering = thread::spawn(move || answer_nxdomain(&server));
     let (lookup, _) = Setup::glibc("", &[address]).look_up("a.test.");
     let types: Vec<QType> = lookup.steps[0].questions.iter().map(|question| question.qtype).collect();
     assert_eq!(types, [QType::A, QType::Aaaa]);
-    let [first, second] = answering.join().unwrap();
+    let [(first, first_type), (second, second_type)] = answering.join().unwrap();
+    assert_eq!(first, second);
+    assert_eq!([first_type, second_type], [1, 28], "on the wire as in the list");
+}
+
+#[test]
+fn questions_asked_one_by_one_still_share_their_port() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let answering = thread::spawn(move || answer_nxdomain(&server));
+    let (lookup, _) = Setup::glibc("options single-request\n", &[address]).look_up("a.test.");
+    assert_eq!(lookup.steps[0].questions.len(), 2);
+    let [(first, _), (second, _)] = answering.join().unwrap();
     assert_eq!(first, second);
 }
 
