@@ -232,7 +232,9 @@ fn options_and_tags_are_stepped_over() {
 
 #[test]
 fn later_fragments_pass_for_udp_only() {
-    for (fragment, protocol, passes) in [(0x2000, UDP, false), (1, UDP, true), (1, TCP, false)] {
+    for (fragment, protocol, passes) in
+        [(0x2000_u16, UDP, false), (1, UDP, true), (0x1000, UDP, true), (1, TCP, false)]
+    {
         let frame = ethernet(&[], 0x0800, &ipv4_packet(protocol, 0, fragment, &udp(1, 2)));
         assert_eq!(accepted(&frame, ETHERNET), passes, "{fragment} {protocol}");
         let packet = ipv6_packet(&[(FRAGMENT, 8)], fragment << 3, protocol, &udp(1, 2));
