@@ -59,15 +59,13 @@ impl Fqdn {
 
     /// Whether this name fits a message: no label empty or over 63 octets, at most 255 octets in all.
     pub fn encodes(&self) -> bool {
-        let mut octets = 1;
-        for label in self.labels() {
-            let length = label_octets(label);
-            if length == 0 || length > LABEL_MAX {
-                return false;
-            }
-            octets += length + 1;
-        }
-        octets <= WIRE_MAX
+        let octets: usize = self.labels().map(|label| label_octets(label) + 1).sum();
+        self.labels_fit() && octets < WIRE_MAX
+    }
+
+    /// Whether no label is empty or over 63 octets.
+    pub fn labels_fit(&self) -> bool {
+        self.labels().all(|label| (1..=LABEL_MAX).contains(&label_octets(label)))
     }
 }
 

@@ -6,9 +6,9 @@ use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use super::{Nameserver, address};
 use crate::{Profile, Version};
-use crate::name::escape;
+use crate::name::{Fqdn, escape};
 use crate::profile::parse::{
-    BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain, Indent,
+    BadLabel, BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain, Indent,
     LocalDomain, ParseRules, Repeated, ResOptions, RootWord, Trailing,
 };
 
@@ -38,10 +38,17 @@ pub fn interpret(
     profile: &Profile,
 ) -> Result<Settings, ConfError> {
     let mut reader = Reader::new(profile);
+    let first = profile.parse.options.repeated == Repeated::FirstWins;
+    if first {
+        reader.res_options(situation)?;
+    }
     for line in syntax::lines(file.unwrap_or_default()) {
         reader.line(line)?;
     }
-    reader.environment(situation)?;
+    if !first {
+        reader.res_options(situation)?;
+    }
+    reader.local_domain(situation);
     reader.finish(situation)
 }
 
@@ -81,8 +88,7 @@ impl<'p> Reader<'p> {
         }
         let content = self.without_comment(line.content());
         if std::mem::take(&mut self.takes_next_line) {
-            self.search_line(line.number, content, 0);
-            return Ok(());
+            return self.search_line(line.number, content, 0);
         }
         let Some(keyword) = words_from(content, 0, self.rules.blanks).next() else { return Ok(()) };
         if keyword.column > 1 && self.rules.indent == Indent::Ignored {
@@ -92,13 +98,10 @@ impl<'p> Reader<'p> {
         let rest = keyword.column - 1 + keyword.bytes.len();
         match keyword.bytes {
             b"nameserver" => self.nameserver_line(line.number, content, rest),
-            b"search" => {
-                self.search_line(line.number, content, rest);
-                Ok(())
-            }
+            b"search" => self.search_line(line.number, content, rest),
             b"domain" => self.domain_line(line.number, content, rest),
             b"options" => self.options_line(line.number, content, rest),
-            b"sortlist" => Ok(()),
+            b"sortlist" => self.sortlist_line(line.number, content, rest),
             _ if keyword.bytes.starts_with(b"#") || keyword.bytes.starts_with(b";") => Ok(()),
             word => {
                 let what = format!("{} does not know the keyword `{}`", self.resolver, escape(word));
@@ -150,19 +153,32 @@ impl<'p> Reader<'p> {
             self.note(line, word.column, what);
             return Ok(());
         }
+        let same = |known: &Nameserver| (known.address, known.port) == (nameserver.address, nameserver.port);
+        if rules.duplicates == Duplicates::Dropped && self.nameservers.iter().any(same) {
+            self.note(line, word.column, format!("{} drops the repeated nameserver", self.resolver));
+            return Ok(());
+        }
         nameserver.line_index = Some(index);
         self.nameservers.push(nameserver);
         Ok(())
     }
 
-    fn search_line(&mut self, line: usize, content: &[u8], rest: usize) {
+    fn search_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         let rules = &self.rules.search;
+        let (content, rest) = trimmed(content, rest, self.rules.blanks);
+        if rules.value_limit.is_some_and(|limit| content.len().saturating_sub(rest) > limit) {
+            self.note(line, 0, format!("{} ignores a search list of this length", self.resolver));
+            return Ok(());
+        }
         let mut suffixes: Vec<Suffix> = Vec::new();
         let limit = rules.max.unwrap_or(SUFFIXES_MAX);
         for word in words_from(content, rest, rules.separators) {
             if word.bytes.starts_with(b"#") || word.bytes.starts_with(b";") {
                 let what = format!("{} takes `{}` for a suffix", self.resolver, escape(word.bytes));
                 self.note(line, word.column, what);
+            }
+            if !self.keeps_suffix(line, word)? {
+                continue;
             }
             if word.bytes == b"." && rules.root == RootWord::Dropped {
                 self.note(line, word.column, format!("{} drops the suffix `.`", self.resolver));
@@ -182,7 +198,7 @@ impl<'p> Reader<'p> {
         }
         if suffixes.is_empty() && words_from(content, rest, rules.separators).next().is_none() {
             self.bare_search(line);
-            return;
+            return Ok(());
         }
         match (&mut self.search, rules.lines) {
             (Some(list), Repeated::AddUp) => list.append(&mut suffixes),
@@ -191,6 +207,28 @@ impl<'p> Reader<'p> {
         if self.rules.domain != DomainRule::BeforeSearch {
             self.domain = None;
         }
+        Ok(())
+    }
+
+    /// Whether a word of a search list stays in it.
+    fn keeps_suffix(&mut self, line: usize, word: Word<'_>) -> Result<bool, ConfError> {
+        let rule = self.rules.search.bad_label;
+        let unprintable = !word.bytes.iter().all(u8::is_ascii_graphic);
+        let dropped = match rule {
+            BadLabel::Kept => false,
+            BadLabel::UnprintableDropped => unprintable,
+            BadLabel::CommaDropped => word.bytes.contains(&b','),
+            BadLabel::Refused if Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b"." => false,
+            BadLabel::Refused => {
+                let what = format!("`{}` cannot be a domain", escape(word.bytes));
+                return Err(self.refuse(line, word.column, what));
+            }
+        };
+        if dropped {
+            let what = format!("{} drops the suffix `{}`", self.resolver, escape(word.bytes));
+            self.note(line, word.column, what);
+        }
+        Ok(!dropped)
     }
 
     fn bare_search(&mut self, line: usize) {
@@ -210,8 +248,7 @@ impl<'p> Reader<'p> {
 
     fn domain_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         if self.rules.domain == DomainRule::AllWords {
-            self.search_line(line, content, rest);
-            return Ok(());
+            return self.search_line(line, content, rest);
         }
         let mut words = words_from(content, rest, self.rules.blanks);
         let Some(word) = words.next() else { return Ok(()) };
@@ -232,6 +269,21 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
+    /// BIND wants a netmask, if any, as an address, and refuses the file for a prefix length.
+    fn sortlist_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        if self.rules.nameservers.trailing != Trailing::Refused {
+            return Ok(());
+        }
+        let bad = |word: &Word<'_>| {
+            let mask = word.bytes.splitn(2, |&byte| byte == b'/').nth(1);
+            mask.is_some_and(|mask| !mask.contains(&b'.'))
+        };
+        match words_from(content, rest, self.rules.blanks).find(bad) {
+            Some(word) => Err(self.refuse(line, word.column, format!("`{}`", escape(word.bytes)))),
+            None => Ok(()),
+        }
+    }
+
     fn options_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver, version: self.version };
         let rules = &self.rules.options;
@@ -240,11 +292,15 @@ impl<'p> Reader<'p> {
         applied.map_err(|fatal| self.refuse(line, fatal.column, format!("`{}` is no number", fatal.word)))
     }
 
-    fn environment(&mut self, situation: &Situation) -> Result<(), ConfError> {
-        if let (Some(text), ResOptions::Applied) = (&situation.res_options, self.rules.env.res_options) {
-            self.options_line(0, text.as_bytes(), 0)?;
+    fn res_options(&mut self, situation: &Situation) -> Result<(), ConfError> {
+        match (&situation.res_options, self.rules.env.res_options) {
+            (Some(text), ResOptions::Applied) => self.options_line(0, text.as_bytes(), 0),
+            _ => Ok(()),
         }
-        let Some(local) = &situation.local_domain else { return Ok(()) };
+    }
+
+    fn local_domain(&mut self, situation: &Situation) {
+        let Some(local) = &situation.local_domain else { return };
         let words: Vec<Suffix> =
             words_from(local.as_bytes(), 0, b" \t").map(|word| Suffix::new(word.bytes)).collect();
         match self.rules.env.local_domain {
@@ -254,7 +310,6 @@ impl<'p> Reader<'p> {
             LocalDomain::AllWords => self.search = Some(words),
             LocalDomain::FirstWord => self.search = Some(words.into_iter().take(1).collect()),
         }
-        Ok(())
     }
 
     fn finish(self, situation: &Situation) -> Result<Settings, ConfError> {
@@ -303,6 +358,14 @@ impl<'p> Reader<'p> {
     fn refuse(&self, line: usize, column: usize, what: String) -> ConfError {
         ConfError { resolver: self.resolver, line, column, what }
     }
+}
+
+/// The line cut to the value from `rest` on, without the blanks around it.
+fn trimmed<'a>(content: &'a [u8], rest: usize, blanks: &[u8]) -> (&'a [u8], usize) {
+    let blank = |byte: &&u8| blanks.contains(byte);
+    let before = content[rest..].iter().take_while(blank).count();
+    let after = content[rest + before..].iter().rev().take_while(blank).count();
+    (&content[..content.len() - after], rest + before)
 }
 
 /// Lines of `alias name`; comments in the first column.

@@ -170,10 +170,7 @@ impl Planner<'_> {
         let wire = match rules.root_suffix {
             RootSuffix::Skip if root => return,
             RootSuffix::Malformed if root => Wire::Malformed,
-            RootSuffix::Abort if root => {
-                self.plan.refused = Some(Refusal::Unencodable(fqdn));
-                return;
-            }
+            RootSuffix::EmptyLabel if root => Wire::Unencodable,
             _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,
             _ if fqdn.encodes() => Wire::Valid,
             _ => Wire::Unencodable,
@@ -193,7 +190,7 @@ impl Planner<'_> {
         if rules.repeated == RepeatedName::Dropped && self.plan.candidates.iter().any(same) {
             return;
         }
-        match (candidate.wire, rules.unencodable) {
+        match (candidate.wire, rules.when_unencodable(&candidate.fqdn)) {
             (Wire::Unencodable, Unencodable::Skip) => {}
             (Wire::Unencodable, Unencodable::Abort) => {
                 self.plan.refused = Some(Refusal::Unencodable(candidate.fqdn));

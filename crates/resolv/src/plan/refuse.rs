@@ -38,7 +38,7 @@ fn literal(typed: &[u8], rule: Literal) -> Option<IpAddr> {
         Literal::Reverse
         | Literal::ReverseOrAton
         | Literal::Name
-        | Literal::FirstCandidate
+        | Literal::AskedAndReturned
         | Literal::WalkedThenReturned => {
             return None;
         }

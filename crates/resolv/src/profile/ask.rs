@@ -19,6 +19,8 @@ pub struct AskRules {
     pub then: &'static [QType],
     /// The name those are asked for.
     pub then_name: ThenName,
+    /// What it means when one of them fails.
+    pub then_failure: ThenFailure,
     /// Which source ports are used.
     pub socket: Socket,
     /// The UDP size offered with EDNS (RFC 6891), `None` without an OPT record.
@@ -54,6 +56,15 @@ pub enum ThenName {
     Candidate,
     /// The end of its CNAME chain.
     ChainEnd,
+}
+
+/// What it means when a question of [`AskRules::then`] fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThenFailure {
+    /// Nothing, what was found before stands.
+    Ignored,
+    /// The lookup fails.
+    FailsLookup,
 }
 
 /// Which source ports are used.

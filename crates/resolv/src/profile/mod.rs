@@ -10,7 +10,7 @@ pub mod planning;
 pub mod schedule;
 pub mod verdict;
 
-pub use ask::{AddrConfigRule, AskRules, Passes, Shape, Socket, ThenName};
+pub use ask::{AddrConfigRule, AskRules, Passes, Shape, Socket, ThenFailure, ThenName};
 pub use parse::ParseRules;
 pub use planning::PlanRules;
 pub use schedule::{LameRule, Schedule};

@@ -67,6 +67,8 @@ pub struct SearchRules {
     pub duplicates: Duplicates,
     /// A suffix that is a dot alone.
     pub root: RootWord,
+    /// A suffix that cannot be a name.
+    pub bad_label: BadLabel,
     /// Suffixes kept at most.
     pub max: Option<usize>,
     /// A value longer than this many bytes is ignored.
@@ -95,6 +97,19 @@ pub enum Repeated {
     AddUp,
 }
 
+/// What happens to a suffix that cannot be a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadLabel {
+    /// It stays, and shows when it is used.
+    Kept,
+    /// It goes if it has characters that are not printable.
+    UnprintableDropped,
+    /// It goes if it has a comma.
+    CommaDropped,
+    /// The file is refused for a label that is too long or empty.
+    Refused,
+}
+
 /// What happens to a suffix that is a dot alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootWord {
@@ -104,7 +119,7 @@ pub enum RootWord {
     Dropped,
 }
 
-/// What happens to equal suffixes.
+/// What happens to equal words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duplicates {
     /// All are kept.
@@ -135,6 +150,8 @@ pub struct NameserverRules {
     pub max: Option<usize>,
     /// What an address looks like.
     pub syntax: AddressSyntax,
+    /// Equal addresses.
+    pub duplicates: Duplicates,
     /// What happens to a line that has none.
     pub bad: BadNameserver,
     /// What happens to words behind the address.

@@ -1,5 +1,7 @@
 //! Which candidates a resolver makes of a name.
 
+use crate::Fqdn;
+
 /// Which candidates a resolver makes of a name.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanRules {
@@ -11,12 +13,21 @@ pub struct PlanRules {
     pub leading_dot: LeadingDot,
     /// A name with a suffix of this many characters or more (final dot not counted) is passed over.
     pub join_limit: usize,
-    /// What happens to a candidate that does not fit a message.
+    /// What happens to a candidate with a label that is empty or too long.
+    pub bad_label: Unencodable,
+    /// What happens to a candidate that is too long as a whole.
     pub unencodable: Unencodable,
     /// Candidates equal to an earlier one.
     pub repeated: RepeatedName,
     /// What is done with the name before any question.
     pub name: NameRules,
+}
+
+impl PlanRules {
+    /// What happens to this name, which fits no message.
+    pub fn when_unencodable(&self, name: &Fqdn) -> Unencodable {
+        if name.labels_fit() { self.unencodable } else { self.bad_label }
+    }
 }
 
 /// When the search list is used.
@@ -45,8 +56,8 @@ pub enum RootSuffix {
     Skip,
     /// Sends a message with a broken name.
     Malformed,
-    /// Ends the lookup before anything is sent.
-    Abort,
+    /// Makes an empty label, which fits no message.
+    EmptyLabel,
 }
 
 /// What a dot in front of a suffix (`.foo`) does.
@@ -125,8 +136,8 @@ pub enum Literal {
     ReverseOrAton,
     /// It is a name like any other.
     Name,
-    /// Only the first candidate is asked (c-ares 1.18).
-    FirstCandidate,
+    /// It is returned; IPv4, wanted with IPv6, also asks its first candidate (c-ares 1.18).
+    AskedAndReturned,
     /// It is walked like a name, and returned in the end.
     WalkedThenReturned,
 }
@@ -152,8 +163,10 @@ pub struct Special {
 /// Which names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpecialName {
-    /// This name alone.
+    /// This name alone, in any case.
     Is(&'static str),
+    /// This name alone, in lower case.
+    Exactly(&'static str),
     /// Every name below it.
     Below(&'static str),
 }
@@ -177,6 +190,7 @@ impl SpecialName {
         let name = name.strip_suffix(b".").unwrap_or(name);
         match self {
             Self::Is(known) => name.eq_ignore_ascii_case(known.as_bytes()),
+            Self::Exactly(known) => name == known.as_bytes(),
             Self::Below(parent) => {
                 let Some(dot) = name.len().checked_sub(parent.len() + 1) else { return false };
                 name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(parent.as_bytes())

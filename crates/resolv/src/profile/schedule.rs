@@ -135,8 +135,18 @@ pub struct EachRules {
     pub accept: &'static [Outcome],
     /// Outcomes after which the server is not asked this question again.
     pub strikes_off: &'static [Outcome],
-    /// Time for the whole lookup, in µs.
-    pub lifetime_us: Option<u64>,
+    /// Whether that holds for the only server there is.
+    pub only_server: OnlyServer,
+    /// What an ICMP error does.
+    pub icmp: Icmp,
+    /// What follows when TCP failed.
+    pub after_tcp: AfterTcp,
+    /// Resends within one wait.
+    pub retransmit: Option<Retransmit>,
+    /// What a lone CNAME leads to.
+    pub lone_cname: LoneCname,
+    /// Time for more than one transmission.
+    pub lifetime: Lifetime,
     /// Pause before the second pass over the servers, in µs; doubled for each further pass.
     pub backoff_us: u64,
     /// What the answer to one of a pair means for the other.
@@ -154,6 +164,68 @@ pub enum Order {
     FewestFailures,
     /// The same again while there are tries left over for the lookup, then the next, each once (BIND tools).
     SameThenNext,
+    /// Two at once, then the next two (hickory).
+    TwoAtOnce,
+}
+
+/// Whether the only server there is can be struck off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlyServer {
+    /// It is, and the question ends.
+    StruckOff,
+    /// It is asked again.
+    Kept,
+}
+
+/// What an ICMP error does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Icmp {
+    /// It ends the wait at once.
+    Noticed,
+    /// Nothing.
+    Unnoticed,
+}
+
+/// What follows when TCP failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterTcp {
+    /// TCP again.
+    Tcp,
+    /// UDP again.
+    Udp,
+    /// TCP, but to each server once.
+    TcpOnce,
+}
+
+/// Resends within one wait (hickory `udp_client_stream.rs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retransmit {
+    /// The shortest time before a resend, in µs.
+    pub min_us: u64,
+    /// What each failure of the server in a row adds up to, in µs.
+    pub per_failure_us: u64,
+    /// Transmissions in one wait.
+    pub sends: u32,
+}
+
+/// Time for more than one transmission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Without a limit.
+    Unlimited,
+    /// For the whole lookup, in µs.
+    Lookup(u64),
+    /// For each step, as `timeout` says.
+    StepTimeout,
+}
+
+/// What a lone CNAME leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoneCname {
+    /// It is an outcome like others.
+    Kept,
+    /// Its target is asked for.
+    Followed,
 }
 
 /// How often a question is sent.
@@ -161,6 +233,8 @@ pub enum Order {
 pub enum Tries {
     /// To each server as often as `attempts` says, once at least.
     Attempts,
+    /// Once more than that.
+    AttemptsAndOne,
     /// To each server this often, whatever the file says.
     Fixed(u32),
     /// As often as the lifetime of the lookup allows.
@@ -174,6 +248,8 @@ pub enum TimeoutRule {
     Same,
     /// Doubled with every pass over the servers.
     DoubledEachRound,
+    /// This many µs, whatever the file says; doubled with every pass over the servers.
+    FixedDoubled(u64),
 }
 
 /// What the answer to one of a pair means for the other.
@@ -190,7 +266,7 @@ pub enum Sibling {
 pub enum EdnsRefused {
     /// Nothing special.
     Ignored,
-    /// The question is repeated without EDNS, if the answer has no OPT record.
+    /// The question is repeated without EDNS.
     RepeatedWithout,
 }
 
@@ -203,7 +279,12 @@ impl EachRules {
         timeout: TimeoutRule::Same,
         accept: &[Outcome::Answer, Outcome::NoData, Outcome::Cname, Outcome::NxDomain],
         strikes_off: &[],
-        lifetime_us: None,
+        only_server: OnlyServer::StruckOff,
+        icmp: Icmp::Noticed,
+        after_tcp: AfterTcp::Tcp,
+        retransmit: None,
+        lone_cname: LoneCname::Kept,
+        lifetime: Lifetime::Unlimited,
         backoff_us: 0,
         sibling: Sibling::Independent,
         edns_refused: EdnsRefused::Ignored,
@@ -213,6 +294,7 @@ impl EachRules {
     pub(crate) fn tries(&self, settings: &Settings) -> u32 {
         match self.tries {
             Tries::Attempts => settings.attempts.max(1),
+            Tries::AttemptsAndOne => settings.attempts.saturating_add(1),
             Tries::Fixed(tries) => tries,
             Tries::Lifetime => u32::MAX,
         }
@@ -223,6 +305,7 @@ impl EachRules {
         match self.timeout {
             TimeoutRule::Same => base,
             TimeoutRule::DoubledEachRound => base << round.saturating_sub(1).min(20),
+            TimeoutRule::FixedDoubled(first) => first << round.saturating_sub(1).min(20),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
@@ -11,7 +11,7 @@ use crate::profile::planning::{
 };
 use crate::profile::schedule::{EachRules, LameRule, Order, Schedule, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType, Version};
 
@@ -29,6 +29,7 @@ const PARSE: ParseRules = ParseRules {
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
         root: RootWord::Kept,
+        bad_label: BadLabel::Kept,
         max: Some(8),
         value_limit: None,
     },
@@ -36,6 +37,7 @@ const PARSE: ParseRules = ParseRules {
     nameservers: NameserverRules {
         max: Some(3),
         syntax: AddressSyntax::Aton,
+        duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Refused,
         when_none: &["::1", "127.0.0.1"],
@@ -61,11 +63,35 @@ const PARSE: ParseRules = ParseRules {
 /// `bin/dig/dighost.c`, `recv_done`: only NXDOMAIN goes on.
 const STEPS: StepTable = StepTable { next: &[Outcome::NxDomain], skip_to_as_is: &[] };
 
+const ACCEPTED: &[Outcome] = &[
+    Outcome::Answer,
+    Outcome::NoData,
+    Outcome::Cname,
+    Outcome::NxDomain,
+    Outcome::Refused,
+    Outcome::FormErr,
+    Outcome::NotImp,
+];
+const ACCEPTED_BY_DIG: &[Outcome] = &[
+    Outcome::Answer,
+    Outcome::NoData,
+    Outcome::Cname,
+    Outcome::NxDomain,
+    Outcome::Refused,
+    Outcome::FormErr,
+    Outcome::NotImp,
+    Outcome::ServFail,
+];
+
 pub(super) fn nslookup(resolver: &Resolver) -> Profile {
     let mut profile = dig(resolver);
     profile.plan.search = SearchWhen::BelowNdots;
     profile.plan.name.literal = Literal::Reverse;
     profile.ask.edns = None;
+    if let Schedule::Each(rules) = &mut profile.schedule {
+        // dig takes SERVFAIL for an answer (+fail), the others ask the next server.
+        rules.accept = ACCEPTED;
+    }
     // nslookup.c, printmessage: AAAA after an answer to A.
     profile.ask.then = &[QType::Aaaa];
     profile
@@ -94,6 +120,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            bad_label: Unencodable::Stop,
             unencodable: Unencodable::Skip,
             repeated: RepeatedName::Kept,
             name: NameRules {
@@ -110,6 +137,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
             passes: Passes::One,
             then: &[],
             then_name: ThenName::ChainEnd,
+            then_failure: ThenFailure::Ignored,
             socket: Socket::Each,
             edns: Some(1232),
             addrconfig: AddrConfigRule::NoEffect,
@@ -123,15 +151,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
         schedule: Schedule::Each(EachRules {
             lame: LameRule::Accepted,
             order: Order::SameThenNext,
-            accept: &[
-                Outcome::Answer,
-                Outcome::NoData,
-                Outcome::Cname,
-                Outcome::NxDomain,
-                Outcome::Refused,
-                Outcome::FormErr,
-                Outcome::NotImp,
-            ],
+            accept: ACCEPTED_BY_DIG,
             ..EachRules::PLAIN
         }),
     }

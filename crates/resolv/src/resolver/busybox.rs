@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Trailing,
 };
@@ -11,7 +11,7 @@ use crate::profile::planning::{
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
 };
 use crate::{Profile, QType};
 
@@ -29,6 +29,7 @@ const PARSE: ParseRules = ParseRules {
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
         root: RootWord::Kept,
+        bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
     },
@@ -36,6 +37,7 @@ const PARSE: ParseRules = ParseRules {
     nameservers: NameserverRules {
         max: None,
         syntax: AddressSyntax::Aton,
+        duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Ignored,
         when_none: &["127.0.0.1"],
@@ -62,6 +64,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            bad_label: Unencodable::Abort,
             unencodable: Unencodable::Skip,
             repeated: RepeatedName::Kept,
             name: NameRules {
@@ -78,6 +81,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             passes: Passes::One,
             then: &[],
             then_name: ThenName::Candidate,
+            then_failure: ThenFailure::Ignored,
             socket: Socket::Channel,
             edns: None,
             addrconfig: AddrConfigRule::NoEffect,

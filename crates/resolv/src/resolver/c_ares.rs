@@ -3,7 +3,7 @@
 use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
@@ -11,9 +11,11 @@ use crate::profile::planning::{
     LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
     SpecialDoes, SpecialName, Unencodable,
 };
-use crate::profile::schedule::{EachRules, EdnsRefused, Order, Schedule, Sibling, TimeoutRule, Tries};
+use crate::profile::schedule::{
+    AfterTcp, EachRules, EdnsRefused, OnlyServer, Order, Schedule, Sibling, TimeoutRule, Tries,
+};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -24,11 +26,12 @@ const PARSE: ParseRules = ParseRules {
     blanks: b" \t\r",
     line_limit: None,
     search: SearchRules {
-        separators: b" ,\r",
+        separators: b" ,",
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Dropped,
         root: RootWord::Kept,
+        bad_label: BadLabel::UnprintableDropped,
         max: None,
         value_limit: Some(511),
     },
@@ -36,6 +39,7 @@ const PARSE: ParseRules = ParseRules {
     nameservers: NameserverRules {
         max: None,
         syntax: AddressSyntax::WithPort,
+        duplicates: Duplicates::Dropped,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
         when_none: &["127.0.0.1"],
@@ -50,8 +54,9 @@ const PARSE: ParseRules = ParseRules {
             OptionRule::number("attempts:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
             OptionRule::number("retry:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
             OptionRule::flag("rotate", Flag::Rotate),
-            OptionRule::flag("use-vc", Flag::UseVc),
-            OptionRule::flag("usevc", Flag::UseVc),
+            // Both words set a flag that ares_getaddrinfo does not look at.
+            OptionRule::nothing("use-vc"),
+            OptionRule::nothing("usevc"),
         ],
     },
     hostname_domain: HostnameDomain::WhenEmpty,
@@ -79,15 +84,20 @@ const OPTIONS_1_18: OptionRules = OptionRules {
 const STEPS: StepTable =
     StepTable { next: &[Outcome::NxDomain, Outcome::NoData, Outcome::Cname], skip_to_as_is: &[] };
 
+/// Since 1.19 localhost is a matter of the hosts file alone, in any case and with any name below it.
 const SPECIAL: &[Special] = &[
-    Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Loopback },
-    Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Refused },
+    Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
 ];
 const SPECIAL_1_18: &[Special] = &[
-    Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Exactly("localhost"), does: SpecialDoes::Loopback },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
 ];
+
+/// `ares_process.c` of 1.18, `skip_server`.
+const SERVER_ERRORS: &[Outcome] =
+    &[Outcome::ServFail, Outcome::Refused, Outcome::NotImp, Outcome::Unreachable];
 
 pub(super) fn profile(resolver: &Resolver) -> Profile {
     let since = |minor| resolver.version >= Version::new(1, minor, 0);
@@ -96,14 +106,16 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: parse(resolver.version),
         plan: PlanRules {
             search: SearchWhen::Always,
-            root_suffix: if since(20) { RootSuffix::AsIs } else { RootSuffix::Abort },
+            // Before 1.20 a root suffix makes an empty label.
+            root_suffix: if since(20) { RootSuffix::AsIs } else { RootSuffix::EmptyLabel },
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
-            unencodable: Unencodable::Abort,
-            repeated: RepeatedName::Kept,
+            bad_label: Unencodable::Stop,
+            unencodable: Unencodable::Stop,
+            repeated: if since(34) { RepeatedName::Dropped } else { RepeatedName::Kept },
             name: NameRules {
-                check: NameCheck::CAres,
-                literal: if since(20) { Literal::Strict } else { Literal::FirstCandidate },
+                check: if since(20) { NameCheck::CAres } else { NameCheck::Encodable },
+                literal: if since(20) { Literal::Strict } else { Literal::AskedAndReturned },
                 case: NameCase::Kept,
                 special: if since(19) { SPECIAL } else { SPECIAL_1_18 },
             },
@@ -115,6 +127,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             passes: Passes::One,
             then: &[],
             then_name: ThenName::Candidate,
+            then_failure: ThenFailure::Ignored,
             socket: Socket::Channel,
             edns: match resolver.version.minor {
                 27.. => Some(1232),
@@ -135,6 +148,9 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             timeout: TimeoutRule::DoubledEachRound,
             accept: &[Outcome::Answer, Outcome::NoData, Outcome::Cname, Outcome::NxDomain, Outcome::FormErr],
             sibling: if since(20) { Sibling::NotRetried } else { Sibling::Independent },
+            strikes_off: if since(20) { &[] } else { SERVER_ERRORS },
+            only_server: OnlyServer::Kept,
+            after_tcp: if since(20) { AfterTcp::Tcp } else { AfterTcp::TcpOnce },
             edns_refused: EdnsRefused::RepeatedWithout,
             ..EachRules::PLAIN
         }),
@@ -155,11 +171,25 @@ fn parse(version: Version) -> ParseRules {
     if since(28, 0) && !since(34, 0) {
         parse.comments = Comments::LineStart;
     }
+    if !since(34, 0) {
+        parse.search.bad_label = BadLabel::Kept;
+    }
     if !since(20, 0) {
         parse.defaults = Defaults { ndots: 1, timeout_ms: 5000, attempts: 4 };
     }
     parse
 }
+
+const ANY_ANSWER: &[Outcome] = &[
+    Outcome::Answer,
+    Outcome::NoData,
+    Outcome::Cname,
+    Outcome::NxDomain,
+    Outcome::ServFail,
+    Outcome::Refused,
+    Outcome::FormErr,
+    Outcome::NotImp,
+];
 
 /// `ares_query` as Node.js 20 calls it (`src/cares_wrap.cc`): no search, and with `ARES_FLAG_NOCHECKRESP` any answer
 /// ends the question.
@@ -167,8 +197,13 @@ pub(super) fn query(resolver: &Resolver) -> Profile {
     let mut profile = profile(&Resolver { version: Version::new(1, 34, 0), ..*resolver });
     profile.resolver = *resolver;
     profile.plan.name.literal = Literal::Name;
+    profile.plan.name.check = NameCheck::Encodable;
+    // Node's own bundle does not know ports in the file.
+    profile.parse.nameservers.syntax = AddressSyntax::Strict;
     if let Schedule::Each(rules) = &mut profile.schedule {
         rules.tries = Tries::Fixed(4);
+        rules.timeout = TimeoutRule::FixedDoubled(2_000_000);
+        rules.accept = ANY_ANSWER;
     }
     profile
 }

@@ -3,16 +3,16 @@
 use super::Resolver;
 use crate::conf::Flag;
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
     LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
 };
-use crate::profile::schedule::{EachRules, Schedule, Tries};
+use crate::profile::schedule::{AfterTcp, EachRules, Icmp, Lifetime, Schedule, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -30,6 +30,7 @@ const PARSE: ParseRules = ParseRules {
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
         root: RootWord::Kept,
+        bad_label: BadLabel::Refused,
         max: None,
         value_limit: None,
     },
@@ -37,6 +38,7 @@ const PARSE: ParseRules = ParseRules {
     nameservers: NameserverRules {
         max: None,
         syntax: AddressSyntax::Strict,
+        duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Ignored,
         when_none: &[],
@@ -73,6 +75,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            bad_label: Unencodable::Abort,
             unencodable: Unencodable::Abort,
             repeated: RepeatedName::Kept,
             name: NameRules {
@@ -90,6 +93,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             // resolve_name asks for AAAA, then for A of the same name.
             then: if by_name { &[QType::A] } else { &[] },
             then_name: ThenName::Candidate,
+            then_failure: if by_name { ThenFailure::FailsLookup } else { ThenFailure::Ignored },
             socket: Socket::Each,
             edns: None,
             addrconfig: AddrConfigRule::NoEffect,
@@ -103,7 +107,10 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         schedule: Schedule::Each(EachRules {
             tries: Tries::Lifetime,
             strikes_off: &[Outcome::ServFail, Outcome::Refused, Outcome::FormErr, Outcome::NotImp, Outcome::Unknown],
-            lifetime_us: Some(5_000_000),
+            // resolve_name gives each of its two lookups what one transmission gets.
+            lifetime: if by_name { Lifetime::StepTimeout } else { Lifetime::Lookup(5_000_000) },
+            icmp: Icmp::Unnoticed,
+            after_tcp: AfterTcp::Udp,
             backoff_us: 100_000,
             ..EachRules::PLAIN
         }),

@@ -3,7 +3,7 @@
 use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
@@ -12,7 +12,7 @@ use crate::profile::planning::{
 };
 use crate::profile::schedule::{AfterError, LameRule, PairedRules, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -46,6 +46,7 @@ const PARSE: ParseRules = ParseRules {
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
         root: RootWord::Kept,
+        bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
     },
@@ -53,6 +54,7 @@ const PARSE: ParseRules = ParseRules {
     nameservers: NameserverRules {
         max: Some(3),
         syntax: AddressSyntax::Aton,
+        duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
         when_none: &["127.0.0.1"],
@@ -114,6 +116,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::ReplacesAsIsLast,
             leading_dot: LeadingDot::Dropped,
             join_limit: usize::MAX,
+            bad_label: Unencodable::SkipToAsIs,
             unencodable: Unencodable::SkipToAsIs,
             repeated: RepeatedName::Kept,
             name: NameRules {
@@ -131,6 +134,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             passes: Passes::One,
             then: &[],
             then_name: ThenName::Candidate,
+            then_failure: ThenFailure::Ignored,
             socket: Socket::Candidate,
             edns: None,
             addrconfig: AddrConfigRule::OnRequest,

@@ -3,7 +3,7 @@
 use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
@@ -11,9 +11,9 @@ use crate::profile::planning::{
     LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
     SpecialDoes, SpecialName, Unencodable,
 };
-use crate::profile::schedule::{EachRules, LameRule, Schedule};
+use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -31,6 +31,7 @@ const PARSE: ParseRules = ParseRules {
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
         root: RootWord::Kept,
+        bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
     },
@@ -38,6 +39,7 @@ const PARSE: ParseRules = ParseRules {
     nameservers: NameserverRules {
         max: Some(3),
         syntax: AddressSyntax::Strict,
+        duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
         when_none: &["127.0.0.1", "::1"],
@@ -106,6 +108,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::Skip,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            bad_label: Unencodable::Skip,
             unencodable: Unencodable::Skip,
             repeated: RepeatedName::Kept,
             name: NameRules {
@@ -129,6 +132,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             passes: Passes::One,
             then: &[],
             then_name: ThenName::Candidate,
+            then_failure: ThenFailure::Ignored,
             socket: Socket::Each,
             edns: since(19).then_some(1232),
             addrconfig: AddrConfigRule::NoEffect,
@@ -142,6 +146,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         // tryOneName and exchange.
         schedule: Schedule::Each(EachRules {
             lame: if since(23) { LameRule::WithoutAdditional } else { LameRule::Always },
+            after_tcp: AfterTcp::Udp,
             ..EachRules::PLAIN
         }),
     }

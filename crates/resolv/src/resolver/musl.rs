@@ -2,7 +2,7 @@
 
 use super::{Resolver, Version};
 use crate::profile::parse::{
-    AddressSyntax, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
     HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
@@ -11,7 +11,7 @@ use crate::profile::planning::{
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -31,6 +31,7 @@ const PARSE: ParseRules = ParseRules {
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
         root: RootWord::Kept,
+        bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
     },
@@ -38,6 +39,7 @@ const PARSE: ParseRules = ParseRules {
     nameservers: NameserverRules {
         max: Some(3),
         syntax: AddressSyntax::Aton,
+        duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
         when_none: &["127.0.0.1"],
@@ -76,6 +78,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             leading_dot: LeadingDot::Kept,
             // The buffer for a candidate has 256 bytes.
             join_limit: 256,
+            bad_label: if since(2, 4) { Unencodable::Skip } else { Unencodable::Stop },
             unencodable: if since(2, 4) { Unencodable::Skip } else { Unencodable::Stop },
             repeated: RepeatedName::Kept,
             name: NameRules {
@@ -92,6 +95,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             passes: Passes::One,
             then: &[],
             then_name: ThenName::Candidate,
+            then_failure: ThenFailure::Ignored,
             socket: Socket::Candidate,
             edns: None,
             // getaddrinfo.c asks for a route to the loopback of each family.

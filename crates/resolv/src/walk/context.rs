@@ -68,9 +68,14 @@ impl Memory {
         }
     }
 
+    /// The failures in a row of a server.
+    pub(super) fn failures_of(&self, server: usize) -> u32 {
+        self.failures.get(server).copied().unwrap_or(0)
+    }
+
     /// The server with the fewest failures in a row, the first of them in the list.
     pub(super) fn best_server(&self, servers: usize) -> usize {
-        let failures = |server: &usize| self.failures.get(*server).copied().unwrap_or(0);
+        let failures = |server: &usize| self.failures_of(*server);
         (0..servers).min_by_key(failures).unwrap_or(0)
     }
 }

@@ -6,9 +6,12 @@ use super::context::Context;
 use super::exchange::{Ended, Progress, Transmission};
 use super::question::{Question, State};
 use crate::conf::Flag;
-use crate::profile::schedule::{EachRules, EdnsRefused, Sibling};
+use crate::profile::schedule::{EachRules, EdnsRefused, Icmp, Lifetime, LoneCname, Sibling};
 use crate::profile::{AskRules, Shape, Socket};
 use crate::{Message, Outcome, Reply, Settings, Transport};
+
+/// CNAMEs followed for one question.
+const CHAIN_MAX: usize = 8;
 
 /// The questions of one candidate under way.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub(super) struct Each {
     shape: Shape,
     questions: Vec<Question>,
     outbox: VecDeque<Transmission>,
+    begun_us: Option<u64>,
+    followed: usize,
 }
 
 impl Each {
@@ -31,6 +36,8 @@ impl Each {
             shape: if one_by_one { Shape::Sequential } else { ask.shape },
             questions: vec![Question::new(transport, ask.edns); questions],
             outbox: VecDeque::new(),
+            begun_us: None,
+            followed: 0,
         }
     }
 
@@ -39,10 +46,17 @@ impl Each {
     }
 
     pub(super) fn next(&mut self, context: &mut Context<'_>) -> Progress {
+        self.begun_us.get_or_insert(context.now_us);
         loop {
             self.start(context);
+            // All that is late fails before anything is sent again: servers are picked by all their failures.
             for index in 0..self.questions.len() {
                 self.advance(index, context);
+            }
+            for index in 0..self.questions.len() {
+                while self.questions[index].state == State::Ready {
+                    self.transmit(index, context);
+                }
             }
             if let Some(transmission) = self.outbox.pop_front() {
                 return Progress::Send(transmission);
@@ -67,27 +81,31 @@ impl Each {
             let free = self.shape != Shape::Sequential
                 || self.questions[..index].iter().all(|before| before.ended().is_some());
             if self.questions[index].state == State::Waiting && free {
-                self.questions[index].start(&self.rules, context);
+                self.questions[index].start(context);
             }
         }
     }
 
     fn advance(&mut self, index: usize, context: &mut Context<'_>) {
         let question = &mut self.questions[index];
-        let due = question.wake_us().is_some_and(|wake| wake <= context.now_us);
+        let late = |time: Option<u64>| time.is_some_and(|time| time <= context.now_us);
         match question.state {
-            State::InFlight if due => self.failed(index, Outcome::Timeout, context),
-            State::Paused if due => question.state = State::Ready,
+            State::InFlight if late(question.deadline_us()) => {
+                for server in std::mem::take(&mut question.awaited) {
+                    context.memory.failed(server);
+                }
+                self.failed(index, Outcome::Timeout, context);
+            }
+            State::InFlight if late(question.resend_us) => self.resend(index, context),
+            State::Paused if late(question.deadline_us()) => question.state = State::Ready,
             _ => {}
-        }
-        while self.questions[index].state == State::Ready {
-            self.transmit(index, context);
         }
     }
 
     fn transmit(&mut self, index: usize, context: &mut Context<'_>) {
-        let server = self.questions[index].server;
-        if !context.settings.reaches(server) {
+        self.questions[index].pick(&self.rules, context);
+        self.questions[index].group.retain(|server| context.settings.reaches(*server));
+        if self.questions[index].group.is_empty() {
             self.failed(index, Outcome::Unreachable, context);
             return;
         }
@@ -95,42 +113,61 @@ impl Each {
             self.questions[index].end(Ended::without_answer(Outcome::Timeout, context.now_us));
             return;
         };
-        let socket = match self.ask.socket {
-            Socket::Channel => context.memory.channel(),
-            Socket::Each | Socket::Candidate => context.memory.open(),
-        };
         let question = &mut self.questions[index];
         question.sent(context.now_us + timeout_us);
-        self.outbox.push_back(Transmission {
-            question: index,
-            server,
-            transport: question.transport,
-            round: question.round,
-            socket,
-            timeout_us: Some(timeout_us),
-            qname: None,
-            edns: question.edns,
+        question.sends = 0;
+        self.resend(index, context);
+    }
+
+    /// Sends to every server whose answer is awaited, and plans the next resend.
+    fn resend(&mut self, index: usize, context: &mut Context<'_>) {
+        let awaited = self.questions[index].awaited.clone();
+        for &server in &awaited {
+            let socket = match self.ask.socket {
+                Socket::Channel => context.memory.channel(),
+                Socket::Each | Socket::Candidate => context.memory.open(),
+            };
+            let question = &self.questions[index];
+            self.outbox.push_back(Transmission {
+                question: index,
+                server,
+                transport: question.transport,
+                round: question.round,
+                socket,
+                timeout_us: question.deadline_us().map(|deadline| deadline.saturating_sub(context.now_us)),
+                qname: question.target.clone(),
+                edns: question.edns,
+            });
+        }
+        let question = &mut self.questions[index];
+        question.sends += 1;
+        question.resend_us = self.rules.retransmit.and_then(|rule| {
+            let failures = awaited.iter().map(|server| context.memory.failures_of(*server)).max().unwrap_or(0);
+            let pause = rule.min_us.max(rule.per_failure_us * u64::from(failures));
+            let more = question.sends < rule.sends && question.transport == Transport::Udp;
+            more.then_some(context.now_us + pause)
         });
     }
 
-    /// How long to wait now; `None` when the lookup's time is up.
+    /// How long to wait now; `None` when the time is up.
     fn timeout_us(&self, index: usize, context: &Context<'_>) -> Option<u64> {
         let timeout_us = self.rules.timeout_us(context.settings, self.questions[index].round);
-        match self.rules.lifetime_us {
-            None => Some(timeout_us),
-            Some(lifetime) => {
-                let left = lifetime.saturating_sub(context.now_us);
-                (left > 0).then_some(timeout_us.min(left))
+        let end = match self.rules.lifetime {
+            Lifetime::Unlimited => return Some(timeout_us),
+            Lifetime::Lookup(lifetime) => lifetime,
+            Lifetime::StepTimeout => {
+                self.begun_us.unwrap_or(context.now_us) + context.settings.timeout_ms * 1000
             }
-        }
+        };
+        let left = end.saturating_sub(context.now_us);
+        (left > 0).then_some(timeout_us.min(left))
     }
 
-    /// Notes that a transmission failed, and turns to the next one or ends the question.
+    /// Notes that the servers asked failed, and turns to the next ones or ends the question.
     fn failed(&mut self, index: usize, outcome: Outcome, context: &mut Context<'_>) {
         let end = Ended::without_answer(outcome, context.now_us);
         let found = |question: &Question| question.ended().is_some_and(|end| end.outcome == Outcome::Answer);
         if self.rules.sibling == Sibling::NotRetried && self.questions.iter().any(found) {
-            context.memory.failed(self.questions[index].server);
             self.questions[index].end(end);
         } else {
             self.questions[index].failed(end, &self.rules, context);
@@ -139,27 +176,49 @@ impl Each {
 
     pub(super) fn reply(&mut self, sent: &Transmission, reply: &Reply, context: &mut Context<'_>) {
         let index = sent.question;
-        if self.questions[index].awaits(sent) {
-            match reply {
-                Reply::Unreachable => self.failed(index, Outcome::Unreachable, context),
-                Reply::Message(message) => self.message(index, message, context),
-            }
+        if !self.questions[index].awaits(sent) {
+            return;
+        }
+        match reply {
+            Reply::Unreachable if self.rules.icmp == Icmp::Unnoticed => {}
+            Reply::Unreachable => self.server_failed(index, sent.server, Outcome::Unreachable, context),
+            Reply::Message(message) => self.message(index, sent.server, message, context),
         }
     }
 
-    fn message(&mut self, index: usize, message: &Message, context: &mut Context<'_>) {
+    /// One server failed; the others asked at the same time may still answer.
+    fn server_failed(&mut self, index: usize, server: usize, outcome: Outcome, context: &mut Context<'_>) {
+        context.memory.failed(server);
+        self.questions[index].awaited.retain(|awaited| *awaited != server);
+        if self.questions[index].awaited.is_empty() {
+            self.failed(index, outcome, context);
+        }
+    }
+
+    fn message(&mut self, index: usize, server: usize, message: &Message, context: &mut Context<'_>) {
         let outcome = self.rules.lame.judge(message);
         let question = &mut self.questions[index];
-        let without_edns = self.rules.edns_refused == EdnsRefused::RepeatedWithout && !message.additional;
+        let repeats = self.rules.edns_refused == EdnsRefused::RepeatedWithout && question.edns.is_some();
         if outcome == Outcome::Truncated {
             question.repeat_over_tcp();
-        } else if outcome == Outcome::FormErr && question.edns.is_some() && without_edns {
+        } else if outcome == Outcome::FormErr && repeats {
             question.repeat_without_edns();
         } else if self.rules.accept.contains(&outcome) {
-            context.memory.worked(question.server);
-            question.end(Ended::by(message, outcome, context.now_us));
+            context.memory.worked(server);
+            self.accepted(index, message, outcome, context);
         } else {
-            self.failed(index, outcome, context);
+            self.server_failed(index, server, outcome, context);
+        }
+    }
+
+    fn accepted(&mut self, index: usize, message: &Message, outcome: Outcome, context: &mut Context<'_>) {
+        let follows = outcome == Outcome::Cname && self.rules.lone_cname == LoneCname::Followed;
+        match &message.cname {
+            Some(target) if follows && self.followed < CHAIN_MAX => {
+                self.followed += 1;
+                self.questions[index].follow(target.clone());
+            }
+            _ => self.questions[index].end(Ended::by(message, outcome, context.now_us)),
         }
     }
 }

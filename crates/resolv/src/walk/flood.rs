@@ -111,6 +111,11 @@ impl Flood {
     fn send_to_all(&mut self, question: usize, context: &mut Context<'_>) {
         let servers = match self.rules.servers {
             FloodServers::AllAtOnce => 0..context.settings.nameservers.len(),
+            FloodServers::OneAfterAnother if !context.settings.reaches(self.server) => {
+                // busybox dies when it cannot connect.
+                self.give_up(context.now_us);
+                return;
+            }
             FloodServers::OneAfterAnother => self.server..self.server + 1,
         };
         for server in servers {

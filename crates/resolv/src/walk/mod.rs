@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use crate::conf::Flag;
 use crate::plan::{Direction, Plan, Wire};
 use crate::profile::planning::Unencodable;
-use crate::profile::{AskRules, Decision, Passes, Step, ThenName, combine, step_after};
+use crate::profile::{AskRules, Decision, Passes, Step, ThenFailure, ThenName, combine, step_after};
 use crate::{Candidate, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
 
 use context::{Context, Memory};
@@ -232,9 +232,15 @@ impl Walk {
             let chain_end = current.exchange.cname().filter(|_| ask.then_name == ThenName::ChainEnd);
             let fqdn = chain_end.unwrap_or_else(|| found.fqdn.clone());
             self.cursor.follow_up(found, fqdn);
+            // Each question of the tools has its own tries.
+            self.memory.tries_left = None;
         } else if decision.outcome == Outcome::Answer && !self.cursor.is_follow_up() {
             self.verdict = Some(self.conclude());
+        } else if self.cursor.is_follow_up() && !exists && ask.then_failure == ThenFailure::FailsLookup {
+            self.answered_by = None;
+            self.verdict = Some(self.conclude());
         } else {
+            self.memory.tries_left = self.memory.tries_left.filter(|_| !self.cursor.is_follow_up());
             self.cursor.advance(decision.step, &self.plan, ask);
         }
     }
@@ -274,7 +280,7 @@ impl Walk {
 impl Decision {
     /// The decision about a candidate that fits no message.
     fn unsendable(profile: &Profile, candidate: &Candidate) -> Self {
-        let step = match profile.plan.unencodable {
+        let step = match profile.plan.when_unencodable(&candidate.fqdn) {
             _ if candidate.phase == crate::Phase::AsIsFirst => Step::Next,
             Unencodable::Skip => Step::Next,
             Unencodable::SkipToAsIs => Step::SkipToAsIs,

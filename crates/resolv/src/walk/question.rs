@@ -1,10 +1,13 @@
-//! One question of an [`super::each::Each`] exchange: which server it is at, and what comes after a failure.
+//! One question of an [`super::each::Each`] exchange: which servers it is at, and what comes after a failure.
 
 use super::context::Context;
 use super::exchange::{Ended, Transmission};
-use crate::Transport;
 use crate::conf::Flag;
-use crate::profile::schedule::{EachRules, Order, Tries};
+use crate::profile::schedule::{AfterTcp, EachRules, OnlyServer, Order, Tries};
+use crate::{Fqdn, Outcome, Transport};
+
+/// The longest pause between two passes over the servers, in µs.
+const PAUSE_MAX_US: u64 = 2_000_000;
 
 /// One question under way.
 #[derive(Debug, Clone)]
@@ -12,9 +15,18 @@ pub(super) struct Question {
     pub(super) state: State,
     /// The pass over the servers, from 1.
     pub(super) round: u32,
-    pub(super) server: usize,
+    /// The servers asked now; one, unless several are asked at once.
+    pub(super) group: Vec<usize>,
+    /// Those of them whose answer is awaited.
+    pub(super) awaited: Vec<usize>,
     pub(super) transport: Transport,
     pub(super) edns: Option<u16>,
+    /// The target of the CNAME that is followed.
+    pub(super) target: Option<Fqdn>,
+    /// Transmissions in the present wait, resends included.
+    pub(super) sends: u32,
+    /// When the next resend is due within the wait.
+    pub(super) resend_us: Option<u64>,
     /// Servers tried in the present pass.
     place: usize,
     first_server: usize,
@@ -42,9 +54,13 @@ impl Question {
         Self {
             state: State::Waiting,
             round: 1,
-            server: 0,
+            group: Vec::new(),
+            awaited: Vec::new(),
             transport,
             edns,
+            target: None,
+            sends: 0,
+            resend_us: None,
             place: 0,
             first_server: 0,
             struck_off: Vec::new(),
@@ -57,32 +73,51 @@ impl Question {
         self.end.as_ref()
     }
 
-    /// When something happens without an answer: the end of a wait or of a pause.
+    /// When something happens without an answer: a resend, the end of a wait or of a pause.
     pub(super) fn wake_us(&self) -> Option<u64> {
-        self.wake_us.filter(|_| matches!(self.state, State::InFlight | State::Paused))
+        match self.state {
+            State::InFlight => self.resend_us.into_iter().chain(self.wake_us).min(),
+            State::Paused => self.wake_us,
+            State::Waiting | State::Ready | State::Ended => None,
+        }
+    }
+
+    /// The end of the present wait.
+    pub(super) fn deadline_us(&self) -> Option<u64> {
+        self.wake_us
     }
 
     /// Whether it still waits for the answer to this transmission.
     pub(super) fn awaits(&self, sent: &Transmission) -> bool {
         self.state == State::InFlight
-            && (sent.round, sent.server, sent.transport) == (self.round, self.server, self.transport)
+            && (sent.round, sent.transport) == (self.round, self.transport)
+            && self.awaited.contains(&sent.server)
+            && sent.qname == self.target
     }
 
-    pub(super) fn start(&mut self, rules: &EachRules, context: &mut Context<'_>) {
-        let servers = context.settings.nameservers.len().max(1);
+    pub(super) fn start(&mut self, context: &mut Context<'_>) {
         if context.settings.flags.has(Flag::Rotate) {
-            self.first_server = context.memory.rotation % servers;
+            self.first_server = context.memory.rotation;
             context.memory.rotation += 1;
         }
-        self.server = match rules.order {
-            Order::InTurn | Order::SameThenNext => self.first_server,
-            Order::FewestFailures => context.memory.best_server(servers),
-        };
         self.state = State::Ready;
+    }
+
+    /// Picks the servers for the next transmission.
+    pub(super) fn pick(&mut self, rules: &EachRules, context: &Context<'_>) {
+        let servers = context.settings.nameservers.len().max(1);
+        let at = |place: usize| (self.first_server + place) % servers;
+        self.group = match rules.order {
+            Order::SameThenNext => vec![self.place.min(servers - 1)],
+            Order::InTurn => vec![at(self.place)],
+            Order::FewestFailures => vec![context.memory.best_server(servers)],
+            Order::TwoAtOnce => (self.place..servers.min(self.place + 2)).map(at).collect(),
+        };
     }
 
     pub(super) fn sent(&mut self, deadline_us: u64) {
         self.state = State::InFlight;
+        self.awaited.clone_from(&self.group);
         self.wake_us = Some(deadline_us);
     }
 
@@ -101,15 +136,27 @@ impl Question {
         self.state = State::Ready;
     }
 
-    /// Turns to the next server or pass; without one the question ends as it failed.
+    /// Asks for the target of a CNAME from the beginning.
+    pub(super) fn follow(&mut self, target: Fqdn) {
+        *self = Self { target: Some(target), state: State::Ready, ..Self::new(Transport::Udp, self.edns) };
+    }
+
+    /// Turns to the next servers or pass; without any the question ends as it failed.
     pub(super) fn failed(&mut self, end: Ended, rules: &EachRules, context: &mut Context<'_>) {
-        context.memory.failed(self.server);
-        if rules.strikes_off.contains(&end.outcome) {
-            self.struck_off.push(self.server);
+        let only = context.settings.nameservers.len() <= 1;
+        if rules.strikes_off.contains(&end.outcome) && !(only && rules.only_server == OnlyServer::Kept) {
+            self.struck_off.extend(&self.group);
         }
+        let was_tcp = self.transport == Transport::Tcp && !context.settings.flags.has(Flag::UseVc);
+        match rules.after_tcp {
+            AfterTcp::Udp if was_tcp => self.transport = Transport::Udp,
+            AfterTcp::TcpOnce if was_tcp => self.struck_off.extend(&self.group),
+            AfterTcp::Udp | AfterTcp::Tcp | AfterTcp::TcpOnce => {}
+        }
+        self.wake_us = None;
         let more = match rules.order {
             Order::SameThenNext => self.same_then_next(&end, rules, context),
-            Order::InTurn | Order::FewestFailures => self.next_in_turn(rules, context),
+            Order::InTurn | Order::FewestFailures | Order::TwoAtOnce => self.next_in_turn(rules, context),
         };
         if more {
             self.state = if self.wake_us > Some(context.now_us) { State::Paused } else { State::Ready };
@@ -121,37 +168,33 @@ impl Question {
     /// BIND `bin/dig/dighost.c`: silence is answered by a resend to the same server while the lookup has tries left;
     /// an error that is not final by the next server.
     fn same_then_next(&mut self, end: &Ended, rules: &EachRules, context: &mut Context<'_>) -> bool {
-        self.wake_us = None;
-        let silence = matches!(end.outcome, crate::Outcome::Timeout | crate::Outcome::Unreachable);
+        let silence = matches!(end.outcome, Outcome::Timeout | Outcome::Unreachable);
         let left = context.memory.tries_left.get_or_insert_with(|| rules.tries(context.settings));
         if silence && *left > 1 {
             *left -= 1;
             self.round += 1;
             return true;
         }
-        self.server += 1;
-        self.server < context.settings.nameservers.len()
+        self.place += 1;
+        self.place < context.settings.nameservers.len()
     }
 
     fn next_in_turn(&mut self, rules: &EachRules, context: &mut Context<'_>) -> bool {
         let servers = context.settings.nameservers.len().max(1);
-        self.wake_us = None;
-        if self.struck_off.len() >= servers {
+        if (0..servers).all(|server| self.struck_off.contains(&server)) {
             return false;
         }
         loop {
-            self.place += 1;
+            self.place += self.group.len().max(1);
             if self.place >= servers {
                 self.place = 0;
                 self.round += 1;
                 let pause = rules.backoff_us << (self.round - 2).min(10);
-                self.wake_us = (pause > 0).then_some(context.now_us + pause.min(2_000_000));
+                self.wake_us = (pause > 0).then_some(context.now_us + pause.min(PAUSE_MAX_US));
             }
-            self.server = match rules.order {
-                Order::FewestFailures => context.memory.best_server(servers),
-                _ => (self.first_server + self.place) % servers,
-            };
-            if !self.struck_off.contains(&self.server) {
+            self.pick(rules, context);
+            let ordered = rules.order != Order::FewestFailures;
+            if !(ordered && self.group.iter().all(|server| self.struck_off.contains(server))) {
                 break;
             }
         }
