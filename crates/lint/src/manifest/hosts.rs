@@ -44,7 +44,7 @@ pub(super) struct Found {
 }
 
 /// Values of such keys are compared, not looked up (as part of the key in capitals, `-` and `.` as `_`).
-const COMPARED: [&str; 22] = [
+const COMPARED: [&str; 23] = [
     "CORS",
     "ORIGIN",
     "ALLOWED_HOSTS",
@@ -67,6 +67,7 @@ const COMPARED: [&str; 22] = [
     "FINALIZER",
     "API_GROUP",
     "NON_PROXY",
+    "NONPROXY",
 ];
 
 /// Words in a key that say its value is a host.

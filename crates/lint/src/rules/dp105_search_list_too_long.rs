@@ -41,7 +41,9 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             limits.searches,
             limits.search_chars
         );
-        out.add(case.refused(), &case.pod.object, item.span, message).fix("shorten the list");
+        let list = case.pod.dns.config().and_then(|config| config.entry("searches"));
+        let span = list.map_or(item.span, |(key, _)| key.span);
+        out.add(case.refused(), &case.pod.object, span, message).fix("shorten the list");
         return;
     }
 }

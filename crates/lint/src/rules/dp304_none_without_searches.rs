@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     default: Default::On,
     check: Check::Pod(check),
     doc: Doc {
-        what: "dnsPolicy None without searches, and the pod uses svc or svc.ns names.",
+        what: "dnsPolicy None without searches, and the pod uses single-label names or svc.ns names of Services in the input.",
         why: "Nothing is appended: these names are asked as they are and do not exist.",
         example: r"apiVersion: v1
 kind: Pod
@@ -39,7 +39,8 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         return;
     }
     let suffixes = dnsprobe_resolv::pod::cluster_suffixes(case.namespace, case.config.domain()).join(", ");
-    for used in case.names.iter().filter(|used| used.is_searched_cluster()) {
+    let short = |used: &&Used<'_>| used.is_searched_cluster() || used.name == Name::UnknownShort;
+    for used in case.names.iter().filter(|used| short(used) && !used.mention.absolute) {
         if used.name == Name::Half && servers::all_public(case) {
             continue;
         }

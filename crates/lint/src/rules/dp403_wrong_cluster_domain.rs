@@ -1,7 +1,11 @@
 //! DP403: Wrong cluster domain.
 
+use crate::config::Config;
+use crate::manifest::Pod;
 use crate::names;
 use crate::rule::prelude::*;
+use crate::world::World;
+use std::collections::HashSet;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP403",
@@ -9,9 +13,9 @@ pub(super) const RULE: Rule = Rule {
     title: "Wrong cluster domain",
     severity: "warning",
     default: Default::On,
-    check: Check::Pod(check),
+    check: Check::World(check),
     doc: Doc {
-        what: "A search entry or a host ends in svc.X where X is not the cluster domain, or a search entry is \
+        what: "A search entry, a host or an externalName ends in svc.X where X is not the cluster domain, or a search entry is \
                nearly cluster.local. clusterset.local and the configured other domains are fine.",
         why: "It never resolves.",
         example: r#"spec:
@@ -26,30 +30,52 @@ pub(super) const RULE: Rule = Rule {
     },
 };
 
-fn check(case: &Case<'_>, out: &mut Findings) {
-    let domain = case.config.domain();
-    for item in case.pod.dns.searches() {
+fn check(world: &World<'_>, out: &mut Findings) {
+    for pod in world.pods() {
+        check_searches(pod, world.config, out);
+        check_hosts(pod, world, out);
+    }
+    for service in world.facts.iter().flat_map(|facts| &facts.services) {
+        let Some(value) = &service.external_name else { continue };
+        let text = value.text().unwrap_or_default();
+        if let Some(wrong) = names::wrong_domain(text, 2, world.config) {
+            out.add(Warning, &service.object, value.span, not_below(text, &wrong, world.config))
+                .fix(format!("end it in svc.{}", world.config.domain()));
+        }
+    }
+}
+
+fn check_searches(pod: &Pod, config: &Config, out: &mut Findings) {
+    let domain = config.domain();
+    for item in pod.dns.searches() {
         let Some(text) = item.text() else { continue };
-        let Some(wrong) = names::wrong_domain(text, 0, case.config).or_else(|| nearly(text, domain)) else {
+        let Some(wrong) = names::wrong_domain(text, 0, config).or_else(|| nearly(text, domain)) else {
             continue;
         };
         let message = format!("{wrong} is not the cluster domain {domain}: nothing below it resolves");
         let right = format!("{}{domain}", text.trim_end_matches('.').trim_end_matches(wrong.as_str()));
-        out.add(Warning, &case.pod.object, item.span, message).suggest(
+        out.add(Warning, &pod.object, item.span, message).suggest(
             item.span,
             right.clone(),
             format!("write {right}"),
         );
     }
-    for used in &case.names {
-        if let Name::WrongDomain(wrong) = &used.name {
-            let message = format!(
-                "{} ends in {wrong}, not in the cluster domain {domain}: it does not resolve",
-                used.host()
-            );
-            out.at(Warning, &used.mention.place, message).fix(format!("end it in svc.{domain}"));
+}
+
+fn check_hosts(pod: &Pod, world: &World<'_>, out: &mut Findings) {
+    let mut seen = HashSet::new();
+    for mention in world.mentions(pod) {
+        let Some(wrong) = names::wrong_domain(&mention.host, 2, world.config) else { continue };
+        let known = pod.aliases.iter().any(|alias| alias.text() == Some(&mention.host));
+        if !known && seen.insert(&mention.host) {
+            out.at(Warning, &mention.place, not_below(&mention.host, &wrong, world.config))
+                .fix(format!("end it in svc.{}", world.config.domain()));
         }
     }
+}
+
+fn not_below(name: &str, wrong: &str, config: &Config) -> String {
+    format!("{name} ends in {wrong}, not in the cluster domain {}: it does not resolve", config.domain())
 }
 
 /// A whole entry that is almost a cluster domain.

@@ -1,6 +1,5 @@
 //! DP510: `ExternalName` pitfalls.
 
-use crate::names;
 use crate::rule::prelude::*;
 use crate::world::World;
 use std::net::IpAddr;
@@ -13,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     default: Default::On,
     check: Check::World(check),
     doc: Doc {
-        what: "externalName is an IP address, a single label, a wildcard or the Service's own name.",
+        what: "externalName is an IP address, a single label, a relative name (svc.ns), a wildcard or the Service's own name.",
         why: "It becomes a CNAME, which is absolute: no search list applies, addresses are read as names, a \
                wildcard names nothing, and its own name is a loop.",
         example: r"apiVersion: v1
@@ -45,11 +44,17 @@ fn check(world: &World<'_>, out: &mut Findings) {
             _ if !target.contains('.') => {
                 format!("externalName {text} is absolute: no search list completes it")
             }
-            _ => match names::wrong_domain(target, 2, world.config) {
-                Some(wrong) => format!("externalName {text} ends in {wrong}, not in the cluster domain"),
-                None => continue,
-            },
+            _ if is_relative(target, world) => {
+                format!("externalName {text} is absolute: no search list completes it to the Service's name")
+            }
+            _ => continue,
         };
         out.add(Warning, &service.object, value.span, message).fix("write a full name that resolves outside");
     }
+}
+
+/// `svc.ns` of a Service in the input, or `svc.ns.svc`.
+fn is_relative(target: &str, world: &World<'_>) -> bool {
+    let service = target.split_once('.').is_some_and(|(name, namespace)| world.has_service(namespace, name));
+    service || target.ends_with(".svc")
 }
