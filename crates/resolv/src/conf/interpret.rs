@@ -217,9 +217,9 @@ impl<'p> Reader<'p> {
         let dropped = match rule {
             BadLabel::Kept => false,
             BadLabel::UnprintableDropped => unprintable,
-            BadLabel::CommaDropped => word.bytes.contains(&b','),
-            BadLabel::Refused if Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b"." => false,
-            BadLabel::Refused => {
+            BadLabel::CommaDropped if word.bytes.contains(&b',') => true,
+            BadLabel::CommaDropped | BadLabel::Refused if Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b"." => false,
+            BadLabel::CommaDropped | BadLabel::Refused => {
                 let what = format!("`{}` cannot be a domain", escape(word.bytes));
                 return Err(self.refuse(line, word.column, what));
             }
@@ -263,7 +263,8 @@ impl<'p> Reader<'p> {
         }
         let suffix = Suffix::new(word.bytes);
         match self.rules.domain {
-            DomainRule::WithoutSearch | DomainRule::BeforeSearch => self.domain = Some(suffix),
+            DomainRule::WithoutSearch => self.domain = Some(suffix),
+            DomainRule::BeforeSearch => (self.domain, self.search) = (Some(suffix), None),
             _ => self.search = Some(vec![suffix]),
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::conf::Flag;
 use crate::name::{self, Fqdn};
 use crate::profile::planning::{
-    LeadingDot, NameCase, RepeatedName, RootSuffix, SearchWhen, SpecialDoes, Unencodable,
+    LeadingDot, Literal, NameCase, RepeatedName, RootSuffix, SearchWhen, SpecialDoes, Unencodable,
 };
 use crate::{Family, Profile, Settings};
 
@@ -55,6 +55,8 @@ pub struct Plan {
     pub reserve: Option<Candidate>,
     /// Whether the name is an address and its name is asked for (PTR).
     pub direction: Direction,
+    /// The address the name is: questions are asked, but this is what is returned.
+    pub returned_anyway: Option<IpAddr>,
     /// Why nothing is asked at all, if so.
     pub refused: Option<Refusal>,
 }
@@ -91,15 +93,7 @@ pub enum Refusal {
 
 /// The plan for a name as typed, without escapes.
 pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family) -> Plan {
-    let alias = settings.alias_of(typed);
-    let lowered;
-    let typed = match profile.plan.name.case {
-        NameCase::Kept => alias.unwrap_or(typed),
-        NameCase::Lowered => {
-            lowered = alias.unwrap_or(typed).to_ascii_lowercase();
-            &lowered
-        }
-    };
+    let typed = settings.alias_of(typed).unwrap_or(typed);
     if let Some(fqdn) = refuse::reverse(typed, profile.plan.name.literal) {
         let candidate = Candidate { fqdn, suffix: None, phase: Phase::AsIsLast, wire: Wire::Valid };
         return Plan { candidates: vec![candidate], direction: Direction::Reverse, ..Plan::default() };
@@ -109,7 +103,12 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
     }
     let mut planner = Planner { typed, profile, plan: Plan::default() };
     planner.walk(settings);
-    planner.plan
+    let mut plan = planner.plan;
+    plan.returned_anyway = refuse::returned_anyway(typed, profile.plan.name.literal, family);
+    if plan.returned_anyway.is_some() && profile.plan.name.literal == Literal::AskedAndReturned {
+        plan.candidates.truncate(1);
+    }
+    plan
 }
 
 struct Planner<'a> {
@@ -178,8 +177,11 @@ impl Planner<'_> {
         self.push(Candidate { fqdn, suffix: Some(name::escape(suffix)), phase: Phase::Suffix, wire });
     }
 
-    fn push(&mut self, candidate: Candidate) {
+    fn push(&mut self, mut candidate: Candidate) {
         let rules = &self.profile.plan;
+        if rules.name.case == NameCase::Lowered {
+            candidate.fqdn = Fqdn::from_presentation(&candidate.fqdn.to_lowercase());
+        }
         let left_out = |special: &&crate::profile::planning::Special| special.does == SpecialDoes::LeftOut;
         let special = rules.name.special.iter().filter(left_out);
         let text = candidate.fqdn.as_str().as_bytes();

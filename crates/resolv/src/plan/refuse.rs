@@ -10,8 +10,9 @@ use crate::Family;
 
 /// Why the name is not asked at all, if so.
 pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<Refusal> {
-    if let Some(address) = literal(typed, rules.literal) {
+    if let Some(address) = literal(typed, rules.literal, family) {
         let wanted = match family {
+            _ if rules.literal == Literal::WalkedThenReturned => true,
             Family::Unspec => true,
             Family::Inet => address.is_ipv4(),
             Family::Inet6 => address.is_ipv6(),
@@ -28,22 +29,40 @@ pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<
     bad_name(typed, rules.check).map(Refusal::BadName)
 }
 
-fn literal(typed: &[u8], rule: Literal) -> Option<IpAddr> {
-    let text = std::str::from_utf8(typed).ok()?;
-    let v6 = || text.split('%').next()?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
-    let v4 = match rule {
-        Literal::Aton => inet_aton(text),
-        Literal::Strict => text.parse().ok(),
-        Literal::ReverseOrAton if text.parse::<Ipv4Addr>().is_err() => inet_aton(text),
-        Literal::Reverse
-        | Literal::ReverseOrAton
-        | Literal::Name
-        | Literal::AskedAndReturned
-        | Literal::WalkedThenReturned => {
-            return None;
-        }
-    };
-    v4.map(IpAddr::V4).or_else(|| v6().filter(|_| rule != Literal::ReverseOrAton))
+/// The address that is returned without a question.
+fn literal(typed: &[u8], rule: Literal, family: Family) -> Option<IpAddr> {
+    let (v4, v6) = addresses(typed);
+    let text = std::str::from_utf8(typed).unwrap_or_default();
+    match rule {
+        Literal::Aton => inet_aton(text).map(IpAddr::V4).or(v6),
+        Literal::Strict => v4.or(v6),
+        Literal::ReverseOrAton if v4.is_none() => inet_aton(text).map(IpAddr::V4),
+        Literal::Reverse | Literal::ReverseOrAton | Literal::Name => None,
+        Literal::AskedAndReturned => match family {
+            Family::Unspec => v6,
+            Family::Inet => v4,
+            Family::Inet6 => v6,
+        },
+        Literal::WalkedThenReturned => v6,
+    }
+}
+
+/// The address that is returned after questions that do not matter.
+pub(super) fn returned_anyway(typed: &[u8], rule: Literal, family: Family) -> Option<IpAddr> {
+    let (v4, _) = addresses(typed);
+    match rule {
+        Literal::WalkedThenReturned => v4,
+        Literal::AskedAndReturned if family == Family::Unspec => v4,
+        _ => None,
+    }
+}
+
+/// The name read as four decimal numbers, and as IPv6 with or without a scope.
+fn addresses(typed: &[u8]) -> (Option<IpAddr>, Option<IpAddr>) {
+    let text = std::str::from_utf8(typed).unwrap_or_default();
+    let v4 = text.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
+    let v6 = text.split('%').next().and_then(|bare| bare.parse::<Ipv6Addr>().ok()).map(IpAddr::V6);
+    (v4, v6)
 }
 
 /// The name that a PTR question for this address asks (RFC 1035 section 3.5, RFC 3596 section 2.5).
@@ -96,7 +115,10 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
             let allowed = |byte: &u8| hostname_byte(byte) || b"/*".contains(byte);
             (!inner.iter().all(allowed)).then_some(CHARACTER)
         }
-        NameCheck::Idna if labels.any(|label| label.starts_with(b"-")) => Some(DASH),
+        NameCheck::Idna if labels.clone().any(|label| label.starts_with(b"-")) => Some(DASH),
+        NameCheck::Idna if labels.any(|label| label.iter().skip(1).any(|&byte| byte == b'_') && label[0] != b'_') => {
+            Some(CHARACTER)
+        }
         NameCheck::Idna => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
     }
 }

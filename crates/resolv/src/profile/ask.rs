@@ -36,6 +36,8 @@ pub enum Shape {
     Together,
     /// The second when the first has ended.
     Sequential,
+    /// The second when the first has ended without an address.
+    UntilFound,
     /// Every candidate at once, all questions of one type before all of the next.
     Burst,
 }

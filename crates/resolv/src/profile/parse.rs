@@ -104,7 +104,7 @@ pub enum BadLabel {
     Kept,
     /// It goes if it has characters that are not printable.
     UnprintableDropped,
-    /// It goes if it has a comma.
+    /// It goes if it has a comma; the file is refused for a label that is too long or empty.
     CommaDropped,
     /// The file is refused for a label that is too long or empty.
     Refused,
@@ -139,7 +139,7 @@ pub enum DomainRule {
     OneWordOrRefuse,
     /// Its first word counts only where there is no `search` line at all.
     WithoutSearch,
-    /// Its first word comes before the search list.
+    /// Its first word comes before the search list, and clears the one before it in the file.
     BeforeSearch,
 }
 

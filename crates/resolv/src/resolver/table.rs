@@ -1,7 +1,7 @@
 //! The table of resolvers: what each row models and where the model comes from.
 
 use super::{
-    Resolver, ResolverId, Version, bind, busybox, c_ares, dnspython, getent, glibc, go, java, musl, node,
+    Resolver, ResolverId, Version, bind, busybox, c_ares, dnspython, getent, glibc, go, hickory, java, musl, netty, node,
 };
 use crate::Profile;
 
@@ -123,7 +123,7 @@ static TABLE: &[TableRow] = &[
             api("lookup_ip Ipv4Only", "LookupIpStrategy::Ipv4Only"),
         ],
         source: "hickory-resolver 0.24 to 0.26, resolver.rs, lookup_ip.rs, name_server_pool.rs; resolv-conf 0.7",
-        build: glibc::profile,
+        build: hickory::profile,
     },
     TableRow {
         id: ResolverId::Dnspython,
@@ -142,7 +142,7 @@ static TABLE: &[TableRow] = &[
         default_version: Version::new(4, 1, 0),
         apis: &[api("resolve", "DnsNameResolver.resolveAll")],
         source: "netty 4.1, DnsResolveContext.java, UnixResolverDnsServerAddressStreamProvider.java",
-        build: glibc::profile,
+        build: netty::profile,
     },
     TableRow {
         id: ResolverId::Node,

@@ -78,8 +78,13 @@ impl Each {
     /// Starts what may start now: everything, or the next question once the one before has ended.
     fn start(&mut self, context: &mut Context<'_>) {
         for index in 0..self.questions.len() {
-            let free = self.shape != Shape::Sequential
-                || self.questions[..index].iter().all(|before| before.ended().is_some());
+            let one_by_one = matches!(self.shape, Shape::Sequential | Shape::UntilFound);
+            let before = &self.questions[..index];
+            let free = !one_by_one || before.iter().all(|question| question.ended().is_some());
+            let enough = self.shape == Shape::UntilFound && before.iter().any(Question::found);
+            if enough && self.questions[index].state == State::Waiting {
+                self.questions[index].end(Ended::without_answer(Outcome::NoData, context.now_us));
+            }
             if self.questions[index].state == State::Waiting && free {
                 self.questions[index].start(context);
             }
@@ -166,8 +171,7 @@ impl Each {
     /// Notes that the servers asked failed, and turns to the next ones or ends the question.
     fn failed(&mut self, index: usize, outcome: Outcome, context: &mut Context<'_>) {
         let end = Ended::without_answer(outcome, context.now_us);
-        let found = |question: &Question| question.ended().is_some_and(|end| end.outcome == Outcome::Answer);
-        if self.rules.sibling == Sibling::NotRetried && self.questions.iter().any(found) {
+        if self.rules.sibling == Sibling::NotRetried && self.questions.iter().any(Question::found) {
             self.questions[index].end(end);
         } else {
             self.questions[index].failed(end, &self.rules, context);

@@ -248,6 +248,9 @@ impl Walk {
     fn conclude(&mut self) -> Verdict {
         match self.answered_by {
             Some(step) => Verdict::found(std::mem::take(&mut self.addresses), step),
+            None if self.plan.returned_anyway.is_some() => {
+                Verdict::without_asking(self.plan.returned_anyway.into_iter().collect())
+            }
             None => Verdict::failed(&self.trail, &self.profile, &self.settings),
         }
     }

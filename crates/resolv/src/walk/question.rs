@@ -73,6 +73,11 @@ impl Question {
         self.end.as_ref()
     }
 
+    /// Whether it has addresses.
+    pub(super) fn found(&self) -> bool {
+        self.ended().is_some_and(|end| end.outcome == Outcome::Answer)
+    }
+
     /// When something happens without an answer: a resend, the end of a wait or of a pause.
     pub(super) fn wake_us(&self) -> Option<u64> {
         match self.state {

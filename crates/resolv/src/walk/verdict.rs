@@ -40,7 +40,7 @@ impl Verdict {
         Self { outcome: Outcome::Answer, addresses, failure: None, answered_by: Some(step) }
     }
 
-    fn without_asking(addresses: Vec<IpAddr>) -> Self {
+    pub(super) fn without_asking(addresses: Vec<IpAddr>) -> Self {
         Self { outcome: Outcome::Answer, addresses, failure: None, answered_by: None }
     }
 
