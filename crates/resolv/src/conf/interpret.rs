@@ -200,6 +200,9 @@ impl<'p> Reader<'p> {
             self.bare_search(line);
             return Ok(());
         }
+        if rules.root == RootWord::DroppedAlone && matches!(&suffixes[..], [only] if only.is_root()) {
+            suffixes.clear();
+        }
         match (&mut self.search, rules.lines) {
             (Some(list), Repeated::AddUp) => list.append(&mut suffixes),
             _ => self.search = Some(suffixes),

@@ -122,6 +122,8 @@ fn set(
             Err(Fatal { column: word.column, word: escape(&text[..first]) })
         }
         Number::Value(value) => {
+            let wraps = syntax == NumberSyntax::EmptyOrStrict;
+            let value = if wraps { value & i64::from(u32::MAX) } else { value };
             let kept = limit(value, target, min, max);
             if escape(&text[..first]) != kept.to_string() {
                 let what =
@@ -138,10 +140,6 @@ fn set(
 fn limit(value: i64, target: Target, min: u32, max: u32) -> u32 {
     if value < 0 && target == Target::Ndots {
         return u32::try_from(value & 15).unwrap_or(15);
-    }
-    if max == u32::MAX && target == Target::Ndots {
-        // Without a cap the value is kept in 32 bits.
-        return u32::try_from(value & i64::from(u32::MAX)).unwrap_or(max);
     }
     u32::try_from(value.clamp(i64::from(min), i64::from(max))).unwrap_or(max)
 }

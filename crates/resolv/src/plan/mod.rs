@@ -69,6 +69,8 @@ pub enum Direction {
     Forward,
     /// The name of an address.
     Reverse,
+    /// The nameservers of the root.
+    RootServers,
 }
 
 /// Why nothing is asked.
@@ -97,6 +99,12 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
     if let Some(fqdn) = refuse::reverse(typed, profile.plan.name.literal) {
         let candidate = Candidate { fqdn, suffix: None, phase: Phase::AsIsLast, wire: Wire::Valid };
         return Plan { candidates: vec![candidate], direction: Direction::Reverse, ..Plan::default() };
+    }
+    let special = profile.plan.name.special.iter().find(|special| special.name.covers(typed));
+    if special.is_some_and(|special| special.does == SpecialDoes::RootServers) {
+        let fqdn = Fqdn::from_presentation("");
+        let candidate = Candidate { fqdn, suffix: None, phase: Phase::AsIsLast, wire: Wire::Valid };
+        return Plan { candidates: vec![candidate], direction: Direction::RootServers, ..Plan::default() };
     }
     if let Some(refused) = refuse::refuse(typed, &profile.plan.name, family) {
         return Plan { refused: Some(refused), ..Plan::default() };

@@ -24,7 +24,7 @@ pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<
         Some(SpecialDoes::Loopback) => return Some(Refusal::Local(loopback(family))),
         Some(SpecialDoes::Empty) => return Some(Refusal::Local(Vec::new())),
         Some(SpecialDoes::Refused) => return Some(Refusal::BadName("it is never asked in DNS")),
-        Some(SpecialDoes::LeftOut) | None => {}
+        Some(SpecialDoes::LeftOut | SpecialDoes::RootServers) | None => {}
     }
     bad_name(typed, rules.check).map(Refusal::BadName)
 }

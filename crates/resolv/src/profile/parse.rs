@@ -117,6 +117,8 @@ pub enum RootWord {
     Kept,
     /// It goes; a list of nothing else is no list.
     Dropped,
+    /// It stays, but a list of nothing else is no list.
+    DroppedAlone,
 }
 
 /// What happens to equal words.
@@ -289,7 +291,7 @@ pub enum NumberSyntax {
     DigitFirst,
     /// Digits and nothing else; otherwise the option is ignored.
     Strict,
-    /// Nothing, which is 0, or digits and nothing else; otherwise the option is ignored.
+    /// Nothing, which is 0, or digits and nothing else, kept in 32 bits; otherwise the option is ignored.
     EmptyOrStrict,
     /// Digits and nothing else, above 0; otherwise the option is ignored.
     PositiveStrict,

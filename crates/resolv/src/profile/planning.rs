@@ -182,6 +182,8 @@ pub enum SpecialDoes {
     Empty,
     /// Candidates of this name are left out, others are asked.
     LeftOut,
+    /// It is taken for a record type, and the root's nameservers are asked for (dig).
+    RootServers,
 }
 
 impl SpecialName {

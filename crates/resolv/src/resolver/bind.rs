@@ -7,7 +7,8 @@ use crate::profile::parse::{
     Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
+    SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{EachRules, LameRule, Order, Schedule, Tries};
 use crate::profile::{
@@ -63,6 +64,23 @@ const PARSE: ParseRules = ParseRules {
 /// `bin/dig/dighost.c`, `recv_done`: only NXDOMAIN goes on.
 const STEPS: StepTable = StepTable { next: &[Outcome::NxDomain], skip_to_as_is: &[] };
 
+/// `dig.c`, `parse_args`: a word that is a type or class is no name.
+const TYPE_WORDS: &[Special] = &[
+    Special { name: SpecialName::Is("a"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("aaaa"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("any"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("ch"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("cname"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("hs"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("in"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("mx"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("ns"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("ptr"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("soa"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("srv"), does: SpecialDoes::RootServers },
+    Special { name: SpecialName::Is("txt"), does: SpecialDoes::RootServers },
+];
+
 const ACCEPTED: &[Outcome] = &[
     Outcome::Answer,
     Outcome::NoData,
@@ -87,6 +105,7 @@ pub(super) fn nslookup(resolver: &Resolver) -> Profile {
     let mut profile = dig(resolver);
     profile.plan.search = SearchWhen::BelowNdots;
     profile.plan.name.literal = Literal::Reverse;
+    profile.plan.name.special = &[];
     profile.ask.edns = None;
     if let Schedule::Each(rules) = &mut profile.schedule {
         // dig takes SERVFAIL for an answer (+fail), the others ask the next server.
@@ -127,7 +146,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
                 check: NameCheck::Master,
                 literal: Literal::Name,
                 case: NameCase::Kept,
-                special: &[],
+                special: TYPE_WORDS,
             },
         },
         ask: AskRules {

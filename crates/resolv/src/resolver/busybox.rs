@@ -28,7 +28,7 @@ const PARSE: ParseRules = ParseRules {
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
-        root: RootWord::Kept,
+        root: RootWord::DroppedAlone,
         bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
@@ -61,11 +61,11 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: SearchWhen::Dotless,
-            root_suffix: RootSuffix::AsIs,
+            root_suffix: RootSuffix::EmptyLabel,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
-            bad_label: Unencodable::Abort,
-            unencodable: Unencodable::Skip,
+            bad_label: Unencodable::Stop,
+            unencodable: Unencodable::Stop,
             repeated: RepeatedName::Kept,
             name: NameRules {
                 check: NameCheck::Encodable,

@@ -54,7 +54,7 @@ const PARSE: ParseRules = ParseRules {
             OptionRule::number("attempts:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
             OptionRule::number("retry:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
             OptionRule::flag("rotate", Flag::Rotate),
-            // Both words set a flag that ares_getaddrinfo does not look at.
+            // Applications that set the channel's flags, as pycares does, override these two.
             OptionRule::nothing("use-vc"),
             OptionRule::nothing("usevc"),
         ],
@@ -168,7 +168,9 @@ fn parse(version: Version) -> ParseRules {
         parse.env.local_domain = LocalDomain::AllWords;
         parse.search.value_limit = None;
     }
-    if since(28, 0) && !since(34, 0) {
+    // 1.34 without a patch number is its last.
+    let last = version == Version::new(1, 34, 0);
+    if since(28, 0) && !since(34, 9) && !last {
         parse.comments = Comments::LineStart;
     }
     if !since(34, 0) {
@@ -179,6 +181,14 @@ fn parse(version: Version) -> ParseRules {
     }
     parse
 }
+
+/// Node.js 20 leaves the channel's flags to the file; what it sets itself are timeout and tries.
+const OPTIONS_OF_QUERY: &[OptionRule] = &[
+    OptionRule::number("ndots:", Target::Ndots, NumberSyntax::EmptyOrStrict, 0, u32::MAX),
+    OptionRule::flag("rotate", Flag::Rotate),
+    OptionRule::flag("use-vc", Flag::UseVc),
+    OptionRule::flag("usevc", Flag::UseVc),
+];
 
 const ANY_ANSWER: &[Outcome] = &[
     Outcome::Answer,
@@ -194,16 +204,15 @@ const ANY_ANSWER: &[Outcome] = &[
 /// `ares_query` as Node.js 20 calls it (`src/cares_wrap.cc`): no search, and with `ARES_FLAG_NOCHECKRESP` any answer
 /// ends the question.
 pub(super) fn query(resolver: &Resolver) -> Profile {
-    let mut profile = profile(&Resolver { version: Version::new(1, 34, 0), ..*resolver });
+    let mut profile = profile(&Resolver { version: Version::new(1, 34, 6), ..*resolver });
     profile.resolver = *resolver;
     profile.plan.name.literal = Literal::Name;
-    profile.plan.name.check = NameCheck::Encodable;
-    // Node's own bundle does not know ports in the file.
-    profile.parse.nameservers.syntax = AddressSyntax::Strict;
+    profile.parse.options.known = OPTIONS_OF_QUERY;
     if let Schedule::Each(rules) = &mut profile.schedule {
         rules.tries = Tries::Fixed(4);
         rules.timeout = TimeoutRule::FixedDoubled(2_000_000);
         rules.accept = ANY_ANSWER;
+        rules.edns_refused = EdnsRefused::Ignored;
     }
     profile
 }

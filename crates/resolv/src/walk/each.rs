@@ -109,8 +109,11 @@ impl Each {
 
     fn transmit(&mut self, index: usize, context: &mut Context<'_>) {
         self.questions[index].pick(&self.rules, context);
+        let picked = self.questions[index].group.clone();
         self.questions[index].group.retain(|server| context.settings.reaches(*server));
         if self.questions[index].group.is_empty() {
+            picked.iter().for_each(|server| context.memory.failed(*server));
+            self.questions[index].group = picked;
             self.failed(index, Outcome::Unreachable, context);
             return;
         }

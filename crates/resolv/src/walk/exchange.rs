@@ -62,10 +62,12 @@ pub(super) enum Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(profile: &Profile, questions: usize, settings: &Settings) -> Self {
+    /// An exchange of as many questions as `broken` has entries; those set fit no message.
+    pub(super) fn new(profile: &Profile, broken: &[bool], settings: &Settings) -> Self {
+        let questions = broken.len();
         match profile.schedule {
             Schedule::Paired(rules) => Self::Paired(Paired::new(rules, questions, settings)),
-            Schedule::Flood(rules) => Self::Flood(Flood::new(rules, questions, settings)),
+            Schedule::Flood(rules) => Self::Flood(Flood::new(rules, broken, settings)),
             Schedule::Each(rules) => Self::Each(Each::new(rules, &profile.ask, questions, settings)),
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Flood {
     /// SERVFAIL answers that are still resent at once in this interval.
     servfail_budget: usize,
     questions: Vec<Question>,
+    /// Questions that fit no message: sending ends there, and the next server is tried (busybox).
+    broken: Vec<bool>,
     outbox: VecDeque<Transmission>,
     over: bool,
 }
@@ -35,7 +37,7 @@ enum Question {
 }
 
 impl Flood {
-    pub(super) fn new(rules: FloodRules, questions: usize, settings: &Settings) -> Self {
+    pub(super) fn new(rules: FloodRules, broken: &[bool], settings: &Settings) -> Self {
         let (total_us, interval_us) = rules.times_us(settings);
         Self {
             rules,
@@ -47,7 +49,8 @@ impl Flood {
             server: 0,
             socket: 0,
             servfail_budget: 0,
-            questions: vec![Question::Open; questions],
+            questions: vec![Question::Open; broken.len()],
+            broken: broken.to_vec(),
             outbox: VecDeque::new(),
             over: false,
         }
@@ -102,6 +105,10 @@ impl Flood {
         self.next_round_us = context.now_us + self.interval_us;
         self.servfail_budget = 2 * self.questions.len();
         for question in 0..self.questions.len() {
+            if self.broken[question] {
+                self.total_us = 0;
+                return;
+            }
             if matches!(self.questions[question], Question::Open) {
                 self.send_to_all(question, context);
             }

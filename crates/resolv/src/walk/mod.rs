@@ -86,8 +86,10 @@ impl Walk {
         if settings.flags.has(Flag::NoAaaa) && types.contains(&QType::Aaaa) {
             (types, in_place_of_aaaa) = without_aaaa(types, &profile.ask);
         }
-        if plan.direction == Direction::Reverse {
-            types = &[QType::Other(12)];
+        match plan.direction {
+            Direction::Forward => {}
+            Direction::Reverse => types = &[QType::Other(12)],
+            Direction::RootServers => types = &[QType::Other(2)],
         }
         let verdict = match &plan.refused {
             Some(refusal) => Some(Verdict::refused(refusal, profile)),
@@ -170,11 +172,13 @@ impl Walk {
             self.verdict = Some(self.conclude());
             return;
         };
-        let unsendable = candidates.iter().all(|candidate| candidate.wire == Wire::Unencodable);
-        let exchange = if unsendable {
+        let broken = |candidate: &Candidate| candidate.wire == Wire::Unencodable;
+        let exchange = if candidates.len() == 1 && broken(&candidates[0]) {
             Exchange::Unsendable
         } else {
-            Exchange::new(&self.profile, types.len() * candidates.len(), &self.settings)
+            let per_type = candidates.iter().map(broken);
+            let broken: Vec<bool> = types.iter().flat_map(|_| per_type.clone()).collect();
+            Exchange::new(&self.profile, &broken, &self.settings)
         };
         self.current = Some(Current {
             exchange,
