@@ -101,7 +101,9 @@ impl ScriptKey {
         let (prefix, server, scope) = match text.strip_prefix('@').and_then(|rest| rest.split_once(' ')) {
             Some((number, scope)) => match number.parse() {
                 Ok(server) => (format!("@{number} "), Some(server), scope),
-                Err(_) => return Err(KeyError { key: text.to_owned(), nearest: Some(format!("@0 {scope}")) }),
+                Err(_) => {
+                    return Err(KeyError { key: text.to_owned(), nearest: Some(format!("@0 {scope}")) });
+                }
             },
             None => (String::new(), None, text),
         };
@@ -131,7 +133,11 @@ fn parse_scope(text: &str) -> Result<ScriptScope, Option<String>> {
         let near = TYPES.iter().find(|known| known.eq_ignore_ascii_case(word)).copied();
         let near = near.or_else(|| nearest(word, TYPES)).unwrap_or("*");
         let name = if name == "*" { "*" } else { &dotted };
-        return Err(Some(if (name, near) == ("*", "*") { "default".to_owned() } else { format!("{name}/{near}") }));
+        return Err(Some(if (name, near) == ("*", "*") {
+            "default".to_owned()
+        } else {
+            format!("{name}/{near}")
+        }));
     }
     match (name, word) {
         ("*", "*") => Err(Some("default".to_owned())),
@@ -200,7 +206,11 @@ impl Answers for AnswerScript {
 impl ScriptAnswer {
     fn answered(&self, query: &Query) -> Answered {
         let tcp = query.transport == Transport::Tcp;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; a delay is positive")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates; a delay is positive"
+        )]
         let delay_us = self.delay_ms.map(|ms| (ms * MILLISECOND_US) as u64);
         let reply = if self.drop || (tcp && self.drop_tcp) {
             None

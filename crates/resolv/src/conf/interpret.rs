@@ -5,12 +5,12 @@ use super::settings::{Note, Settings, Suffix};
 use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use super::{Nameserver, address};
-use crate::{Profile, Version};
 use crate::name::{Fqdn, escape};
 use crate::profile::parse::{
-    BadLabel, BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain, Indent,
-    LocalDomain, ParseRules, Repeated, ResOptions, RootWord, Trailing,
+    BadLabel, BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain,
+    Indent, LocalDomain, ParseRules, Repeated, ResOptions, RootWord, Trailing,
 };
+use crate::{Profile, Version};
 
 /// Notes kept of one file; hostile files have millions.
 const NOTES_MAX: usize = 1000;
@@ -200,9 +200,6 @@ impl<'p> Reader<'p> {
             self.bare_search(line);
             return Ok(());
         }
-        if rules.root == RootWord::DroppedAlone && matches!(&suffixes[..], [only] if only.is_root()) {
-            suffixes.clear();
-        }
         match (&mut self.search, rules.lines) {
             (Some(list), Repeated::AddUp) => list.append(&mut suffixes),
             _ => self.search = Some(suffixes),
@@ -221,7 +218,11 @@ impl<'p> Reader<'p> {
             BadLabel::Kept => false,
             BadLabel::UnprintableDropped => unprintable,
             BadLabel::CommaDropped if word.bytes.contains(&b',') => true,
-            BadLabel::CommaDropped | BadLabel::Refused if Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b"." => false,
+            BadLabel::CommaDropped | BadLabel::Refused
+                if Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b"." =>
+            {
+                false
+            }
             BadLabel::CommaDropped | BadLabel::Refused => {
                 let what = format!("`{}` cannot be a domain", escape(word.bytes));
                 return Err(self.refuse(line, word.column, what));

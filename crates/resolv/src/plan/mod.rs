@@ -109,7 +109,7 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
     if let Some(refused) = refuse::refuse(typed, &profile.plan.name, family) {
         return Plan { refused: Some(refused), ..Plan::default() };
     }
-    let mut planner = Planner { typed, profile, plan: Plan::default() };
+    let mut planner = Planner { typed, profile, suffixes: settings.search.len(), plan: Plan::default() };
     planner.walk(settings);
     let mut plan = planner.plan;
     plan.returned_anyway = refuse::returned_anyway(typed, profile.plan.name.literal, family);
@@ -122,6 +122,7 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
 struct Planner<'a> {
     typed: &'a [u8],
     profile: &'a Profile,
+    suffixes: usize,
     plan: Plan,
 }
 
@@ -178,6 +179,7 @@ impl Planner<'_> {
             RootSuffix::Skip if root => return,
             RootSuffix::Malformed if root => Wire::Malformed,
             RootSuffix::EmptyLabel if root => Wire::Unencodable,
+            RootSuffix::EmptyLabelUnlessAlone if root && self.suffixes > 1 => Wire::Unencodable,
             _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,
             _ if fqdn.encodes() => Wire::Valid,
             _ => Wire::Unencodable,
@@ -199,6 +201,9 @@ impl Planner<'_> {
         let same = |known: &Candidate| known.fqdn == candidate.fqdn;
         if rules.repeated == RepeatedName::Dropped && self.plan.candidates.iter().any(same) {
             return;
+        }
+        if rules.repeated == RepeatedName::EarlierDropped {
+            self.plan.candidates.retain(|known| known.fqdn != candidate.fqdn);
         }
         match (candidate.wire, rules.when_unencodable(&candidate.fqdn)) {
             (Wire::Unencodable, Unencodable::Skip) => {}

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Refusal;
+use crate::Family;
 use crate::conf::inet_aton;
 use crate::name::Fqdn;
 use crate::profile::planning::{Literal, NameCheck, NameRules, SpecialDoes};
-use crate::Family;
 
 /// Why the name is not asked at all, if so.
 pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<Refusal> {
@@ -116,7 +116,9 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
             (!inner.iter().all(allowed)).then_some(CHARACTER)
         }
         NameCheck::Idna if labels.clone().any(|label| label.starts_with(b"-")) => Some(DASH),
-        NameCheck::Idna if labels.any(|label| label.iter().skip(1).any(|&byte| byte == b'_') && label[0] != b'_') => {
+        NameCheck::Idna
+            if labels.any(|label| label.iter().skip(1).any(|&byte| byte == b'_') && label[0] != b'_') =>
+        {
             Some(CHARACTER)
         }
         NameCheck::Idna => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),

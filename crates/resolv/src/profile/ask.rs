@@ -93,12 +93,7 @@ pub enum AddrConfigRule {
 
 impl AskRules {
     /// The question types of the walk, in the order they are sent. Empty: the host has no address of the family.
-    pub fn types(
-        &self,
-        family: Family,
-        addrconfig: AddrConfig,
-        settings: &Settings,
-    ) -> &'static [QType] {
+    pub fn types(&self, family: Family, addrconfig: AddrConfig, settings: &Settings) -> &'static [QType] {
         let narrows = match self.addrconfig {
             AddrConfigRule::NoEffect => false,
             AddrConfigRule::OnRequest => addrconfig == AddrConfig::Honoured,
@@ -107,9 +102,10 @@ impl AskRules {
         let flags = settings.flags;
         let one_by_one = flags.has(Flag::SingleRequest) || flags.has(Flag::SingleRequestReopen);
         let (inet, inet6) = match &settings.addresses {
-            Some(addresses) if narrows => {
-                (addresses.contains(&HostAddress::Inet), addresses.iter().any(|kind| *kind != HostAddress::Inet))
-            }
+            Some(addresses) if narrows => (
+                addresses.contains(&HostAddress::Inet),
+                addresses.iter().any(|kind| *kind != HostAddress::Inet),
+            ),
             _ => (true, true),
         };
         match (family, inet, inet6) {

@@ -14,7 +14,9 @@ pub use ask::{AddrConfigRule, AskRules, Passes, Shape, Socket, ThenFailure, Then
 pub use parse::ParseRules;
 pub use planning::PlanRules;
 pub use schedule::{LameRule, Schedule};
-pub use verdict::{Decision, PairRule, QuestionEnd, Report, Step, StepTable, VerdictRules, combine, step_after};
+pub use verdict::{
+    Decision, PairRule, QuestionEnd, Report, Step, StepTable, VerdictRules, combine, step_after,
+};
 
 use crate::Resolver;
 

@@ -117,8 +117,6 @@ pub enum RootWord {
     Kept,
     /// It goes; a list of nothing else is no list.
     Dropped,
-    /// It stays, but a list of nothing else is no list.
-    DroppedAlone,
 }
 
 /// What happens to equal words.
@@ -236,7 +234,13 @@ impl OptionRule {
     }
 
     /// A number kept within bounds.
-    pub const fn number(word: &'static str, target: Target, syntax: NumberSyntax, min: u32, max: u32) -> Self {
+    pub const fn number(
+        word: &'static str,
+        target: Target,
+        syntax: NumberSyntax,
+        min: u32,
+        max: u32,
+    ) -> Self {
         Self { word, sets: Sets::Number { target, syntax, min, max }, since: Version::new(0, 0, 0) }
     }
 
@@ -291,6 +295,8 @@ pub enum NumberSyntax {
     DigitFirst,
     /// Digits and nothing else; otherwise the option is ignored.
     Strict,
+    /// The same, and not above 32 bits.
+    StrictU32,
     /// Nothing, which is 0, or digits and nothing else, kept in 32 bits; otherwise the option is ignored.
     EmptyOrStrict,
     /// Digits and nothing else, above 0; otherwise the option is ignored.

@@ -58,6 +58,8 @@ pub enum RootSuffix {
     Malformed,
     /// Makes an empty label, which fits no message.
     EmptyLabel,
+    /// The same, but alone in the list it asks the name as-is.
+    EmptyLabelUnlessAlone,
 }
 
 /// What a dot in front of a suffix (`.foo`) does.
@@ -87,8 +89,10 @@ pub enum Unencodable {
 pub enum RepeatedName {
     /// They are asked again.
     Kept,
-    /// They are asked once.
+    /// They are asked once, where they stand first.
     Dropped,
+    /// They are asked once, where they stand last.
+    EarlierDropped,
 }
 
 /// What is done with the name before any question.

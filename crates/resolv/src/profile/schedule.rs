@@ -89,10 +89,9 @@ pub enum FloodTcp {
 impl FloodRules {
     /// The time in all and the time between two sends, in µs. Both are whole milliseconds in the C code.
     pub(crate) fn times_us(&self, settings: &Settings) -> (u64, u64) {
-        let times = self.fixed.unwrap_or(FloodTimes {
-            total_ms: settings.timeout_ms,
-            sends: u64::from(settings.attempts),
-        });
+        let times = self
+            .fixed
+            .unwrap_or(FloodTimes { total_ms: settings.timeout_ms, sends: u64::from(settings.attempts) });
         let interval_ms = (times.total_ms / times.sends.max(1)).max(1);
         (times.total_ms * 1000, interval_ms * 1000)
     }
@@ -325,9 +324,9 @@ impl Profile {
     pub fn attempts(&self, settings: &Settings) -> u32 {
         match self.schedule {
             Schedule::Paired(_) => settings.attempts,
-            Schedule::Flood(rules) => rules.fixed.map_or(settings.attempts, |times| {
-                u32::try_from(times.sends).unwrap_or(u32::MAX)
-            }),
+            Schedule::Flood(rules) => {
+                rules.fixed.map_or(settings.attempts, |times| u32::try_from(times.sends).unwrap_or(u32::MAX))
+            }
             Schedule::Each(rules) => rules.tries(settings),
         }
     }

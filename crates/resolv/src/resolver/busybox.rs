@@ -2,16 +2,18 @@
 
 use super::Resolver;
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
-    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, OptionRules, ParseRules,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
+    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, OptionRules, ParseRules,
     Repeated, ResOptions, RootWord, SearchRules, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
+    Unencodable,
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
+    VerdictRules,
 };
 use crate::{Profile, QType};
 
@@ -28,7 +30,7 @@ const PARSE: ParseRules = ParseRules {
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
-        root: RootWord::DroppedAlone,
+        root: RootWord::Kept,
         bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
@@ -61,7 +63,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: SearchWhen::Dotless,
-            root_suffix: RootSuffix::EmptyLabel,
+            root_suffix: RootSuffix::EmptyLabelUnlessAlone,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
             bad_label: Unencodable::Stop,

@@ -3,16 +3,18 @@
 use super::Resolver;
 use crate::conf::Flag;
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
-    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
-    Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
+    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
+    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Unencodable,
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
+    Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, Icmp, Lifetime, Schedule, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
+    VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -106,7 +108,13 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         },
         schedule: Schedule::Each(EachRules {
             tries: Tries::Lifetime,
-            strikes_off: &[Outcome::ServFail, Outcome::Refused, Outcome::FormErr, Outcome::NotImp, Outcome::Unknown],
+            strikes_off: &[
+                Outcome::ServFail,
+                Outcome::Refused,
+                Outcome::FormErr,
+                Outcome::NotImp,
+                Outcome::Unknown,
+            ],
             // resolve_name gives each of its two lookups what one transmission gets.
             lifetime: if by_name { Lifetime::StepTimeout } else { Lifetime::Lookup(5_000_000) },
             icmp: Icmp::Unnoticed,

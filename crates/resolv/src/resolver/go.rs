@@ -3,17 +3,18 @@
 use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules, HostAliases,
-    HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
-    Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
+    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
+    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
-    SpecialDoes, SpecialName, Unencodable,
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
+    Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
+    VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -53,7 +54,8 @@ const PARSE: ParseRules = ParseRules {
             OptionRule::number("attempts:", Target::Attempts, NumberSyntax::Digits, 1, u32::MAX),
             OptionRule::flag("rotate", Flag::Rotate),
             OptionRule::flag("single-request", Flag::SingleRequest).since(Version::new(1, 13, 0)),
-            OptionRule::flag("single-request-reopen", Flag::SingleRequestReopen).since(Version::new(1, 13, 0)),
+            OptionRule::flag("single-request-reopen", Flag::SingleRequestReopen)
+                .since(Version::new(1, 13, 0)),
             OptionRule::flag("use-vc", Flag::UseVc).since(Version::new(1, 13, 0)),
             OptionRule::flag("usevc", Flag::UseVc).since(Version::new(1, 13, 0)),
             OptionRule::flag("tcp", Flag::UseVc).since(Version::new(1, 13, 0)),

@@ -4,18 +4,17 @@ use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules,
-    ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
+    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen, Special,
-    SpecialDoes, SpecialName, Unencodable,
+    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
+    Special, SpecialDoes, SpecialName, Unencodable,
 };
-use crate::profile::schedule::{
-    AfterTcp, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Tries,
-};
+use crate::profile::schedule::{AfterTcp, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName, VerdictRules,
+    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
+    VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -50,9 +49,9 @@ const PARSE: ParseRules = ParseRules {
         matching: Matching::Word,
         repeated: Repeated::LastWins,
         known: &[
-            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Strict, 0, u32::MAX),
-            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Strict, 0, u32::MAX),
-            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::Strict, 0, u32::MAX),
+            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::StrictU32, 0, u32::MAX),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::StrictU32, 0, u32::MAX),
+            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::StrictU32, 0, u32::MAX),
             OptionRule::flag("edns0", Flag::Edns0),
             OptionRule::nothing("rotate"),
             OptionRule::nothing("use-vc"),
@@ -112,7 +111,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             join_limit: usize::MAX,
             bad_label: Unencodable::Skip,
             unencodable: Unencodable::Skip,
-            repeated: RepeatedName::Dropped,
+            repeated: RepeatedName::EarlierDropped,
             name: NameRules {
                 check: NameCheck::Idna,
                 literal: Literal::WalkedThenReturned,

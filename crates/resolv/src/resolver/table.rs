@@ -1,7 +1,8 @@
 //! The table of resolvers: what each row models and where the model comes from.
 
 use super::{
-    Resolver, ResolverId, Version, bind, busybox, c_ares, dnspython, getent, glibc, go, hickory, java, musl, netty, node,
+    Resolver, ResolverId, Version, bind, busybox, c_ares, dnspython, getent, glibc, go, hickory, java, musl,
+    netty, node,
 };
 use crate::Profile;
 
@@ -118,10 +119,7 @@ static TABLE: &[TableRow] = &[
         id: ResolverId::Hickory,
         versions: "0.24 to 0.26",
         default_version: Version::new(0, 26, 0),
-        apis: &[
-            api("lookup_ip", "both families"),
-            api("lookup_ip Ipv4Only", "LookupIpStrategy::Ipv4Only"),
-        ],
+        apis: &[api("lookup_ip", "both families"), api("lookup_ip Ipv4Only", "LookupIpStrategy::Ipv4Only")],
         source: "hickory-resolver 0.24 to 0.26, resolver.rs, lookup_ip.rs, name_server_pool.rs; resolv-conf 0.7",
         build: hickory::profile,
     },
@@ -148,10 +146,7 @@ static TABLE: &[TableRow] = &[
         id: ResolverId::Node,
         versions: "20 (dns.lookup on glibc)",
         default_version: Version::new(20, 0, 0),
-        apis: &[
-            api("dns.lookup", "getaddrinfo of the libc"),
-            api("dns.resolve4", "c-ares without search"),
-        ],
+        apis: &[api("dns.lookup", "getaddrinfo of the libc"), api("dns.resolve4", "c-ares without search")],
         source: "Node.js 20, src/cares_wrap.cc",
         build: node::profile,
     },

@@ -26,7 +26,10 @@ enum Position {
     /// At the as-is candidate that a root suffix would have replaced.
     Reserve,
     /// Asking further types for a name that was found.
-    Then { candidate: Box<Candidate>, index: usize },
+    Then {
+        candidate: Box<Candidate>,
+        index: usize,
+    },
     End,
 }
 

@@ -150,7 +150,8 @@ impl Each {
         let question = &mut self.questions[index];
         question.sends += 1;
         question.resend_us = self.rules.retransmit.and_then(|rule| {
-            let failures = awaited.iter().map(|server| context.memory.failures_of(*server)).max().unwrap_or(0);
+            let failures =
+                awaited.iter().map(|server| context.memory.failures_of(*server)).max().unwrap_or(0);
             let pause = rule.min_us.max(rule.per_failure_us * u64::from(failures));
             let more = question.sends < rule.sends && question.transport == Transport::Udp;
             more.then_some(context.now_us + pause)

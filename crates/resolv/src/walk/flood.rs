@@ -25,6 +25,8 @@ pub(super) struct Flood {
     questions: Vec<Question>,
     /// Questions that fit no message: sending ends there, and the next server is tried (busybox).
     broken: Vec<bool>,
+    /// Sending failed: this server's time is up at once.
+    cut_short: bool,
     outbox: VecDeque<Transmission>,
     over: bool,
 }
@@ -51,6 +53,7 @@ impl Flood {
             servfail_budget: 0,
             questions: vec![Question::Open; broken.len()],
             broken: broken.to_vec(),
+            cut_short: false,
             outbox: VecDeque::new(),
             over: false,
         }
@@ -75,7 +78,7 @@ impl Flood {
             if self.over || all_ended {
                 return Progress::Done;
             }
-            if context.now_us >= end {
+            if context.now_us >= end || std::mem::take(&mut self.cut_short) {
                 if !self.turn_to_next_server(context) {
                     self.give_up(context.now_us);
                 }
@@ -106,7 +109,7 @@ impl Flood {
         self.servfail_budget = 2 * self.questions.len();
         for question in 0..self.questions.len() {
             if self.broken[question] {
-                self.total_us = 0;
+                self.cut_short = true;
                 return;
             }
             if matches!(self.questions[question], Question::Open) {

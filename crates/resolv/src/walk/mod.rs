@@ -231,7 +231,12 @@ impl Walk {
         let ask = &self.profile.ask;
         let exists = matches!(decision.outcome, Outcome::Answer | Outcome::NoData | Outcome::Cname);
         let forward = self.plan.direction == Direction::Forward;
-        if decision.step == Step::Stop && exists && forward && !ask.then.is_empty() && !self.cursor.is_follow_up() {
+        if decision.step == Step::Stop
+            && exists
+            && forward
+            && !ask.then.is_empty()
+            && !self.cursor.is_follow_up()
+        {
             let found = &self.trail[current.first_step].candidate;
             let chain_end = current.exchange.cname().filter(|_| ask.then_name == ThenName::ChainEnd);
             let fqdn = chain_end.unwrap_or_else(|| found.fqdn.clone());

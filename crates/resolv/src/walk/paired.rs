@@ -236,7 +236,8 @@ impl Paired {
             self.state = State::Done;
         } else if !first {
             self.next_server(context);
-        } else if self.one_by_one(context) != OneByOne::No && self.rules.after_error == AfterError::NextServer {
+        } else if self.one_by_one(context) != OneByOne::No && self.rules.after_error == AfterError::NextServer
+        {
             self.next_server(context);
         }
     }

@@ -76,9 +76,10 @@ impl Verdict {
         let last = outcomes().next_back().unwrap_or(Outcome::NxDomain);
         match profile.verdict.report {
             Report::Glibc => glibc(trail, settings),
-            Report::MuslNoName | Report::MuslNoData if settings.attempts == 0 => {
-                Self::error(Outcome::Unknown, Failure::new("KILLED", "the process dies: attempts is 0, a divisor"))
-            }
+            Report::MuslNoName | Report::MuslNoData if settings.attempts == 0 => Self::error(
+                Outcome::Unknown,
+                Failure::new("KILLED", "the process dies: attempts is 0, a divisor"),
+            ),
             Report::MuslNoName => Self::error(last, musl(last, "EAI_NONAME")),
             Report::MuslNoData => Self::error(last, musl(last, "EAI_NODATA")),
             Report::Last => Self::error(last, plain(last)),
@@ -101,7 +102,11 @@ fn glibc(trail: &[StepRecord], _settings: &Settings) -> Verdict {
     let outcome = if matches!(last, Outcome::Cname | Outcome::Unreachable) {
         last
     } else {
-        first.and_then(|step| step.outcome).or(has(Outcome::NoData)).or(has(Outcome::ServFail)).unwrap_or(last)
+        first
+            .and_then(|step| step.outcome)
+            .or(has(Outcome::NoData))
+            .or(has(Outcome::ServFail))
+            .unwrap_or(last)
     };
     let inet_alone = trail.iter().all(|step| step.ends.len() == 1 && step.ends[0].qtype == crate::QType::A);
     let (code, words) = match outcome {
