@@ -1,6 +1,8 @@
 //! The process that `dnsprobe demo` starts in private namespaces: it serves, captures, and asks with the machine's own
 //! `getaddrinfo`.
 
+#![expect(clippy::unwrap_used, reason = "this is a test, its helpers included")]
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::ControlFlow;

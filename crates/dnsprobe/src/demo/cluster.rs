@@ -84,13 +84,13 @@ impl Loaded {
         let addresses = if let Found::Addresses(addresses) = found { addresses } else { &[] };
         let answers: Vec<Record> =
             addresses.iter().filter_map(|&address| record(asked.name, asked.qtype, address)).collect();
+        let rcode = if found == Found::Nothing { ResponseCode::NXDomain } else { ResponseCode::NoError };
         Reply {
-            rcode: if found == Found::Nothing { ResponseCode::NXDomain } else { ResponseCode::NoError },
             authoritative: self.data.authoritative,
-            truncated: false,
             soa: answers.is_empty().then(|| self.soa()),
             answers,
             delay: self.delay(asked),
+            ..Reply::empty(rcode)
         }
     }
 

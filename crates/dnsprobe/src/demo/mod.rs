@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use dnsprobe_lookup::Frame;
 
-pub(crate) use recording::{Asked, RecordingError, Sandboxed, Transcript};
+pub(crate) use recording::{RecordingError, Transcript};
 
 /// This program.
 const MYSELF: &str = "/proc/self/exe";
