@@ -93,7 +93,7 @@ impl std::hash::Hash for Fqdn {
 
 /// The number of dots in a name as typed, a trailing one included, as `ndots` counts them.
 pub fn dots(typed: &[u8]) -> u32 {
-    u32::try_from(typed.iter().filter(|&&byte| byte == b'.').count()).unwrap_or(u32::MAX)
+    u32::try_from(typed.split(|&byte| byte == b'.').count() - 1).unwrap_or(u32::MAX)
 }
 
 /// Bytes as printable text: what is not printable ASCII becomes `\ddd` (RFC 1035 section 5.1).
@@ -108,7 +108,8 @@ fn push_escaped(text: &mut String, bytes: &[u8]) {
         if byte.is_ascii_graphic() && byte != b'\\' {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("\\{byte:03}"));
+            text.push('\\');
+            text.extend([byte / 100, byte / 10 % 10, byte % 10].map(|digit| char::from(b'0' + digit)));
         }
     }
 }

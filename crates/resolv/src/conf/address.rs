@@ -30,11 +30,10 @@ impl Nameserver {
 /// Reads the address of a `nameserver` line.
 pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
     let text = std::str::from_utf8(word).ok()?;
-    if syntax == AddressSyntax::WithPort {
-        if let Some((bare, port)) = split_port(text) {
-            let nameserver = read(bare.as_bytes(), AddressSyntax::Strict)?;
-            return Some(Nameserver { text: name::escape(word), port: port.parse().ok()?, ..nameserver });
-        }
+    let with_port = Some(text).filter(|_| syntax == AddressSyntax::WithPort).and_then(split_port);
+    if let Some((bare, port)) = with_port {
+        let nameserver = read(bare.as_bytes(), AddressSyntax::Strict)?;
+        return Some(Nameserver { text: name::escape(word), port: port.parse().ok()?, ..nameserver });
     }
     let (bare, scope) = match text.split_once('%') {
         Some((bare, scope)) => (bare, Some(scope.to_owned())),

@@ -141,7 +141,8 @@ impl Planner<'_> {
         };
         let first = searches && enough && rules.search != SearchWhen::Dotless;
         let no_tld = settings.flags.has(Flag::NoTldQuery) && dots == 0 && !settings.search.is_empty();
-        let last = !first && !no_tld && !(searches && rules.search == SearchWhen::Dotless);
+        let only_suffixes = searches && rules.search == SearchWhen::Dotless;
+        let last = !(first || no_tld || only_suffixes);
         self.plan.candidates.reserve(settings.search.len() + 1);
         if first {
             self.push(self.as_is(Phase::AsIsFirst));

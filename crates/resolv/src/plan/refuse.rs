@@ -39,9 +39,8 @@ fn literal(typed: &[u8], rule: Literal, family: Family) -> Option<IpAddr> {
         Literal::ReverseOrAton if v4.is_none() => inet_aton(text).map(IpAddr::V4),
         Literal::Reverse | Literal::ReverseOrAton | Literal::Name => None,
         Literal::AskedAndReturned => match family {
-            Family::Unspec => v6,
+            Family::Unspec | Family::Inet6 => v6,
             Family::Inet => v4,
-            Family::Inet6 => v6,
         },
         Literal::WalkedThenReturned => v6,
     }
@@ -77,7 +76,8 @@ pub(super) fn reverse(typed: &[u8], rule: Literal) -> Option<Fqdn> {
         }
         IpAddr::V6(address) => {
             let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
-            nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa."
+            let digits = nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16));
+            digits.flat_map(|digit| [digit, '.']).collect::<String>() + "ip6.arpa."
         }
     };
     Some(Fqdn::from_presentation(&name))
@@ -108,7 +108,6 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
         NameCheck::Length => (has_empty || !Fqdn::join(typed, None).encodes()).then_some(EMPTY_LABEL),
         _ if has_empty => Some(EMPTY_LABEL),
         NameCheck::Hostname if inner.starts_with(b"-") => Some(DASH),
-        NameCheck::Hostname => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
         NameCheck::GoDomain => bad_go_domain(inner),
         NameCheck::Encodable | NameCheck::Master => (!Fqdn::join(typed, None).encodes()).then_some(LENGTH),
         NameCheck::CAres => {
@@ -121,7 +120,9 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
         {
             Some(CHARACTER)
         }
-        NameCheck::Idna => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
+        NameCheck::Hostname | NameCheck::Idna => {
+            (!inner.iter().all(hostname_byte)).then_some(CHARACTER)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Java's `InetAddress`: `getaddrinfo` of the libc, taken to be glibc (OpenJDK 17, `Inet6AddressImpl.c`).
+//! Java's `InetAddress`: `getaddrinfo` of the libc, taken to be glibc (`OpenJDK` 17, `Inet6AddressImpl.c`).
 
 use super::{Resolver, ResolverId, glibc};
 use crate::Profile;

@@ -43,14 +43,12 @@ impl Memory {
 
     /// The number of the one socket for everything.
     pub(super) fn channel(&mut self) -> u32 {
-        match self.channel {
-            Some(socket) => socket,
-            None => {
-                let socket = self.open();
-                self.channel = Some(socket);
-                socket
-            }
+        if let Some(socket) = self.channel {
+            return socket;
         }
+        let socket = self.open();
+        self.channel = Some(socket);
+        socket
     }
 
     /// Counts a failure of a server.

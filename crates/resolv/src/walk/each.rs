@@ -112,7 +112,9 @@ impl Each {
         let picked = self.questions[index].group.clone();
         self.questions[index].group.retain(|server| context.settings.reaches(*server));
         if self.questions[index].group.is_empty() {
-            picked.iter().for_each(|server| context.memory.failed(*server));
+            for &server in &picked {
+                context.memory.failed(server);
+            }
             self.questions[index].group = picked;
             self.failed(index, Outcome::Unreachable, context);
             return;

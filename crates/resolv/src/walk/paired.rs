@@ -229,15 +229,15 @@ impl Paired {
 
     fn server_error(&mut self, first: bool, context: &mut Context<'_>) {
         let strict = context.settings.flags.has(Flag::StrictError);
+        let good = self.good.iter().any(Option::is_some);
+        let other_sent = self.one_by_one(context) == OneByOne::No;
+        let waits = first && (other_sent || self.rules.after_error == AfterError::WaitsForOther);
         if strict || self.questions == 1 {
             self.next_server(context);
-        } else if !first && self.good.iter().any(Option::is_some) {
+        } else if !first && good {
             // One good answer and one error: the good one alone decides.
             self.state = State::Done;
-        } else if !first {
-            self.next_server(context);
-        } else if self.one_by_one(context) != OneByOne::No && self.rules.after_error == AfterError::NextServer
-        {
+        } else if !waits {
             self.next_server(context);
         }
     }
