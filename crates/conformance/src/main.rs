@@ -89,7 +89,11 @@ fn score(file: &Path, options: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             print_difference(&mut out, vector, &prediction, comparison)?;
         }
     }
-    writeln!(out, "{:<22} {:>7} {:>7} {:>7} {:>9} {:>7} {:>11}", "resolver", "vectors", "bound", "agree", "questions", "result", "loose")?;
+    writeln!(
+        out,
+        "{:<22} {:>7} {:>7} {:>7} {:>9} {:>7} {:>11}",
+        "resolver", "vectors", "bound", "agree", "questions", "result", "loose"
+    )?;
     for (resolver, row) in &rows {
         let loose = format!("{}/{}", row.loose_agree, row.loose);
         writeln!(

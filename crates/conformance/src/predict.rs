@@ -9,7 +9,8 @@ use dnsprobe_resolv::resolver::ResolverError;
 use dnsprobe_resolv::simulate::Sent;
 use dnsprobe_resolv::walk::{AddrConfig, Request};
 use dnsprobe_resolv::{
-    AnswerScript, Family, Rcode, Resolver, ScriptAnswer, ScriptKey, Settings, Situation, Transport, Verdict, simulate,
+    AnswerScript, Family, Rcode, Resolver, ScriptAnswer, ScriptKey, Settings, Situation, Transport, Verdict,
+    simulate,
 };
 use serde::Serialize;
 
@@ -55,7 +56,9 @@ pub fn predict(vector: &Vector) -> Result<Prediction, PredictError> {
     let id = vector.id.clone();
     let settings = match conf::interpret(Some(vector.resolv_conf.as_bytes()), &situation(vector), &profile) {
         Ok(settings) => settings,
-        Err(refused) => return Ok(Prediction { id, observed: Vec::new(), result: failed(&refused.to_string()) }),
+        Err(refused) => {
+            return Ok(Prediction { id, observed: Vec::new(), result: failed(&refused.to_string()) });
+        }
     };
     let script = script(vector, &settings).map_err(|source| PredictError::Key { id: id.clone(), source })?;
     let request = Request {
@@ -65,9 +68,9 @@ pub fn predict(vector: &Vector) -> Result<Prediction, PredictError> {
             "inet6" => Family::Inet6,
             _ => Family::Unspec,
         },
-        addrconfig: match vector.flags.iter().any(|flag| flag == "AI_ADDRCONFIG") {
-            true => AddrConfig::Honoured,
-            false => AddrConfig::Ignored,
+        addrconfig: match vector.flags.iter().find(|flag| *flag == "AI_ADDRCONFIG") {
+            Some(_) => AddrConfig::Honoured,
+            None => AddrConfig::Ignored,
         },
     };
     let simulation = simulate(&profile, &settings, &request, &script);

@@ -53,6 +53,7 @@ pub struct Vector {
 }
 
 /// A value of the servers' script.
+#[expect(clippy::struct_excessive_bools, reason = "these are the independent switches of the file format")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptValue {
@@ -164,9 +165,10 @@ pub enum VectorError {
 /// Reads a file of vectors; `.gz` is unpacked, `-` is standard input.
 pub fn read_vectors(path: &Path) -> Result<Vec<Vector>, VectorError> {
     let failed = |source| VectorError::Io { path: path.to_owned(), source };
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
     let reader: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(std::io::stdin()),
-        Some(name) if name.ends_with(".gz") => {
+        _ if packed => {
             Box::new(flate2::read::MultiGzDecoder::new(std::fs::File::open(path).map_err(failed)?))
         }
         _ => Box::new(std::fs::File::open(path).map_err(failed)?),
@@ -178,7 +180,11 @@ pub fn read_vectors(path: &Path) -> Result<Vec<Vector>, VectorError> {
             continue;
         }
         let parsed = serde_json::from_str(&line);
-        vectors.push(parsed.map_err(|source| VectorError::Line { path: path.to_owned(), line: index + 1, source })?);
+        vectors.push(parsed.map_err(|source| VectorError::Line {
+            path: path.to_owned(),
+            line: index + 1,
+            source,
+        })?);
     }
     Ok(vectors)
 }

@@ -8,6 +8,7 @@
 //! [`conf::interpret`] reads a `resolv.conf` as that resolver does, [`plan()`] lists the candidates it could try, and
 //! [`Walk`] tries them, driven by the answers. [`simulate()`] drives a walk with scripted answers in virtual time.
 
+pub mod advice;
 pub mod answers;
 pub mod conf;
 pub mod name;
@@ -22,6 +23,7 @@ pub mod resolver;
 pub mod simulate;
 pub mod walk;
 
+pub use advice::{Advice, AdviceKind, advise};
 pub use answers::{AnswerScript, Offline, ScriptAnswer, ScriptKey};
 pub use conf::{Settings, Situation};
 pub use name::Fqdn;

@@ -48,6 +48,48 @@ pub struct Simulation {
     pub took_us: u64,
 }
 
+impl Simulation {
+    /// What a step added to the lookup, in µs: from its first transmission to that of the next step, for the last step
+    /// to its end. `None` when the answers of the step give no delay and nothing was waited for. The steps that sent
+    /// something add up to [`Self::took_us`], the ones between them taking no time.
+    pub fn added_us(&self, step: usize) -> Option<u64> {
+        let begun = self.first_sent_us(step)?;
+        let next = (step + 1..self.steps.len()).find_map(|later| self.first_sent_us(later));
+        let added = next.unwrap_or(self.took_us) - begun;
+        let known = self.of_step(step).any(|sent| sent.latency_us.is_some());
+        (known || added > 0).then_some(added)
+    }
+
+    /// Whether a step was of no use: its lookup was answered, but not by this step.
+    pub fn wasted(&self, step: usize) -> bool {
+        self.verdict.answered_by.is_some_and(|answered| {
+            let candidate = |index: usize| self.steps.get(index).map(|record| &record.candidate.fqdn);
+            candidate(answered) != candidate(step) && step < self.steps.len()
+        })
+    }
+
+    /// The transmissions of wasted steps.
+    pub fn wasted_questions(&self) -> usize {
+        self.sent.iter().filter(|sent| self.wasted(sent.query.step)).count()
+    }
+
+    /// What the wasted steps added, in µs; `None` when that is not known.
+    pub fn added_by_search_us(&self) -> Option<u64> {
+        let wasted: Vec<usize> = (0..self.steps.len()).filter(|step| self.wasted(*step)).collect();
+        let sent_anything = |step: &usize| self.first_sent_us(*step).is_some();
+        wasted.into_iter().filter(sent_anything).map(|step| self.added_us(step)).sum()
+    }
+
+    /// The transmissions of a step.
+    pub fn of_step(&self, step: usize) -> impl Iterator<Item = &Sent> {
+        self.sent.iter().filter(move |sent| sent.query.step == step)
+    }
+
+    fn first_sent_us(&self, step: usize) -> Option<u64> {
+        self.of_step(step).map(|sent| sent.sent_us).next()
+    }
+}
+
 /// Transmissions after which a simulation gives up. The worst real schedule stays under a few thousand.
 const SENT_MAX: usize = 100_000;
 
@@ -58,53 +100,74 @@ pub fn simulate(
     request: &Request,
     answers: &dyn Answers,
 ) -> Simulation {
-    let mut walk = Walk::new(profile, settings, request);
-    let mut sent: Vec<Sent> = Vec::new();
-    let mut arrivals: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
-    let mut replies: Vec<Option<Reply>> = Vec::new();
-    let mut now_us = 0;
-    loop {
-        match walk.next(now_us) {
-            Action::Send(query) if sent.len() < SENT_MAX => {
-                let answered = match query.wire {
-                    Wire::Valid => answers.answer(&query),
-                    Wire::Malformed | Wire::Unencodable => Answered { reply: None, delay_us: None },
-                };
-                let delay_us = answered.delay_us;
-                if answered.reply.is_some() {
-                    arrivals.push(Reverse((now_us + delay_us.unwrap_or(0), query.seq)));
-                }
-                sent.push(Sent {
-                    outcome: outcome_of(answered.reply.as_ref()),
-                    latency_us: answered.reply.as_ref().and(delay_us),
-                    query,
-                    sent_us: now_us,
-                });
-                replies.push(answered.reply);
-            }
-            Action::Wait { until_us } => {
-                let arrival = arrivals.peek().map(|Reverse((at, _))| *at);
-                match (arrival, until_us) {
-                    (Some(at), until) if until.is_none_or(|until| at <= until) => {
-                        if let Some(Reverse((at, seq))) = arrivals.pop() {
-                            now_us = now_us.max(at);
-                            if let Some(reply) = replies[seq].take() {
-                                walk.reply(now_us, seq, &reply);
-                            }
-                        }
-                    }
-                    (_, Some(until)) => now_us = now_us.max(until),
-                    (_, None) => return finish(&walk, sent, Verdict::hung(), now_us),
-                }
-            }
-            Action::Done(verdict) => return finish(&walk, sent, verdict, now_us),
-            Action::Send(_) => return finish(&walk, sent, Verdict::hung(), now_us),
-        }
-    }
+    let mut run = Run {
+        walk: Walk::new(profile, settings, request),
+        answers,
+        now_us: 0,
+        sent: Vec::new(),
+        replies: Vec::new(),
+        arrivals: BinaryHeap::new(),
+    };
+    let verdict = run.to_end();
+    Simulation { sent: run.sent, steps: run.walk.trail().to_vec(), verdict, took_us: run.now_us }
 }
 
-fn finish(walk: &Walk, sent: Vec<Sent>, verdict: Verdict, took_us: u64) -> Simulation {
-    Simulation { sent, steps: walk.trail().to_vec(), verdict, took_us }
+struct Run<'a> {
+    walk: Walk,
+    answers: &'a dyn Answers,
+    now_us: u64,
+    sent: Vec<Sent>,
+    /// The reply to each transmission, until it is delivered.
+    replies: Vec<Option<Reply>>,
+    /// When replies arrive, and to which transmission; the earliest on top.
+    arrivals: BinaryHeap<Reverse<(u64, usize)>>,
+}
+
+impl Run<'_> {
+    fn to_end(&mut self) -> Verdict {
+        loop {
+            match self.walk.next(self.now_us) {
+                Action::Send(_) if self.sent.len() >= SENT_MAX => return Verdict::hung(),
+                Action::Send(query) => self.transmit(query),
+                Action::Done(verdict) => return verdict,
+                Action::Wait { until_us } => {
+                    let arrival = self.arrivals.peek().map(|Reverse((at, _))| *at);
+                    match (arrival, until_us) {
+                        (Some(at), None) => self.deliver(at),
+                        (Some(at), Some(until)) if at <= until => self.deliver(at),
+                        (_, Some(until)) => self.now_us = self.now_us.max(until),
+                        (None, None) => return Verdict::hung(),
+                    }
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self, query: Query) {
+        let answered = match query.wire {
+            Wire::Valid => self.answers.answer(&query),
+            Wire::Malformed | Wire::Unencodable => Answered { reply: None, delay_us: None },
+        };
+        if answered.reply.is_some() {
+            let at = self.now_us.saturating_add(answered.delay_us.unwrap_or(0));
+            self.arrivals.push(Reverse((at, query.seq)));
+        }
+        self.sent.push(Sent {
+            outcome: outcome_of(answered.reply.as_ref()),
+            latency_us: answered.reply.as_ref().and(answered.delay_us),
+            query,
+            sent_us: self.now_us,
+        });
+        self.replies.push(answered.reply);
+    }
+
+    fn deliver(&mut self, at_us: u64) {
+        self.now_us = self.now_us.max(at_us);
+        let Some(Reverse((_, seq))) = self.arrivals.pop() else { return };
+        if let Some(reply) = self.replies[seq].take() {
+            self.walk.reply(self.now_us, seq, &reply);
+        }
+    }
 }
 
 fn outcome_of(reply: Option<&Reply>) -> Outcome {

@@ -120,9 +120,7 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
         {
             Some(CHARACTER)
         }
-        NameCheck::Hostname | NameCheck::Idna => {
-            (!inner.iter().all(hostname_byte)).then_some(CHARACTER)
-        }
+        NameCheck::Hostname | NameCheck::Idna => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
     }
 }
 
