@@ -121,11 +121,10 @@ const MAX_VALUE: usize = 256 * 1024;
 
 /// The hosts of a value, in order, each once. `key` is the environment variable, flag or file name it belongs to.
 pub(super) fn hosts_of(text: &str, key: Option<&str>) -> Vec<Found> {
-    let key = key.map(normal);
-    if key.as_deref().is_some_and(is_compared) || ["$(", "${", "{{"].iter().any(|mark| text.contains(mark)) {
+    if is_surely_none(text, key) || is_templated(text) {
         return Vec::new();
     }
-    let meaning = if key.as_deref().is_some_and(means_host) { Meaning::Host } else { Meaning::Unknown };
+    let meaning = if key.is_some_and(means_host) { Meaning::Host } else { Meaning::Unknown };
     let mut found = Vec::new();
     let words: Vec<&str> =
         text[..boundary(text)].lines().filter(|line| !is_comment(line)).flat_map(words).collect();
@@ -137,9 +136,23 @@ pub(super) fn hosts_of(text: &str, key: Option<&str>) -> Vec<Found> {
             list(word).for_each(|part| from_part(part, meaning, Whole::from(prose), &mut found));
         }
     }
+    if found.is_empty() || key.is_some_and(is_compared) {
+        return Vec::new();
+    }
     let mut seen = std::collections::HashSet::new();
     found.retain(|one| seen.insert((one.host.clone(), one.absolute)));
     found
+}
+
+/// Most values hold neither a dot nor a colon: such a value is a host only when it is one word and its key says so.
+fn is_surely_none(text: &str, key: Option<&str>) -> bool {
+    let bare = !text.bytes().any(|b| b == b'.' || b == b':' || b == b'=');
+    bare && (text.contains(' ') || !key.is_some_and(means_host))
+}
+
+/// Values with a part that is filled in later.
+fn is_templated(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|pair| matches!(pair, b"$(" | b"${" | b"{{"))
 }
 
 /// Whether a part is all there is, or a word among others.
@@ -168,10 +181,12 @@ fn normal(key: &str) -> String {
 }
 
 fn is_compared(key: &str) -> bool {
+    let key = normal(key);
     COMPARED.iter().any(|word| key.contains(word))
 }
 
 fn means_host(key: &str) -> bool {
+    let key = normal(key);
     key.split('_').any(|part| HOST_WORDS.iter().any(|word| part == *word || part.ends_with(word)))
 }
 
@@ -199,12 +214,9 @@ fn is_listed(part: &str) -> bool {
 fn urls(word: &str, found: &mut Vec<Found>) {
     let mut rest = word;
     while let Some(at) = rest.find("://") {
-        let scheme: String = {
-            let front = &rest[..at];
-            let begin =
-                front.rfind(|c: char| !(c.is_ascii_alphanumeric() || "+.-".contains(c))).map_or(0, |i| i + 1);
-            front[begin..].to_ascii_lowercase()
-        };
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
+        let scheme = &rest[rest[..at].trim_end_matches(is_scheme).len()..at];
+        let scheme = scheme.to_ascii_lowercase();
         let behind = &rest[at + 3..];
         let mut end = behind
             .find(|c: char| "/?#\\\"'`<>(){}|".contains(c) || c.is_whitespace())
@@ -233,14 +245,14 @@ fn authority(text: &str, scheme: &str, found: &mut Vec<Found>) {
 }
 
 fn from_part(part: &str, meaning: Meaning, whole: Whole, found: &mut Vec<Found>) {
-    if let Some((_, inside)) = part.split_once("@tcp(") {
+    if let Some((_, inside)) = part.split_once('@').and_then(|(_, rest)| rest.split_once("tcp(")) {
         let host = inside.split(')').next().unwrap_or_default();
         return from_part(host, Meaning::Host, Whole::Value, found);
     }
     if let Some((key, value)) = part.split_once('=') {
-        let key = normal(key);
-        if !is_compared(&key) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            let meaning = if means_host(&key) { Meaning::Host } else { Meaning::Unknown };
+        let is_key = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+        if is_key && !is_compared(key) {
+            let meaning = if means_host(key) { Meaning::Host } else { Meaning::Unknown };
             from_part(value.trim_matches(['"', '\'']), meaning, Whole::Value, found);
         }
     } else if let Some(host) = host_port(part) {
@@ -355,6 +367,7 @@ mod tests {
             "cinder.csi.openstack.org",
             "scheduling.k8s.io",
             "run toolbox.sh.",
+            "ä://a.example.com",
             "Please ask example.com for help",
             "1.2.3",
             "http://localhost:80",

@@ -56,5 +56,5 @@ fn check(world: &World<'_>, out: &mut Findings) {
 /// `svc.ns` of a Service in the input, or `svc.ns.svc`.
 fn is_relative(target: &str, world: &World<'_>) -> bool {
     let service = target.split_once('.').is_some_and(|(name, namespace)| world.has_service(namespace, name));
-    service || target.ends_with(".svc")
+    service || target.rsplit('.').next() == Some("svc")
 }

@@ -156,8 +156,8 @@ impl<'t> Builder<'t> {
 
     fn end(&mut self, end: Span) {
         if let Some(open) = self.open.pop() {
-            let children = self.waiting.split_off(open.first_child);
-            self.tree.close(open.node, &children, end);
+            self.tree.close(open.node, &self.waiting[open.first_child..], end);
+            self.waiting.truncate(open.first_child);
         }
     }
 

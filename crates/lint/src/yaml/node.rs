@@ -21,6 +21,8 @@ pub(super) enum Raw<'t> {
     Sequence(Range<u32>),
     /// Keys and values by turns in [`Tree::children`].
     Mapping(Range<u32>),
+    /// The same with a `<<` among the keys.
+    Merging(Range<u32>),
     Alias(u32),
 }
 
@@ -42,10 +44,12 @@ impl<'t> Tree<'t> {
 
     /// Ends a container: its children are known, and so is where it ends.
     pub(super) fn close(&mut self, node: usize, children: &[u32], end: Span) {
+        let mut merges = false;
         let first = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         self.children.extend_from_slice(children);
         let range = first..u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         if matches!(self.nodes[node].0, Raw::Mapping(_)) {
+            merges = children.iter().step_by(2).any(|id| self.node(*id).is_merge());
             let odd = children.iter().step_by(2).find(|id| self.is_container(**id));
             self.odd_key = self.odd_key.or(odd.map(|id| self.nodes[*id as usize].1));
         }
@@ -59,6 +63,7 @@ impl<'t> Tree<'t> {
             _ => (span.end, span.last_byte) = (end.end, end.last_byte),
         }
         match raw {
+            Raw::Mapping(_) if merges => *raw = Raw::Merging(range),
             Raw::Mapping(own) | Raw::Sequence(own) => *own = range,
             _ => {}
         }
@@ -77,7 +82,7 @@ impl<'t> Tree<'t> {
     }
 
     fn is_container(&self, id: u32) -> bool {
-        matches!(self.nodes[id as usize].0, Raw::Mapping(_) | Raw::Sequence(_))
+        !matches!(self.nodes[id as usize].0, Raw::Scalar { .. } | Raw::Alias(_))
     }
 
     /// The node, or what its alias stands for.
@@ -118,7 +123,7 @@ impl<'a, 't> Node<'a, 't> {
     }
 
     pub(crate) fn is_mapping(self) -> bool {
-        matches!(self.raw(), Raw::Mapping(_))
+        matches!(self.raw(), Raw::Mapping(_) | Raw::Merging(_))
     }
 
     pub(crate) fn is_sequence(self) -> bool {
@@ -172,7 +177,7 @@ impl<'a, 't> Node<'a, 't> {
     /// Keys and values of a mapping as written, duplicates and merge keys included.
     pub(crate) fn own_entries(self) -> impl Iterator<Item = (Node<'a, 't>, Node<'a, 't>)> {
         let children = match self.raw() {
-            Raw::Mapping(range) => self.tree.children(range),
+            Raw::Mapping(range) | Raw::Merging(range) => self.tree.children(range),
             _ => &[],
         };
         children.chunks_exact(2).map(move |pair| (self.tree.node(pair[0]), self.tree.node(pair[1])))
@@ -215,10 +220,10 @@ impl<'a, 't> Node<'a, 't> {
     /// Key and value of an entry by its name.
     pub(crate) fn entry(self, name: &str) -> Option<(Node<'a, 't>, Node<'a, 't>)> {
         let own = self.own_entries().filter(|(key, _)| key.text() == Some(name)).last();
-        own.or_else(|| {
-            let merged = self.own_entries().any(|(key, _)| key.is_merge());
-            merged.then(|| self.entries().into_iter().find(|(key, _)| key.text() == Some(name))).flatten()
-        })
+        if own.is_some() || !matches!(self.raw(), Raw::Merging(_)) {
+            return own;
+        }
+        self.entries().into_iter().find(|(key, _)| key.text() == Some(name))
     }
 
     /// The value of an entry by its name; null counts as absent.
