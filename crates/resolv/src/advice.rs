@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::profile::planning::SearchWhen;
 use crate::simulate::{Answered, Answers, simulate};
-use crate::{Fqdn, Message, Outcome, Profile, QType, Query, Rcode, Reply, Request, Settings, Simulation};
+use crate::{Fqdn, Message, Outcome, Phase, Profile, QType, Query, Rcode, Reply, Request, Settings, Simulation, name};
 
 /// What is known about the answers to questions.
 pub trait Known {
@@ -36,6 +36,8 @@ pub struct Advice {
 pub enum AdviceKind {
     /// A dot at the end of the name.
     TrailingDot,
+    /// The whole name that answered, this one, in place of the short one.
+    FullName(String),
     /// Another `ndots`.
     Ndots(u32),
     /// The search list without this suffix.
@@ -47,6 +49,7 @@ impl AdviceKind {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::TrailingDot => "trailing-dot",
+            Self::FullName(_) => "full-name",
             Self::Ndots(_) => "ndots",
             Self::DropSuffix(_) => "drop-suffix",
         }
@@ -60,10 +63,29 @@ impl Advice {
     }
 }
 
+impl AdviceKind {
+    /// What a change of settings does to names other than the one it was tried with, where that can hurt.
+    pub fn caution(&self, profile: &Profile) -> Option<String> {
+        let id = profile.resolver.id;
+        match self {
+            Self::Ndots(ndots) if profile.plan.search == SearchWhen::BelowNdots => {
+                let example = match ndots {
+                    1 => "`svc.ns`",
+                    2 => "`svc.ns.svc`",
+                    _ => "short names with that many",
+                };
+                Some(format!("{id} asks names with {ndots} or more dots as-is only: {example} would no longer be found"))
+            }
+            Self::DropSuffix(suffix) => Some(format!("names that are found under {suffix} would no longer be")),
+            Self::TrailingDot | Self::FullName(_) | Self::Ndots(_) => None,
+        }
+    }
+}
+
 /// The `ndots` that are tried.
 const NDOTS: std::ops::RangeInclusive<u32> = 1..=5;
 
-/// Every change worth a thought for this lookup: a trailing dot, each `ndots` from 1 to 5 other than the one in force,
+/// Every change worth a thought for this lookup: a trailing dot, the full name where a suffix answered, each `ndots` from 1 to 5 other than the one in force,
 /// each suffix dropped.
 pub fn advise(profile: &Profile, settings: &Settings, request: &Request, known: &dyn Known) -> Vec<Advice> {
     let now = run(profile, settings, request, known);
@@ -82,6 +104,10 @@ pub fn advise(profile: &Profile, settings: &Settings, request: &Request, known: 
         let dotted = Request { name: [&request.name[..], b"."].concat(), ..request.clone() };
         advice.push(judge(AdviceKind::TrailingDot, settings, &dotted));
     }
+    if let Some(full) = answered_under_suffix(&now) {
+        let whole = Request { name: name::unescape(&full), ..request.clone() };
+        advice.push(judge(AdviceKind::FullName(full), settings, &whole));
+    }
     for ndots in NDOTS.filter(|ndots| *ndots != settings.ndots) {
         let changed = Settings { ndots, ..settings.clone() };
         advice.push(judge(AdviceKind::Ndots(ndots), &changed, request));
@@ -94,11 +120,17 @@ pub fn advise(profile: &Profile, settings: &Settings, request: &Request, known: 
     advice
 }
 
+/// The name that answered, if it has a suffix that was appended.
+fn answered_under_suffix(now: &Outlook) -> Option<String> {
+    let step = now.simulation.steps.get(now.simulation.verdict.answered_by?)?;
+    (step.candidate.phase == Phase::Suffix).then(|| step.candidate.fqdn.to_string())
+}
+
 /// The safe change that saves most; on a tie the one that touches least: a dot on one name before a pod's settings, an
 /// `ndots` nearer to the present one before another, the search list last. `None` when nothing safe saves anything.
 pub fn smallest_safe_fix<'a>(advice: &'a [Advice], settings: &Settings) -> Option<&'a Advice> {
     let reach = |kind: &AdviceKind| match kind {
-        AdviceKind::TrailingDot => (0, 0),
+        AdviceKind::TrailingDot | AdviceKind::FullName(_) => (0, 0),
         AdviceKind::Ndots(ndots) => (1, ndots.abs_diff(settings.ndots)),
         AdviceKind::DropSuffix(_) => (2, 0),
     };
@@ -177,7 +209,7 @@ fn saved_us(now: &Simulation, then: &Simulation) -> Option<i64> {
 /// `dnsConfig` for a pod template. A search list can only be replaced as a whole, which takes `dnsPolicy: None`.
 fn patch(kind: &AdviceKind, settings: &Settings) -> Option<String> {
     match kind {
-        AdviceKind::TrailingDot => None,
+        AdviceKind::TrailingDot | AdviceKind::FullName(_) => None,
         AdviceKind::Ndots(ndots) => {
             Some(format!("dnsConfig:\n  options:\n    - name: ndots\n      value: \"{ndots}\"\n"))
         }

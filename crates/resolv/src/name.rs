@@ -122,3 +122,16 @@ fn label_octets(label: &str) -> usize {
     let escapes = label.bytes().filter(|&byte| byte == b'\\').count();
     label.len() - 3 * escapes
 }
+
+/// Presentation form back to bytes: `\ddd` becomes its byte, everything else stays.
+pub fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..3).filter(|digits| byte == b'\\' && digits.iter().all(u8::is_ascii_digit));
+        let value = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u8>().ok());
+        bytes.push(value.unwrap_or(byte));
+        rest = if value.is_some() { &after[3..] } else { after };
+    }
+    bytes
+}
