@@ -38,6 +38,7 @@ fn lookup(name: &str, mut steps: Vec<Step>) -> Lookup {
         steps,
         outcome,
         addresses: Vec::new(),
+        error: None,
         latency: Some(Nanos::from_millis(4)),
         certain: true,
         partial: false,

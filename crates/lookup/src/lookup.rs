@@ -23,6 +23,8 @@ pub struct Lookup {
     pub outcome: Outcome,
     /// The addresses it got.
     pub addresses: Vec<IpAddr>,
+    /// What it got instead, such as `EAI_NONAME: Name or service not known`; `None` where only packets were seen.
+    pub error: Option<String>,
     /// From the first query to the last answer waited for; `None` where a timeout ended it unseen.
     pub latency: Option<Nanos>,
     /// False where the packets cannot decide which of several overlapping lookups of this name a question belongs to.

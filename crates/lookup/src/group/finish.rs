@@ -53,6 +53,7 @@ pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> L
         resolver: seen(id),
         outcome: last,
         addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
+        error: None,
         latency: start.zip(ended).map(|(start, ended)| ended - start),
         certain: open.certain,
         partial: end == End::CaptureEnded || walk.typed.entry > 0,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use dnsprobe_resolv::{
-    Candidate, Family, Phase, Profile, Resolver, ResolverId, Settings, Situation, conf, plan,
+    Candidate, Family, Phase, Profile, Resolver, ResolverId, Settings, Situation, conf, name, plan,
 };
 
 use crate::message::QName;
@@ -107,7 +107,7 @@ impl Readings {
         let mut found: Vec<TypedName> = Vec::new();
         for typed in self.could_be_typed(qname) {
             for (profile, settings) in &self.resolvers {
-                let plan = plan(&unescape(&typed), settings, profile, Family::Unspec);
+                let plan = plan(&name::unescape(&typed), settings, profile, Family::Unspec);
                 let candidates: Vec<Planned> = plan.candidates.iter().map(planned).collect();
                 let Some(entry) = candidates.iter().position(|candidate| candidate.name == *qname) else {
                     continue;
@@ -156,19 +156,6 @@ fn planned(candidate: &Candidate) -> Planned {
     }
 }
 
-/// Presentation form back to bytes (RFC 1035 section 5.1).
-fn unescape(name: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..3).filter(|digits| byte == b'\\' && digits.iter().all(u8::is_ascii_digit));
-        let value = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u8>().ok());
-        bytes.push(value.unwrap_or(byte));
-        rest = if value.is_some() { &after[3..] } else { after };
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,11 +183,5 @@ mod tests {
     fn few_dots_asked_as_is_first_were_typed_with_a_dot() {
         assert_eq!(typed("www.example.com.")[0], ("www.example.com.".into(), 0));
         assert!(typed("www.example.com.").contains(&("www.example.com".into(), 3)));
-    }
-
-    #[test]
-    fn odd_bytes_survive_the_way_back() {
-        assert_eq!(unescape("a\\046b.c\\092"), b"a.b.c\\");
-        assert_eq!(unescape("a\\9"), b"a\\9");
     }
 }
