@@ -1,6 +1,26 @@
-//! The command.
+//! `dnsprobe`: what did this pod ask because of ndots and the search list, and what did each suffix cost?
+//!
+//! This file parses, runs one command, and turns its end into an exit status; nothing else.
 
+mod cli;
+mod commands;
 mod demo;
+mod error;
 mod measure;
+mod view;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    if let Some(status) = demo::hidden() {
+        return status;
+    }
+    let cli = cli::Cli::parse();
+    let ui = view::Ui::new(&cli.global);
+    match commands::run(cli.command, &ui) {
+        Ok(status) => status.into(),
+        Err(error) => error.report(&ui),
+    }
+}

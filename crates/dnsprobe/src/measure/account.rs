@@ -92,6 +92,7 @@ pub(super) fn lookup(
         steps,
         outcome: verdict.outcome,
         addresses: verdict.addresses.clone(),
+        error: verdict.failure.as_ref().map(ToString::to_string),
         latency: begin.zip(end).map(|(begin, end)| Nanos(end.0 - begin.0)),
         certain: true,
         partial: false,

@@ -1,0 +1,113 @@
+//! The command line as typed. Nothing is done here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{completions, demo, explain, read, watch};
+
+/// DNS lookups of a pod: which questions ndots and the search list caused, and what each suffix cost
+#[derive(Debug, Parser)]
+#[command(name = "dnsprobe", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dnsprobe demo                                      see what ndots costs, without root or a cluster
+  sudo dnsprobe explain www.example.com --pid 4711   plan it, then ask it for real from inside the namespace
+  sudo dnsprobe watch --pid 4711                     every lookup as it finishes, sums at the end
+  dnsprobe read capture.pcap                         the same from a capture file, without root
+  dnsprobe explain web --offline --resolv-conf pod.conf --resolver musl
+
+Exit status: 0 done; 1 the name did not resolve (explain); 2 could not do the job.";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Say less: no step rows, no notes
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more: where things were found, every question
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One JSON object a line
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Play a small cluster in private namespaces and show what ndots costs; needs no root, no cluster, no network
+    Demo(demo::Args),
+    /// Show the plan for a name, then ask it for real in the target and time every step
+    Explain(explain::Args),
+    /// Show lookups live, one row each as it finishes, and a summary at the end
+    Watch(watch::Args),
+    /// Show the lookups in a capture file (pcap or pcapng); needs no root
+    Read(read::Args),
+    /// Print shell completions
+    Completions(completions::Args),
+    /// Print the manual page
+    Man,
+}
+
+/// Whose network namespace.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct TargetArgs {
+    /// The network namespace and the files of this process
+    #[arg(long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+    /// A network namespace by its `ip netns` name, or by the path of its file
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+}
+
+/// How lookups are shown, the same for every command that shows them.
+#[derive(Debug, Args)]
+pub(crate) struct LookupArgs {
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// Only the summary at the end
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// The resolv.conf of the clients, instead of the target's own or of what the traffic shows
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resolv_conf: Option<PathBuf>,
+    /// A port that carries DNS (may be given several times)
+    #[arg(long = "port", value_name = "PORT", default_values_t = [53])]
+    pub(crate) ports: Vec<u16>,
+    /// Also write the packets to this file (`-` is standard output; the rows then go to standard error)
+    #[arg(short = 'w', long = "write", value_name = "FILE|-")]
+    pub(crate) write: Option<PathBuf>,
+    /// Stop after this many packets
+    #[arg(short = 'c', long = "count", value_name = "PACKETS")]
+    pub(crate) count: Option<u64>,
+}

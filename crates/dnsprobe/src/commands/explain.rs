@@ -1,0 +1,406 @@
+//! `dnsprobe explain`: the plan for a name, then the name asked for real, every step timed.
+
+use std::path::PathBuf;
+
+use dnsprobe_lookup::findings::{Context, judge};
+use dnsprobe_lookup::{Lookup, Nanos, ResolverFrom, ResolverSeen};
+use dnsprobe_resolv::answers::Offline;
+use dnsprobe_resolv::conf::HostAddress;
+use dnsprobe_resolv::walk::AddrConfig;
+use dnsprobe_resolv::{Answers, Family, Outcome, Profile, Request, Resolver, ResolverId, Settings, Situation, conf};
+use dnsprobe_sniffer::{Detection, Located, detect};
+use serde_json::Value;
+
+use super::situation::{self, ConfFile};
+use super::{answers, resolvers};
+use crate::cli::{Format, TargetArgs};
+use crate::error::{CommandError, Status};
+use crate::measure::{self, Subject};
+use crate::view::{ExplainTable, Explained, Output, PacketsOn, Times, Ui, escape, explained_json, output};
+
+/// Arguments of `dnsprobe explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Names as an application would type them
+    #[arg(required_unless_present = "list_resolvers")]
+    names: Vec<String>,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The resolver to imitate: `auto`, `all`, or an id with or without a version, such as `musl@1.2.3`
+    #[arg(long, default_value = "auto", value_name = "ID[@VERSION]")]
+    resolver: String,
+    /// The call that is imitated, where a resolver has several
+    #[arg(long, value_name = "WORD")]
+    api: Option<String>,
+    /// Show the resolvers, versions and calls there are models of
+    #[arg(long)]
+    list_resolvers: bool,
+    /// Another resolv.conf than the target's own (`-` is standard input); without a target, only the plan is shown
+    #[arg(long, value_name = "FILE|-")]
+    resolv_conf: Option<PathBuf>,
+    /// Ask nothing: assume that suffixed candidates do not exist and the name as-is does
+    #[arg(long, conflicts_with = "answers")]
+    offline: bool,
+    /// Ask nothing: take what the servers do from this JSON file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// The addresses wanted
+    #[arg(long, value_enum, default_value_t = FamilyArg::Unspec, value_name = "FAMILY")]
+    family: FamilyArg,
+    /// The host name, whose domain some resolvers search
+    #[arg(long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// A variable of the application's environment: `RES_OPTIONS`, `LOCALDOMAIN`, or `HOSTALIASES` (a file)
+    #[arg(long, value_name = "KEY=VALUE")]
+    env: Vec<String>,
+    /// Leave out families that the host has no address of (`AI_ADDRCONFIG`)
+    #[arg(long)]
+    addrconfig: bool,
+    /// The kinds of address the host has: inet, inet6, inet6-link-local
+    #[arg(long, value_delimiter = ',', value_name = "KIND,…")]
+    host_addresses: Option<Vec<String>>,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    output: Format,
+}
+
+const AFTER_HELP: &str = "\
+With --pid or --netns (or neither, for this machine itself) every question is asked for real, from inside the
+namespace; that needs CAP_SYS_ADMIN and CAP_SYS_PTRACE for a namespace of others. --offline, --answers, and
+--resolv-conf without a target need neither root nor a network.
+
+Exit status: 0 every name resolved, 1 one did not, 2 it could not be found out.";
+
+/// `--family`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FamilyArg {
+    /// IPv4 and IPv6
+    Unspec,
+    /// IPv4
+    Inet,
+    /// IPv6
+    Inet6,
+}
+
+impl From<FamilyArg> for Family {
+    fn from(family: FamilyArg) -> Self {
+        match family {
+            FamilyArg::Unspec => Self::Unspec,
+            FamilyArg::Inet => Self::Inet,
+            FamilyArg::Inet6 => Self::Inet6,
+        }
+    }
+}
+
+/// Explains every name for every resolver wanted.
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
+    if args.list_resolvers {
+        return resolvers::list(args.output, ui);
+    }
+    let asking = Asking::new(args)?;
+    let resolvers = asking.resolvers(args)?;
+    let file = asking.conf_file(args)?;
+    let situation = asking.situation(args)?;
+    let times = if args.answers.is_some() || matches!(asking, Asking::Live(..)) { Times::Known } else { Times::Unknown };
+    let mut printer = Printer::new(args.output, times, ui);
+    let mut status = Status::Done;
+    for name in &args.names {
+        for (resolver, from, evidence) in &resolvers {
+            let one = One { resolver, from: *from, evidence, file: &file, situation: &situation, args };
+            if one.explain(name, &asking, &mut printer)? != Outcome::Answer {
+                status = Status::Found;
+            }
+        }
+    }
+    Ok(status)
+}
+
+/// Where answers come from.
+enum Asking {
+    /// From the target's own nameservers.
+    Live(Located, Value),
+    /// From a script.
+    Script(Box<dyn Answers>),
+}
+
+impl Asking {
+    fn new(args: &Args) -> Result<Self, CommandError> {
+        if let Some(path) = &args.answers {
+            return Ok(Self::Script(Box::new(answers::read(path)?)));
+        }
+        let no_target = args.target.pid.is_none() && args.target.netns.is_none();
+        if args.offline || (args.resolv_conf.is_some() && no_target) {
+            return Ok(Self::Script(Box::new(Offline)));
+        }
+        let located = situation::locate(&args.target)?;
+        let target = situation::target_json(&args.target, &located);
+        Ok(Self::Live(located, target))
+    }
+
+    fn conf_file(&self, args: &Args) -> Result<ConfFile, CommandError> {
+        if let Some(path) = &args.resolv_conf {
+            let bytes = Some(situation::read_file(path)?);
+            return Ok(ConfFile { bytes, place: path.display().to_string(), problem: None });
+        }
+        match self {
+            Self::Live(located, _) => Ok(situation::conf_of(located)),
+            Self::Script(_) => Ok(situation::conf_of(&situation::locate(&args.target)?)),
+        }
+    }
+
+    /// The resolvers wanted, how each came to be known, and what says so.
+    fn resolvers(&self, args: &Args) -> Result<Vec<(Resolver, ResolverFrom, String)>, CommandError> {
+        let with_api = |resolver: Resolver| match &args.api {
+            Some(word) => resolver.with_api(word).map_err(CommandError::new),
+            None => Ok(resolver),
+        };
+        match args.resolver.as_str() {
+            "all" => Ok(ResolverId::ALL.map(|id| (Resolver::new(id), ResolverFrom::Given, String::new())).to_vec()),
+            "auto" => {
+                let (resolver, from, evidence) = self.detected(args)?;
+                Ok(vec![(with_api(resolver)?, from, evidence)])
+            }
+            given => {
+                let resolver = Resolver::parse(given).map_err(|error| {
+                    CommandError::new(error).hint("`dnsprobe explain --list-resolvers` shows them with their versions")
+                })?;
+                Ok(vec![(with_api(resolver)?, ResolverFrom::Given, String::new())])
+            }
+        }
+    }
+
+    fn detected(&self, args: &Args) -> Result<(Resolver, ResolverFrom, String), CommandError> {
+        let found = match self {
+            Self::Live(located, _) => Some(detect::resolver_of(located)),
+            Self::Script(_) if args.target.pid.is_some() || args.target.netns.is_some() => {
+                Some(detect::resolver_of(&situation::locate(&args.target)?))
+            }
+            Self::Script(_) => None,
+        };
+        let assumed = |why: String| (Resolver::new(ResolverId::Glibc), ResolverFrom::Assumed, why);
+        Ok(match found {
+            Some(Detection::Known(found)) => {
+                let word = found.version.map_or(found.id.to_owned(), |version| format!("{}@{version}", found.id));
+                let resolver = Resolver::parse(&word).or_else(|_| Resolver::parse(found.id));
+                resolver.map_or_else(
+                    |error| assumed(error.to_string()),
+                    |resolver| (resolver, ResolverFrom::Detected, found.evidence),
+                )
+            }
+            Some(Detection::Unknown(why)) => assumed(why),
+            None => assumed("no target to look at; --resolver picks another".to_owned()),
+        })
+    }
+
+    fn situation(&self, args: &Args) -> Result<Situation, CommandError> {
+        let mut situation = match self {
+            Self::Live(located, _) => situation::situation_of(located),
+            Self::Script(_) => Situation::default(),
+        };
+        if let Some(hostname) = &args.hostname {
+            situation.hostname.clone_from(hostname);
+        }
+        for pair in &args.env {
+            set_variable(&mut situation, pair)?;
+        }
+        if let Some(words) = &args.host_addresses {
+            let kind = |word: &String| {
+                HostAddress::from_word(word).ok_or_else(|| {
+                    CommandError::new(format!("`{word}` is no kind of address"))
+                        .hint("there are inet, inet6 and inet6-link-local")
+                })
+            };
+            situation.addresses = Some(words.iter().filter(|it| !it.is_empty()).map(kind).collect::<Result<_, _>>()?);
+        }
+        Ok(situation)
+    }
+}
+
+fn set_variable(situation: &mut Situation, pair: &str) -> Result<(), CommandError> {
+    let wrong = || {
+        CommandError::new(format!("--env {pair}: no variable that a resolver reads"))
+            .hint("there are RES_OPTIONS=…, LOCALDOMAIN=… and HOSTALIASES=FILE")
+    };
+    let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
+    match key {
+        "RES_OPTIONS" => situation.res_options = Some(value.to_owned()),
+        "LOCALDOMAIN" => situation.local_domain = Some(value.to_owned()),
+        "HOSTALIASES" => situation.host_aliases = Some(situation::read_file(value.as_ref())?),
+        _ => return Err(wrong()),
+    }
+    Ok(())
+}
+
+/// One resolver and what it reads.
+struct One<'a> {
+    resolver: &'a Resolver,
+    from: ResolverFrom,
+    evidence: &'a str,
+    file: &'a ConfFile,
+    situation: &'a Situation,
+    args: &'a Args,
+}
+
+impl One<'_> {
+    fn explain(&self, name: &str, asking: &Asking, printer: &mut Printer) -> Result<Outcome, CommandError> {
+        let profile = self.resolver.profile();
+        let request = Request {
+            name: name.as_bytes().to_vec(),
+            family: self.args.family.into(),
+            addrconfig: if self.args.addrconfig { AddrConfig::Honoured } else { AddrConfig::Ignored },
+        };
+        match conf::interpret(self.file.bytes.as_deref(), self.situation, &profile) {
+            Ok(settings) => self.walk(&request, &profile, &settings, asking, printer),
+            Err(refused) => {
+                let lookup = self.not_asked(name);
+                let error = refused.to_string();
+                printer.finished(&Explained { error: Some(&error), ..self.explained(&lookup, &Value::Null) })?;
+                Ok(lookup.outcome)
+            }
+        }
+    }
+
+    fn walk(
+        &self,
+        request: &Request,
+        profile: &Profile,
+        settings: &Settings,
+        asking: &Asking,
+        printer: &mut Printer,
+    ) -> Result<Outcome, CommandError> {
+        let subject = Subject { profile, settings, resolver: self.seen() };
+        printer.begin(request, profile, settings, self)?;
+        let (mut lookup, target) = match asking {
+            Asking::Live(located, target) => {
+                let mut rows = Ok(());
+                let lookup = measure::measure(&located.netns, &subject, request, &mut |step| {
+                    if rows.is_ok() {
+                        rows = printer.step(step);
+                    }
+                });
+                rows?;
+                (lookup.map_err(unmeasured)?, target)
+            }
+            Asking::Script(answers) => {
+                let lookup = measure::rehearse(&subject, request, answers.as_ref());
+                for step in &lookup.steps {
+                    printer.step(step)?;
+                }
+                (lookup, &Value::Null)
+            }
+        };
+        lookup.findings = judge(&lookup, &context(profile, settings));
+        let advice = crate::commands::advice::advise(profile, settings, request, &lookup);
+        printer.finished(&Explained {
+            settings: Some(settings),
+            advice: &advice,
+            profile: Some(profile),
+            ..self.explained(&lookup, target)
+        })?;
+        Ok(lookup.outcome)
+    }
+
+    fn explained<'b>(&self, lookup: &'b Lookup, target: &'b Value) -> Explained<'b> {
+        Explained {
+            lookup,
+            family: self.args.family.into(),
+            target,
+            settings: None,
+            error: lookup.error.as_deref(),
+            advice: &[],
+            profile: None,
+        }
+    }
+
+    fn seen(&self) -> ResolverSeen {
+        ResolverSeen {
+            id: self.resolver.id.as_str().to_owned(),
+            version: Some(self.resolver.version.to_string()),
+            api: Some(self.resolver.api.to_owned()),
+            from: self.from,
+        }
+    }
+
+    /// A resolver that refuses its file asks nothing.
+    fn not_asked(&self, name: &str) -> Lookup {
+        Lookup {
+            name: escape(name),
+            start: None,
+            client: None,
+            resolver: self.seen(),
+            steps: Vec::new(),
+            outcome: Outcome::Unknown,
+            addresses: Vec::new(),
+            error: None,
+            latency: None,
+            certain: true,
+            partial: false,
+            findings: Vec::new(),
+        }
+    }
+}
+
+fn unmeasured(error: measure::MeasureError) -> CommandError {
+    let command_line: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    match error.hint(&command_line) {
+        Some(hint) => CommandError::new(error).hint(hint),
+        None => CommandError::new(error),
+    }
+}
+
+fn context(profile: &Profile, settings: &Settings) -> Context {
+    let search: Vec<String> =
+        settings.search.iter().map(|suffix| suffix.to_string().trim_matches('.').to_owned()).collect();
+    let us = profile.resend_after_us(settings, 0);
+    Context::new(&search, Nanos::from_micros(i64::try_from(us).unwrap_or(i64::MAX / 1_000)))
+}
+
+/// Writes what is found, as it is found.
+struct Printer {
+    output: Output,
+    format: Format,
+    table: ExplainTable,
+}
+
+impl Printer {
+    fn new(format: Format, times: Times, ui: &Ui) -> Self {
+        Self { output: output(PacketsOn::Elsewhere), format, table: ExplainTable::new(*ui, times) }
+    }
+
+    fn begin(
+        &mut self,
+        request: &Request,
+        profile: &Profile,
+        settings: &Settings,
+        one: &One<'_>,
+    ) -> Result<(), CommandError> {
+        if self.format == Format::Table {
+            let text = self.table.begin(request, profile, settings, &one.seen(), one.evidence, one.file.describe());
+            self.put(&text)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &dnsprobe_lookup::Step) -> Result<(), CommandError> {
+        if self.format == Format::Table {
+            let text = self.table.step(step);
+            self.put(&text)?;
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, explained: &Explained<'_>) -> Result<(), CommandError> {
+        let text = match self.format {
+            Format::Table => self.table.finished(explained),
+            Format::Json => format!("{}\n", explained_json(explained)),
+        };
+        self.put(&text)
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), CommandError> {
+        self.output.write_all(text.as_bytes())?;
+        self.output.flush()?;
+        Ok(())
+    }
+}

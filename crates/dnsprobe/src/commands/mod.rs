@@ -1,0 +1,28 @@
+//! The commands, one file each: arguments to values, library calls, view.
+
+mod advice;
+mod answers;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod read;
+mod resolvers;
+mod session;
+mod situation;
+pub(crate) mod watch;
+
+use crate::cli::Command;
+use crate::error::{CommandError, Status};
+use crate::view::Ui;
+
+/// Runs one command.
+pub(crate) fn run(command: Command, ui: &Ui) -> Result<Status, CommandError> {
+    match command {
+        Command::Demo(args) => demo::run(&args, ui),
+        Command::Explain(args) => explain::run(&args, ui),
+        Command::Watch(args) => watch::run(&args, ui),
+        Command::Read(args) => read::run(&args, ui),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man => completions::manual(),
+    }
+}

@@ -1,0 +1,85 @@
+//! `dnsprobe read`: lookups from a capture file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use dnsprobe_lookup::pcap::{self, Ending, ReadError};
+use dnsprobe_lookup::{Nanos, SearchList};
+
+use super::session::{Session, Showing};
+use super::situation;
+use crate::cli::LookupArgs;
+use crate::error::{CommandError, Status};
+use crate::view::{Merging, Ui};
+
+/// So much of a capture is looked at before a client's search list is read from it.
+const INFERENCE: Nanos = Nanos::from_millis(60_000);
+
+/// Arguments of `dnsprobe read`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The capture, pcap or pcapng; `-` is standard input
+    file: PathBuf,
+    #[command(flatten)]
+    lookups: LookupArgs,
+}
+
+/// Reads the capture and shows its lookups.
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
+    let search = match &args.lookups.resolv_conf {
+        Some(path) => SearchList::Known(Some(situation::read_file(path)?)),
+        None => SearchList::Inferred(INFERENCE),
+    };
+    let showing = Showing {
+        lookups: &args.lookups,
+        merging: Merging::Never,
+        target: serde_json::Value::Null,
+        target_name: None,
+    };
+    let shown = args.file.display().to_string();
+    let input = open(&args.file)?;
+    let mut session = Session::new(showing, search, Vec::new(), ui)?;
+    let ending = pcap::read(input, &mut |frame| session.frame(&frame));
+    let failed = match ending {
+        Ok(Ending::Whole | Ending::Stopped) => None,
+        Ok(Ending::CutOff { packet }) => {
+            ui.note(&format!("dnsprobe: {shown} ends inside packet {packet}; everything before it was read"));
+            None
+        }
+        Err(error) => Some(error),
+    };
+    if let Some(error) = failed {
+        let read_something = matches!(&error, ReadError::Io { packet, .. } if *packet > 0);
+        if read_something {
+            session.close(None)?;
+        }
+        return Err(unreadable(&shown, error));
+    }
+    session.close(None)?;
+    Ok(Status::Done)
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, CommandError> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let failed = |error: io::Error| CommandError::wrap(format!("open the capture {}", path.display()), error);
+    let file = File::open(path).map_err(failed)?;
+    Ok(Box::new(file))
+}
+
+fn unreadable(shown: &str, error: ReadError) -> CommandError {
+    let hint = match &error {
+        ReadError::NotACapture { .. } => {
+            Some("`tcpdump -w FILE port 53` and `dnsprobe watch -w FILE` write what can be read here")
+        }
+        ReadError::Empty | ReadError::HeaderCutOff => Some("was the capture stopped before its first write?"),
+        _ => None,
+    };
+    let error = CommandError::wrap(format!("read {shown}"), error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

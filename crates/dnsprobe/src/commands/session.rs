@@ -1,0 +1,209 @@
+//! What `watch`, `read` and `demo` have in common: frames in, rows out, packets kept beside.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use dnsprobe_lookup::pcap::{InterfaceName, PcapWriter, PcapngWriter};
+use dnsprobe_lookup::{Frame, LinkType, Lookup, Pipeline, SearchList, Summary, Timestamp};
+
+use crate::cli::{Format, LookupArgs};
+use crate::error::CommandError;
+use crate::view::{Closing, JsonLines, PacketsOn, Reporter, Rows, Ui, output};
+
+/// Frames in, rows out.
+pub(crate) struct Session {
+    pipeline: Pipeline,
+    reporter: Box<dyn Reporter>,
+    summary: Summary,
+    packets: Option<PacketFile>,
+    packets_left: u64,
+    target: Option<String>,
+    /// What went wrong when writing; frames keep coming until the source notices.
+    failed: Option<CommandError>,
+}
+
+/// How a session shows what it finds.
+pub(crate) struct Showing<'a> {
+    pub(crate) lookups: &'a LookupArgs,
+    pub(crate) merging: crate::view::Merging,
+    /// Where the lookups are seen, for JSON.
+    pub(crate) target: serde_json::Value,
+    /// The same in a word, for sums by target.
+    pub(crate) target_name: Option<String>,
+}
+
+impl Session {
+    /// Starts with empty counters. `interfaces` are those known now, for the packet file.
+    pub(crate) fn new(
+        showing: Showing<'_>,
+        search: SearchList,
+        interfaces: Vec<InterfaceName>,
+        ui: &Ui,
+    ) -> Result<Self, CommandError> {
+        let args = showing.lookups;
+        let packets = args.write.as_deref().map(|path| PacketFile::create(path, interfaces)).transpose()?;
+        let to_stdout = args.write.as_deref() == Some(Path::new("-"));
+        let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
+        let reporter: Box<dyn Reporter> = match args.output {
+            Format::Json => {
+                Box::new(JsonLines::new(output, showing.target, crate::view::Shown::from(args.summary)))
+            }
+            Format::Table => {
+                let merging = if args.summary { crate::view::Merging::SummaryOnly } else { showing.merging };
+                Box::new(Rows::new(output, *ui, merging))
+            }
+        };
+        Ok(Self {
+            pipeline: Pipeline::new(args.ports.clone(), search),
+            reporter,
+            summary: Summary::default(),
+            packets,
+            packets_left: args.count.unwrap_or(u64::MAX),
+            target: showing.target_name,
+            failed: None,
+        })
+    }
+
+    /// Takes one frame; breaks when enough were seen, or when nobody takes the results any more.
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> ControlFlow<()> {
+        if self.packets_left == 0 || self.failed.is_some() {
+            return ControlFlow::Break(());
+        }
+        self.packets_left -= 1;
+        let kept = self.packets.as_mut().map_or(Ok(()), |packets| packets.write(frame));
+        let finished = self.pipeline.frame(frame);
+        self.show(kept, &finished)
+    }
+
+    /// Notes that time has passed.
+    pub(crate) fn silence(&mut self, now: Timestamp) -> ControlFlow<()> {
+        let finished = self.pipeline.silence(now);
+        let kept = self.packets.as_mut().map_or(Ok(()), PacketFile::flush);
+        let flow = self.show(kept, &finished);
+        if let Err(error) = self.reporter.tick(now) {
+            self.failed = Some(error.into());
+            return ControlFlow::Break(());
+        }
+        flow
+    }
+
+    /// Whether `-c` was reached.
+    pub(crate) fn is_full(&self) -> bool {
+        self.packets_left == 0
+    }
+
+    /// Shows what is left and the sums. What went wrong on the way comes out here, after everything that could be shown.
+    pub(crate) fn close(mut self, dropped_by_kernel: Option<u64>) -> Result<Summary, CommandError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let finished = self.pipeline.finish();
+        let kept = self.packets.as_mut().map_or(Ok(()), PacketFile::flush);
+        let _ = self.show(kept, &finished);
+        let counters = self.pipeline.counters();
+        let inferred = self.pipeline.inferred();
+        self.reporter.close(&Closing {
+            summary: &self.summary,
+            counters: &counters,
+            dropped_by_kernel,
+            inferred: &inferred,
+        })?;
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.summary),
+        }
+    }
+
+    fn show(&mut self, kept: Result<(), CommandError>, finished: &[Lookup]) -> ControlFlow<()> {
+        let mut result = kept;
+        for lookup in finished {
+            self.summary.add(lookup, self.target.as_deref());
+            if let Err(error) = self.reporter.lookup(lookup) {
+                result = Err(error.into());
+                break;
+            }
+        }
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+/// The file of `-w`: classic pcap while every interface has the same link type, else pcapng.
+struct PacketFile {
+    path: PathBuf,
+    writer: Writer,
+}
+
+enum Writer {
+    /// Nothing written yet: the link type of the first frame decides.
+    Waiting(Box<dyn Write>),
+    Pcap(LinkType, PcapWriter<Box<dyn Write>>),
+    Pcapng(PcapngWriter<Box<dyn Write>>),
+}
+
+impl PacketFile {
+    fn create(path: &Path, interfaces: Vec<InterfaceName>) -> Result<Self, CommandError> {
+        let shown = path.display().to_string();
+        let failed = |error: io::Error| CommandError::wrap(format!("create the packet file {shown}"), error);
+        let output: Box<dyn Write> = if path == Path::new("-") {
+            Box::new(BufWriter::new(io::stdout()))
+        } else {
+            Box::new(BufWriter::new(File::create(path).map_err(failed)?))
+        };
+        let first = interfaces.first().map(|interface| interface.link);
+        let agree = interfaces.iter().all(|interface| Some(interface.link) == first);
+        let writer = match first {
+            Some(link) if agree => Writer::Pcap(link, PcapWriter::new(output, link).map_err(failed)?),
+            Some(_) => Writer::Pcapng(PcapngWriter::new(output, interfaces).map_err(failed)?),
+            None => Writer::Waiting(output),
+        };
+        let mut file = Self { path: path.to_owned(), writer };
+        file.flush()?;
+        Ok(file)
+    }
+
+    fn write(&mut self, frame: &Frame<'_>) -> Result<(), CommandError> {
+        let result = match &mut self.writer {
+            Writer::Pcap(link, writer) if *link == frame.link => writer.write(frame),
+            // An interface of another kind that came later has no place in a classic file.
+            Writer::Pcap(..) => Ok(()),
+            Writer::Pcapng(writer) => writer.write(frame),
+            Writer::Waiting(output) => {
+                let output = std::mem::replace(output, Box::new(io::sink()));
+                match PcapWriter::new(output, frame.link) {
+                    Ok(mut writer) => {
+                        let result = writer.write(frame);
+                        self.writer = Writer::Pcap(frame.link, writer);
+                        result
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        result.map_err(|error| self.failed(error))
+    }
+
+    fn flush(&mut self) -> Result<(), CommandError> {
+        let result = match &mut self.writer {
+            Writer::Pcap(_, writer) => writer.flush(),
+            Writer::Pcapng(writer) => writer.flush(),
+            Writer::Waiting(output) => output.flush(),
+        };
+        result.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> CommandError {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return error.into();
+        }
+        CommandError::wrap(format!("write packets to {}", self.path.display()), error)
+            .hint("what was written before this is a readable capture")
+    }
+}

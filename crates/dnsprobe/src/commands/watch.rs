@@ -1,0 +1,169 @@
+//! `dnsprobe watch`: lookups of a network namespace, live.
+
+use std::time::Duration;
+
+use dnsprobe_lookup::pcap::InterfaceName;
+use dnsprobe_lookup::{Nanos, SearchList, Timestamp};
+use dnsprobe_sniffer::capture::{self, End};
+use dnsprobe_sniffer::{Capture, CaptureOptions, FrameSource, Located, SourceId, privileges, wake};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::session::{Session, Showing};
+use super::situation;
+use crate::cli::{LookupArgs, TargetArgs};
+use crate::error::{CommandError, Status};
+use crate::view::{Detail, Merging, Ui, escape};
+
+/// Lookups that only time ends are noticed within this.
+const TICK: Nanos = Nanos::from_millis(100);
+
+/// Arguments of `dnsprobe watch`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Needs CAP_NET_RAW to capture, and CAP_SYS_ADMIN and CAP_SYS_PTRACE to enter another namespace."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Only this interface of the namespace (default: all)
+    #[arg(short = 'i', long, value_name = "NAME")]
+    interface: Option<String>,
+    /// Stop after this time, such as `30s` or `5m`
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Print every lookup, however many a second
+    #[arg(long)]
+    every: bool,
+    #[command(flatten)]
+    lookups: LookupArgs,
+}
+
+/// Captures and shows lookups until it is told to stop.
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
+    let located = situation::locate(&args.target)?;
+    let search = search_list(args, &located, ui)?;
+    let (mut source, id) = start(args, &located)?;
+    let interfaces = source.interfaces(id).into_iter().map(|interface| InterfaceName {
+        interface: interface.index,
+        link: interface.link,
+        name: interface.name,
+    });
+    let merging = if ui.terminal && !args.every { Merging::Busy } else { Merging::Never };
+    let showing = Showing {
+        lookups: &args.lookups,
+        merging,
+        target: situation::target_json(&args.target, &located),
+        target_name: situation::target_name(&args.target),
+    };
+    let mut session = Session::new(showing, search, interfaces.collect(), ui)?;
+    // Sockets and files are open: nothing needs a privilege any more.
+    give_up_privileges()?;
+    if ui.detail > Detail::Less {
+        let name = situation::target_name(&args.target)
+            .map_or_else(|| "this namespace".to_owned(), |it| escape(&it));
+        ui.note(&format!("dnsprobe: watching {name}; Ctrl-C stops and sums up"));
+    }
+    let deadline = args.duration.map(|time| capture::now() + nanos(time));
+    watch(&mut source, &mut session, deadline)?;
+    let statistics = source.statistics(Some(id))?;
+    session.close(Some(statistics.dropped_by_kernel))?;
+    if ui.detail > Detail::Less {
+        ui.note(&format!(
+            "{} packets captured, {} dropped by kernel",
+            statistics.received, statistics.dropped_by_kernel
+        ));
+    }
+    Ok(Status::Done)
+}
+
+fn search_list(args: &Args, located: &Located, ui: &Ui) -> Result<SearchList, CommandError> {
+    if let Some(path) = &args.lookups.resolv_conf {
+        return Ok(SearchList::Known(Some(situation::read_file(path)?)));
+    }
+    let file = situation::conf_of(located);
+    if let Some(problem) = &file.problem {
+        ui.note(&format!("dnsprobe: {} {problem}; resolvers then use their defaults", escape(&file.place)));
+    }
+    Ok(SearchList::Known(file.bytes))
+}
+
+/// Opens the socket inside the namespace, and lets Ctrl-C end the wait for packets.
+fn start(args: &Args, located: &Located) -> Result<(Capture, SourceId), CommandError> {
+    let failed = |error: std::io::Error| CommandError::wrap("prepare for Ctrl-C", error);
+    let (waker, wake) = wake::pair().map_err(failed)?;
+    for signal in [SIGINT, SIGTERM] {
+        let stream = waker.try_clone().map_err(failed)?.into_stream();
+        signal_hook::low_level::pipe::register(signal, stream).map_err(failed)?;
+    }
+    let mut source = Capture::new(wake)?;
+    let options = CaptureOptions {
+        interface: args.interface.clone(),
+        ports: args.lookups.ports.clone(),
+        ..CaptureOptions::default()
+    };
+    let id = source.attach(&located.netns, &options)?;
+    Ok((source, id))
+}
+
+fn give_up_privileges() -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| CommandError::wrap("give up privileges", error);
+    privileges::no_new_privs().map_err(failed)?;
+    privileges::drop_all().map_err(failed)
+}
+
+fn watch(
+    source: &mut Capture,
+    session: &mut Session,
+    deadline: Option<Timestamp>,
+) -> Result<(), CommandError> {
+    loop {
+        let wait = capture::now() + TICK;
+        let wait = deadline.map_or(wait, |deadline| deadline.min(wait));
+        let mut stopped = false;
+        let batch = source.next_batch(Some(wait), &mut |captured| {
+            stopped |= !stopped && session.frame(&captured.frame).is_break();
+        })?;
+        if stopped || session.is_full() {
+            return Ok(());
+        }
+        let over = deadline.is_some_and(|deadline| batch.now >= deadline);
+        if session.silence(batch.now).is_break() || over || batch.end == End::Stopped {
+            return Ok(());
+        }
+    }
+}
+
+fn nanos(time: Duration) -> Nanos {
+    Nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// `30s`, `1500ms`, `5m`, `1h`, or seconds without a unit.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let number: f64 =
+        digits.parse().map_err(|_| format!("`{text}` is no time; write it as 30s, 5m or 1h"))?;
+    let unit = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        other => return Err(format!("`{other}` is no unit of time; known are ms, s, m and h")),
+    };
+    Duration::try_from_secs_f64(number * unit).map_err(|_| format!("`{text}` is out of range"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_and_without_unit() {
+        assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse_duration("7"), Ok(Duration::from_secs(7)));
+        for wrong in ["", "s", "-3s", "3 weeks", "nan"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! How a command ends: its exit status, and what is said when it could not do its job.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::io;
+use std::process::ExitCode;
+
+use crate::view::{Paint, Ui};
+
+/// The exit status of a command that did its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// 0: done.
+    Done,
+    /// 1: something was found, or the name did not resolve.
+    Found,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Done => Self::SUCCESS,
+            Status::Found => Self::from(1),
+        }
+    }
+}
+
+/// Why a command could not do its job (exit status 2), and what to do about it.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    error: Box<dyn Error + Send + Sync>,
+    hints: Vec<String>,
+}
+
+impl CommandError {
+    /// From an error of a library or of the system.
+    pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { error: error.into(), hints: Vec::new() }
+    }
+
+    /// From an operation on an object, such as `open capture.pcap`, that failed for another error's reason.
+    pub(crate) fn wrap(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Wrapped { what: what.into(), source: source.into() })
+    }
+
+    /// Adds the next step to try.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Says it on standard error and gives the exit status. A reader that has gone away (`| head`) is no error.
+    pub(crate) fn report(&self, ui: &Ui) -> ExitCode {
+        if self.is_closed_output() {
+            return ExitCode::SUCCESS;
+        }
+        let mut text = format!(
+            "{} {}",
+            ui.err.paint(Paint::Bad, "error:"),
+            crate::view::escape(&self.error.to_string())
+        );
+        let mut source = self.error.source();
+        while let Some(cause) = source {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n  caused by: {}", crate::view::escape(&cause.to_string()));
+            source = cause.source();
+        }
+        for hint in &self.hints {
+            let _ = write!(text, "\n  {} {}", ui.err.paint(Paint::Good, "hint:"), crate::view::escape(hint));
+        }
+        ui.note(&text);
+        ExitCode::from(2)
+    }
+
+    fn is_closed_output(&self) -> bool {
+        let mut error: Option<&(dyn Error + 'static)> = Some(self.error.as_ref());
+        while let Some(cause) = error {
+            if cause.downcast_ref::<OutputClosed>().is_some() {
+                return true;
+            }
+            error = cause.source();
+        }
+        false
+    }
+}
+
+/// Nobody reads the output any more.
+#[derive(Debug)]
+struct OutputClosed;
+
+impl fmt::Display for OutputClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the output was closed")
+    }
+}
+
+impl Error for OutputClosed {}
+
+/// An operation with the error that ended it.
+#[derive(Debug)]
+struct Wrapped {
+    what: String,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl Error for Wrapped {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+/// Writing results failed.
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::new(OutputClosed)
+        } else {
+            Self::wrap("write the results", error)
+        }
+    }
+}
+
+impl From<dnsprobe_sniffer::Error> for CommandError {
+    fn from(error: dnsprobe_sniffer::Error) -> Self {
+        let command_line: Vec<String> =
+            std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let hint = error.hint(&command_line);
+        let error = Self::new(error);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}

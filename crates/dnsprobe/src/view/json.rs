@@ -1,0 +1,212 @@
+//! Lookups and sums as JSON, one object a line: schemas `dnsprobe.lookup/1` and `dnsprobe.summary/1`.
+
+use std::io::{self, Write};
+
+use dnsprobe_lookup::summary::Entry;
+use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverSeen, Step, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::{Closing, Output, Reporter};
+
+/// Writes one JSON object a line, flushed each.
+pub(crate) struct JsonLines {
+    output: Output,
+    target: Value,
+    shown: Shown,
+}
+
+/// What is written beside the summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Lookups,
+    SummaryOnly,
+}
+
+impl From<bool> for Shown {
+    /// From `--summary`.
+    fn from(summary_only: bool) -> Self {
+        if summary_only { Self::SummaryOnly } else { Self::Lookups }
+    }
+}
+
+impl JsonLines {
+    /// `target` goes into every lookup; null for files.
+    pub(crate) fn new(output: Output, target: Value, shown: Shown) -> Self {
+        Self { output, target, shown }
+    }
+
+    fn line(&mut self, value: &Value) -> io::Result<()> {
+        serde_json::to_writer(&mut self.output, value)?;
+        self.output.write_all(b"\n")?;
+        self.output.flush()
+    }
+}
+
+impl Reporter for JsonLines {
+    fn lookup(&mut self, lookup: &Lookup) -> io::Result<()> {
+        match self.shown {
+            Shown::Lookups => self.line(&lookup_json(lookup, &self.target)),
+            Shown::SummaryOnly => Ok(()),
+        }
+    }
+
+    fn tick(&mut self, _: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self, closing: &Closing<'_>) -> io::Result<()> {
+        self.line(&summary_json(closing))
+    }
+}
+
+fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
+    json!({
+        "type": "lookup",
+        "schema": "dnsprobe.lookup/1",
+        "start": lookup.start.map(time),
+        "client": lookup.client,
+        "name": lookup.name,
+        "resolver": resolver(&lookup.resolver),
+        "certain": lookup.certain,
+        "partial": lookup.partial,
+        "steps": steps(&lookup.steps),
+        "outcome": lookup.outcome.as_str(),
+        "addresses": lookup.addresses,
+        "totals": totals(lookup),
+        "findings": findings(lookup),
+        "target": target,
+    })
+}
+
+/// `resolver` of a lookup or an explanation.
+pub(super) fn resolver(seen: &ResolverSeen) -> Value {
+    json!({"id": seen.id, "version": seen.version, "api": seen.api, "from": seen.from.as_str()})
+}
+
+/// `steps` of a lookup or an explanation.
+pub(super) fn steps(steps: &[Step]) -> Vec<Value> {
+    let step = |step: &Step| {
+        json!({
+            "candidate": step.candidate,
+            "suffix": step.suffix,
+            "outcome": step.outcome.as_str(),
+            "added_us": step.added.map(Nanos::as_micros),
+            "wasted": step.wasted,
+            "questions": step.questions.iter().map(question).collect::<Vec<_>>(),
+        })
+    };
+    steps.iter().map(step).collect()
+}
+
+fn question(question: &Question) -> Value {
+    let mut fields = Map::new();
+    let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
+    put("qname", question.qname.clone().into());
+    put("qtype", question.qtype.to_string().into());
+    put("server", question.server.to_string().into());
+    put("transport", question.transport.as_str().into());
+    put("round", question.round.into());
+    put("outcome", question.outcome.as_str().into());
+    if let Some(sent) = question.sent {
+        put("sent", time(sent).into());
+    }
+    put("latency_us", question.latency.map(Nanos::as_micros).into());
+    Value::Object(fields)
+}
+
+/// `totals` of a lookup or an explanation.
+pub(super) fn totals(lookup: &Lookup) -> Value {
+    let totals = lookup.totals();
+    json!({
+        "questions": totals.questions,
+        "wasted_questions": totals.wasted_questions,
+        "latency_us": totals.latency.map(Nanos::as_micros),
+        "added_by_search_us": totals.added_by_search.as_micros(),
+    })
+}
+
+/// `findings` of a lookup or an explanation.
+pub(super) fn findings(lookup: &Lookup) -> Vec<Value> {
+    let finding = |finding: &dnsprobe_lookup::Finding| json!({"code": finding.code.as_str(), "message": finding.message});
+    lookup.findings.iter().map(finding).collect()
+}
+
+fn summary_json(closing: &Closing<'_>) -> Value {
+    let Closing { summary, counters, .. } = closing;
+    json!({
+        "type": "summary",
+        "schema": "dnsprobe.summary/1",
+        "frames": counters.frames,
+        "messages": counters.messages,
+        "malformed": counters.malformed,
+        "skipped": counters.skipped_total(),
+        "copies": counters.leftovers.copies,
+        "unmatched_answers": counters.leftovers.unmatched_answers,
+        "given_up": counters.given_up.lookups + counters.given_up.messages + counters.leftovers.forgotten,
+        "dropped_by_kernel": closing.dropped_by_kernel,
+        "lookups": summary.lookups,
+        "questions": summary.questions,
+        "wasted_questions": summary.wasted_questions,
+        "unanswered": summary.unanswered,
+        "latency_us": summary.latency.as_micros(),
+        "added_by_search_us": summary.added_by_search.as_micros(),
+        "by_suffix": entries(&summary.by_suffix(), "suffix"),
+        "by_name": entries(&summary.by_name(), "name"),
+        "by_target": entries(&summary.by_target(), "target"),
+        "inferred": inferred(closing),
+    })
+}
+
+fn entries(entries: &[Entry], key: &str) -> Vec<Value> {
+    let entry = |entry: &Entry| {
+        let mut fields = Map::new();
+        fields.insert(key.to_owned(), entry.key.clone().into());
+        if entry.key.is_none() {
+            fields.insert("others".to_owned(), entry.others.into());
+        }
+        let cost = entry.cost;
+        let added = if key == "suffix" { cost.latency } else { cost.added_by_search };
+        for (name, value) in [
+            ("lookups", json!(cost.lookups)),
+            ("questions", json!(cost.questions)),
+            ("wasted_questions", json!(cost.wasted_questions)),
+            ("unanswered", json!(cost.unanswered)),
+            ("latency_us", json!(cost.latency.as_micros())),
+            ("added_us", json!(added.as_micros())),
+        ] {
+            fields.insert(name.to_owned(), value);
+        }
+        Value::Object(fields)
+    };
+    entries.iter().map(entry).collect()
+}
+
+fn inferred(closing: &Closing<'_>) -> Vec<Value> {
+    let one = |(client, conf): &(std::net::IpAddr, dnsprobe_lookup::InferredConf)| {
+        json!({
+            "client": client,
+            "search": conf.search,
+            "ndots": conf.ndots,
+            "ndots_certain": conf.ndots_certain,
+            "evidence": conf.evidence,
+        })
+    };
+    closing.inferred.iter().map(one).collect()
+}
+
+/// RFC 3339 with nanoseconds in UTC.
+pub(super) fn time(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default();
+    format!("{at:.9}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_nine_digits_in_utc() {
+        assert_eq!(time(Timestamp(1_700_000_000_000_000_001)), "2023-11-14T22:13:20.000000001Z");
+        assert_eq!(time(Timestamp(0)), "1970-01-01T00:00:00.000000000Z");
+    }
+}

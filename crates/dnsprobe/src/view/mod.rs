@@ -1,0 +1,150 @@
+//! Values to text: the only place that writes results.
+
+mod bars;
+mod explain_json;
+mod explain_table;
+mod json;
+mod rows;
+mod summary_table;
+mod tables;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
+
+use dnsprobe_lookup::{Counters, InferredConf, Lookup, Summary, Timestamp};
+use dnsprobe_resolv::advice::Advice;
+use dnsprobe_resolv::{Family, Profile, Settings};
+
+use crate::cli::{Color, Global};
+
+pub(crate) use explain_json::explained_json;
+pub(crate) use explain_table::{ExplainTable, Times};
+pub(crate) use json::{JsonLines, Shown};
+pub(crate) use tables::plain_table;
+pub(crate) use rows::{Merging, Rows, steps_block};
+pub(crate) use text::{Paint, Palette, clock_time, duration, escape, plural};
+
+/// What is known of the terminal and of how much to say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ui {
+    /// Colours of standard output.
+    pub(crate) out: Palette,
+    /// Colours of standard error.
+    pub(crate) err: Palette,
+    /// Columns of the terminal.
+    pub(crate) width: usize,
+    /// Whether a person watches standard output.
+    pub(crate) terminal: bool,
+    /// How much to say.
+    pub(crate) detail: Detail,
+}
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// `-q`
+    Less,
+    /// Neither `-q` nor `-v`.
+    Normal,
+    /// `-v`
+    More,
+}
+
+/// Without a terminal, and on one that does not tell.
+const DEFAULT_WIDTH: usize = 80;
+/// Narrower than this nothing can be laid out.
+const LEAST_WIDTH: usize = 60;
+/// Wider lines are no easier to read.
+const MOST_WIDTH: usize = 140;
+
+impl Ui {
+    /// From the command line, the environment and the terminal.
+    pub(crate) fn new(global: &Global) -> Self {
+        let palette = |terminal: bool| {
+            let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            match global.color {
+                Color::Always => Palette::Colours,
+                Color::Auto if terminal && !plain => Palette::Colours,
+                _ => Palette::Plain,
+            }
+        };
+        let terminal = io::stdout().is_terminal();
+        let detail = match (global.quiet, global.verbose) {
+            (true, _) => Detail::Less,
+            (_, true) => Detail::More,
+            _ => Detail::Normal,
+        };
+        Self {
+            out: palette(terminal),
+            err: palette(io::stderr().is_terminal()),
+            width: width(),
+            terminal,
+            detail,
+        }
+    }
+
+    /// Says something on standard error that is no result. Nobody listening is no error.
+    pub(crate) fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
+/// Columns of the terminal, or `COLUMNS` where there is none (as in tests and pipes).
+fn width() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    seen.or(told).unwrap_or(DEFAULT_WIDTH).clamp(LEAST_WIDTH, MOST_WIDTH)
+}
+
+/// One name explained for one resolver.
+pub(crate) struct Explained<'a> {
+    pub(crate) lookup: &'a Lookup,
+    pub(crate) family: Family,
+    /// Where it was asked; null offline.
+    pub(crate) target: &'a serde_json::Value,
+    /// What the resolver takes from its `resolv.conf`; `None` when it refuses the file.
+    pub(crate) settings: Option<&'a Settings>,
+    /// What the application gets instead of an address.
+    pub(crate) error: Option<&'a str>,
+    pub(crate) advice: &'a [Advice],
+    /// The resolver's model; `None` when it refuses the file.
+    pub(crate) profile: Option<&'a Profile>,
+}
+
+/// Everything there is to say at the end of a run.
+pub(crate) struct Closing<'a> {
+    pub(crate) summary: &'a Summary,
+    pub(crate) counters: &'a Counters,
+    /// Frames that the kernel had no room for; `None` for files.
+    pub(crate) dropped_by_kernel: Option<u64>,
+    /// Search lists that were read from the traffic.
+    pub(crate) inferred: &'a [(std::net::IpAddr, InferredConf)],
+}
+
+/// Shows lookups as they finish, and the sums at the end.
+pub(crate) trait Reporter {
+    /// A lookup is over.
+    fn lookup(&mut self, lookup: &Lookup) -> io::Result<()>;
+    /// Time has passed; what was held back for it is shown.
+    fn tick(&mut self, now: Timestamp) -> io::Result<()>;
+    /// The run is over.
+    fn close(&mut self, closing: &Closing<'_>) -> io::Result<()>;
+}
+
+/// Where results go.
+pub(crate) type Output = Box<dyn Write>;
+
+/// Standard output, or standard error when packets are written to standard output.
+pub(crate) fn output(packets_on_stdout: PacketsOn) -> Output {
+    match packets_on_stdout {
+        PacketsOn::Stdout => Box::new(io::stderr()),
+        PacketsOn::Elsewhere => Box::new(io::BufWriter::new(io::stdout())),
+    }
+}
+
+/// Whether packets are written to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PacketsOn {
+    Stdout,
+    Elsewhere,
+}

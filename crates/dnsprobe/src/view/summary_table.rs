@@ -1,0 +1,110 @@
+//! The end of a run for people: what each suffix and each name cost, then the verdict in a sentence.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement};
+use dnsprobe_lookup::summary::Entry;
+use dnsprobe_lookup::{Nanos, Summary};
+
+use super::text::{Paint, duration, plural};
+use super::{Closing, Ui, tables};
+
+/// Names shown; the rest is counted in one row.
+const MOST_NAMES: usize = 10;
+
+/// Everything there is to say at the end.
+pub(crate) fn closing(closing: &Closing<'_>, ui: &Ui) -> String {
+    let summary = closing.summary;
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let suffixes = summary.by_suffix();
+    if !suffixes.is_empty() {
+        let _ = writeln!(text, "{}\n", table("SEARCH SUFFIX", &suffixes, Time::Added, ui));
+    }
+    let names = summary.by_name();
+    if !names.is_empty() {
+        let _ = writeln!(text, "{}\n", table("NAME", &shortened(&names), Time::Latency, ui));
+    }
+    for (client, conf) in closing.inferred.iter().take(MOST_NAMES) {
+        let search = if conf.search.is_empty() { "none seen".to_owned() } else { conf.search.join(" ") };
+        let _ =
+            writeln!(text, "search list of {client}, read from its traffic: {search}; ndots {}", conf.ndots);
+    }
+    let _ = writeln!(text, "{}", verdict(summary, ui));
+    text
+}
+
+fn shortened(names: &[Entry]) -> Vec<Entry> {
+    let mut shown: Vec<Entry> = names.iter().take(MOST_NAMES).cloned().collect();
+    let rest = names.get(MOST_NAMES..).unwrap_or_default();
+    if let Some((first, more)) = rest.split_first() {
+        let mut others = first.clone();
+        others.others = rest.iter().map(|entry| entry.others.max(1)).sum();
+        others.key = None;
+        for entry in more {
+            others.cost.add(&entry.cost);
+        }
+        shown.push(others);
+    }
+    shown
+}
+
+/// Which of the times is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Time {
+    Added,
+    Latency,
+}
+
+fn table(title: &str, entries: &[Entry], time: Time, ui: &Ui) -> String {
+    let mut table = tables::bare(ContentArrangement::Dynamic, ui);
+    let last = if time == Time::Added { "ADDED" } else { "WAITED" };
+    table.set_header(vec![title, "LOOKUPS", "QUESTIONS", "WASTED", last]);
+    for entry in entries {
+        let cost = &entry.cost;
+        let name = entry.key.clone().unwrap_or_else(|| format!("{} more", entry.others));
+        let shown = if time == Time::Added { format!(".{name}") } else { name };
+        let wasted = Cell::new(cost.wasted_questions);
+        let wasted = if cost.wasted_questions > 0 { wasted.fg(comfy_table::Color::Red) } else { wasted };
+        table.add_row(vec![
+            Cell::new(shown),
+            Cell::new(cost.lookups),
+            Cell::new(cost.questions),
+            wasted,
+            Cell::new(duration(cost.latency)),
+        ]);
+    }
+    for index in 1..5 {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// The verdict in a sentence with numbers.
+pub(crate) fn verdict(summary: &Summary, ui: &Ui) -> String {
+    let palette = ui.out;
+    if summary.lookups == 0 {
+        return "No DNS lookups were seen.".to_owned();
+    }
+    let seen = format!("{}, {}", plural(summary.lookups, "lookup"), plural(summary.questions, "question"));
+    if summary.wasted_questions == 0 {
+        return format!("{seen}: {}.", palette.paint(Paint::Good, "none was wasted on the search list"));
+    }
+    let waste = format!(
+        "{} ({} %) asked for names that the search list made up",
+        summary.wasted_questions,
+        summary.wasted_questions * 100 / summary.questions.max(1)
+    );
+    let time = if summary.added_by_search > Nanos(0) {
+        format!(
+            ", and the applications waited {} of {} for that",
+            duration(summary.added_by_search),
+            duration(summary.latency)
+        )
+    } else {
+        String::new()
+    };
+    format!("{seen}: {}{time}.", palette.paint(Paint::Bad, &waste))
+}
