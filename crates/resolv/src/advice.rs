@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::profile::planning::SearchWhen;
 use crate::simulate::{Answered, Answers, simulate};
-use crate::{Fqdn, Message, Outcome, Phase, Profile, QType, Query, Rcode, Reply, Request, Settings, Simulation, name};
+use crate::{
+    Fqdn, Message, Outcome, Phase, Profile, QType, Query, Rcode, Reply, Request, Settings, Simulation, name,
+};
 
 /// What is known about the answers to questions.
 pub trait Known {
@@ -74,9 +76,13 @@ impl AdviceKind {
                     2 => "`svc.ns.svc`",
                     _ => "short names with that many",
                 };
-                Some(format!("{id} asks names with {ndots} or more dots as-is only: {example} would no longer be found"))
+                Some(format!(
+                    "{id} asks names with {ndots} or more dots as-is only: {example} would no longer be found"
+                ))
             }
-            Self::DropSuffix(suffix) => Some(format!("names that are found under {suffix} would no longer be")),
+            Self::DropSuffix(suffix) => {
+                Some(format!("names that are found under {suffix} would no longer be"))
+            }
             Self::TrailingDot | Self::FullName(_) | Self::Ndots(_) => None,
         }
     }
@@ -214,10 +220,10 @@ fn patch(kind: &AdviceKind, settings: &Settings) -> Option<String> {
             Some(format!("dnsConfig:\n  options:\n    - name: ndots\n      value: \"{ndots}\"\n"))
         }
         AdviceKind::DropSuffix(_) => {
-            let list =
-                |items: Vec<String>| items.iter().map(|item| format!("    - {item}\n")).collect::<String>();
-            let servers = list(settings.nameservers.iter().map(|server| quoted(&server.text)).collect());
-            let searches = list(settings.search.iter().map(|suffix| quoted(&suffix.to_string())).collect());
+            let item = |text: String| ["    - ", &quoted(&text), "\n"].concat();
+            let servers =
+                settings.nameservers.iter().map(|server| item(server.text.clone())).collect::<String>();
+            let searches = settings.search.iter().map(|suffix| item(suffix.to_string())).collect::<String>();
             let ndots = settings.ndots;
             Some(format!(
                 "dnsPolicy: None\ndnsConfig:\n  nameservers:\n{servers}  searches:\n{searches}  options:\n    \

@@ -108,7 +108,7 @@ pub fn simulate(
         replies: Vec::new(),
         arrivals: BinaryHeap::new(),
     };
-    let verdict = run.to_end();
+    let verdict = run.finish();
     Simulation { sent: run.sent, steps: run.walk.trail().to_vec(), verdict, took_us: run.now_us }
 }
 
@@ -124,7 +124,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn to_end(&mut self) -> Verdict {
+    fn finish(&mut self) -> Verdict {
         loop {
             match self.walk.next(self.now_us) {
                 Action::Send(_) if self.sent.len() >= SENT_MAX => return Verdict::hung(),

@@ -92,7 +92,11 @@ impl FloodRules {
         let times = self
             .fixed
             .unwrap_or(FloodTimes { total_ms: settings.timeout_ms, sends: u64::from(settings.attempts) });
-        let interval_ms = (times.total_ms / times.sends.max(1)).max(1);
+        if times.sends == 0 {
+            // musl divides by it before anything is sent.
+            return (0, 0);
+        }
+        let interval_ms = (times.total_ms / times.sends).max(1);
         (times.total_ms * 1000, interval_ms * 1000)
     }
 }
