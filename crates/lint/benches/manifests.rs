@@ -54,21 +54,14 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 }
 
 fn main() {
-    let count = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(2000);
+    let count = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(2000);
     let texts: Vec<String> = (0..count).map(manifest).collect();
     let bytes: usize = texts.iter().map(String::len).sum();
     let (seen, parsing) = timed(|| texts.iter().map(|text| events(text)).sum::<usize>());
-    let (facts, scanning) = timed(|| {
-        let scanned = texts
-            .iter()
-            .enumerate()
-            .map(|(number, text)| {
-                let path = format!("{number}.yaml");
-                scan(Input { path: &path, bytes: text.as_bytes(), found: Found::InFolder })
-            })
-            .collect::<Vec<_>>();
-        scanned
-    });
+    let one = |(number, text): (usize, &String)| {
+        scan(Input { path: &format!("{number}.yaml"), bytes: text.as_bytes(), found: Found::InFolder })
+    };
+    let (facts, scanning) = timed(|| texts.iter().enumerate().map(one).collect::<Vec<_>>());
     let (report, judging) = timed(|| judge(&facts, &Config::default()));
     println!("{count} manifests, {bytes} bytes, {seen} events, {} findings", report.diagnostics.len());
     println!("events {parsing:?}, scan {scanning:?}, judge {judging:?}");

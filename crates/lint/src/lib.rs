@@ -17,6 +17,7 @@ mod names;
 mod rule;
 mod rules;
 mod suppress;
+mod workload;
 mod world;
 mod yaml;
 
@@ -28,4 +29,5 @@ pub use fix::apply;
 pub use manifest::{Facts, Found, Input};
 pub use rule::{Default, Doc, Rule};
 pub use rules::{RULES, find};
+pub use workload::{Workload, workloads};
 pub use yaml::{Position, Span};

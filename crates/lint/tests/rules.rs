@@ -70,3 +70,24 @@ fn pages_fit_what_code_scanning_accepts() {
         }
     }
 }
+
+#[test]
+fn workloads_carry_what_explaining_a_name_needs() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: orders}\nspec:\n  template:\n    spec:\n      \
+                dnsConfig: {options: [{name: ndots, value: \"2\"}]}\n      containers:\n      - {name: a, image: alpine, env: [{name: X, \
+                value: \"https://api.example.com.\"}]}\n";
+    let facts = [scan(Input { path: "x.yaml", bytes: text.as_bytes(), found: Found::Named })];
+    let found = dnsprobe_lint::workloads(&facts, &Config::default());
+    let workload = &found[0];
+    assert_eq!(
+        (workload.kind.as_str(), workload.name.as_str(), workload.namespace.as_str()),
+        ("Deployment", "web", "orders")
+    );
+    assert_eq!(workload.libc, Some(dnsprobe_lint::Libc::Musl));
+    assert_eq!(workload.hosts, ["api.example.com"]);
+    let cluster = Config::default().cluster();
+    let host = dnsprobe_resolv::pod::HostFile::Text("");
+    let predicted = dnsprobe_resolv::pod::predict(&workload.dns, &cluster, host).unwrap();
+    assert_eq!(predicted.options, ["ndots:2"]);
+    assert_eq!(predicted.searches[0], "orders.svc.cluster.local");
+}
