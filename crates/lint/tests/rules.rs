@@ -91,3 +91,10 @@ fn workloads_carry_what_explaining_a_name_needs() {
     assert_eq!(predicted.options, ["ndots:2"]);
     assert_eq!(predicted.searches[0], "orders.svc.cluster.local");
 }
+
+#[test]
+fn facts_may_be_made_in_parallel() {
+    fn crosses_threads<T: Send + Sync>() {}
+    crosses_threads::<dnsprobe_lint::Facts>();
+    crosses_threads::<Config>();
+}

@@ -55,6 +55,12 @@ impl DnsFields {
         }
     }
 
+    /// A template's placeholder in quotes reads as a string and is none of the values the pod will have.
+    pub(crate) fn is_templated(&self) -> bool {
+        let fields = [&self.policy, &self.host_network, &self.config];
+        fields.into_iter().flatten().any(|(_, value)| holds_placeholder(value))
+    }
+
     /// The value of `dnsConfig`, when it is a mapping.
     pub(crate) fn config(&self) -> Option<&Value> {
         self.config.as_ref().map(|(_, value)| value).filter(|value| matches!(value.data, Data::Mapping(_)))
@@ -108,6 +114,15 @@ impl DnsFields {
             options: self.options().into_iter().filter_map(option).collect(),
         });
         PodDns { policy: self.dns_policy(), network: self.network(), config, namespace: namespace.to_owned() }
+    }
+}
+
+fn holds_placeholder(value: &Value) -> bool {
+    match &value.data {
+        Data::Text(text) => text.contains("{{"),
+        Data::Sequence(items) => items.iter().any(holds_placeholder),
+        Data::Mapping(entries) => entries.iter().any(|(_, value)| holds_placeholder(value)),
+        _ => false,
     }
 }
 

@@ -218,6 +218,8 @@ fn urls(word: &str, found: &mut Vec<Found>) {
         let scheme = &rest[rest[..at].trim_end_matches(is_scheme).len()..at];
         let scheme = scheme.to_ascii_lowercase();
         let behind = &rest[at + 3..];
+        // gRPC names the target in the path: `dns:///host:port`.
+        let behind = if scheme == "dns" { behind.trim_start_matches('/') } else { behind };
         let mut end = behind
             .find(|c: char| "/?#\\\"'`<>(){}|".contains(c) || c.is_whitespace())
             .unwrap_or(behind.len());
@@ -248,6 +250,11 @@ fn from_part(part: &str, meaning: Meaning, whole: Whole, found: &mut Vec<Found>)
     if let Some((_, inside)) = part.split_once('@').and_then(|(_, rest)| rest.split_once("tcp(")) {
         let host = inside.split(')').next().unwrap_or_default();
         return from_part(host, Meaning::Host, Whole::Value, found);
+    }
+    // Oracle: `jdbc:oracle:thin:@//host:port/service` and `@host:port:sid`.
+    if let Some((_, rest)) = part.strip_prefix("jdbc:").and_then(|rest| rest.split_once(":@")) {
+        let host = rest.trim_start_matches('/').split([':', '/']).next().unwrap_or_default();
+        return push(host, Form::HostPort, found);
     }
     if let Some((key, value)) = part.split_once('=') {
         let is_key = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
@@ -342,6 +349,9 @@ mod tests {
             ("host=db.example.com port=5432", "db.example.com"),
             ("set -e\ncurl -s http://redis:6379/x # done\n# see https://docs.example.com", "redis"),
             ("grpc://svc.ns:50051", "svc.ns"),
+            ("dns:///svc.ns:50051", "svc.ns"),
+            ("jdbc:oracle:thin:@//db.example.com:1521/x", "db.example.com"),
+            ("jdbc:oracle:thin:@db.example.com:1521:sid", "db.example.com"),
         ] {
             assert_eq!(hosts(text, Some("DB_HOST")).join(" "), expected, "{text}");
         }

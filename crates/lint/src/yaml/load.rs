@@ -75,7 +75,7 @@ fn read_part(part: Part<'_>, with_comments: bool) -> Vec<Result<Document<'_>, Re
             Err(error) => {
                 let at = place(part, error.marker());
                 read.push(Err(ReadError {
-                    message: error.info().clone(),
+                    message: message(&error),
                     span: Span { start: at.0, end: at.0, first_byte: at.1, last_byte: at.1 },
                     part: part.byte..part.byte + part.text.len(),
                 }));
@@ -84,6 +84,13 @@ fn read_part(part: Part<'_>, with_comments: bool) -> Vec<Result<Document<'_>, Re
         }
     }
     read
+}
+
+fn message(error: &granit_parser::ScanError) -> String {
+    match error.kind() {
+        granit_parser::ErrorKind::RecursionLimitExceeded => format!("nested deeper than {MAX_DEPTH} levels"),
+        _ => error.info().clone(),
+    }
 }
 
 /// A container that is still open.
