@@ -68,7 +68,7 @@ impl CommandError {
         for hint in &self.hints {
             let _ = write!(text, "\n  {} {}", ui.err.paint(Paint::Good, "hint:"), crate::view::escape(hint));
         }
-        ui.note(&text);
+        crate::view::note(&text);
         ExitCode::from(2)
     }
 

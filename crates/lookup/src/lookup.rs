@@ -137,6 +137,19 @@ impl Lookup {
     }
 }
 
+impl Lookup {
+    /// The name to type, trailing dot included, to ask at once for what is meant: the candidate that answered, or the
+    /// name as it stands where a suffix answered that should not have.
+    pub fn absolute_name(&self) -> Option<&str> {
+        let answered = self.steps.last().filter(|_| self.outcome == Outcome::Answer)?;
+        let hijacked = self.findings.iter().any(|finding| finding.code == FindingCode::SuffixAnswered);
+        let suffix = answered.suffix.as_ref().filter(|_| hijacked);
+        let cut =
+            suffix.and_then(|suffix| answered.candidate.strip_suffix('.')?.strip_suffix(suffix.as_str()));
+        Some(cut.unwrap_or(&answered.candidate))
+    }
+}
+
 /// Something in a lookup that deserves a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -1,8 +1,8 @@
 //! Sums over all lookups of a run, in bounded memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::lookup::Lookup;
+use crate::lookup::{FindingCode, Lookup};
 use crate::time::Nanos;
 
 /// Names, suffixes and targets counted one by one; whatever comes later is counted together.
@@ -28,6 +28,17 @@ pub struct Summary {
     by_suffix: Groups,
     by_name: Groups,
     by_target: Groups,
+    by_remedy: Groups,
+    by_finding: BTreeMap<FindingCode, Tally>,
+}
+
+/// How often something was found, and the first lookup that showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Lookups with this finding.
+    pub lookups: u64,
+    /// The first message.
+    pub example: String,
 }
 
 /// What one suffix, name or target cost.
@@ -83,6 +94,13 @@ impl Summary {
         if let Some(target) = target {
             self.by_target.add(target, &cost);
         }
+        if let Some(name) = lookup.absolute_name().filter(|_| totals.wasted_questions > 0) {
+            self.by_remedy.add(name, &cost);
+        }
+        for finding in &lookup.findings {
+            let first = || Tally { lookups: 0, example: finding.message.clone() };
+            self.by_finding.entry(finding.code).or_insert_with(first).lookups += 1;
+        }
         for step in &lookup.steps {
             let Some(suffix) = &step.suffix else { continue };
             let questions = step.questions.len() as u64;
@@ -112,6 +130,17 @@ impl Summary {
     /// What each name cost, the most time first.
     pub fn by_name(&self) -> Vec<Entry> {
         self.by_name.costliest()
+    }
+
+    /// The names that, typed as they stand here with their trailing dot, would have cost nothing in vain; what they did
+    /// cost, the most time wasted first.
+    pub fn by_remedy(&self) -> Vec<Entry> {
+        self.by_remedy.costliest()
+    }
+
+    /// What was found, by kind.
+    pub fn by_finding(&self) -> &BTreeMap<FindingCode, Tally> {
+        &self.by_finding
     }
 
     /// What each target cost, the most time first.

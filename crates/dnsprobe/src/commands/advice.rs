@@ -6,7 +6,12 @@ use dnsprobe_resolv::simulate::Answered;
 use dnsprobe_resolv::{Fqdn, Message, Outcome, Profile, QType, Rcode, Reply, Request, Settings};
 
 /// What would save questions for this lookup, judged by the answers it got; most first, the safe ones before others.
-pub(super) fn advise(profile: &Profile, settings: &Settings, request: &Request, lookup: &Lookup) -> Vec<Advice> {
+pub(super) fn advise(
+    profile: &Profile,
+    settings: &Settings,
+    request: &Request,
+    lookup: &Lookup,
+) -> Vec<Advice> {
     let mut seen = Seen::default();
     for question in lookup.steps.iter().flat_map(|step| &step.questions) {
         let Some(reply) = reply(question, lookup) else { continue };
@@ -28,17 +33,17 @@ fn reply(question: &Question, lookup: &Lookup) -> Option<Reply> {
             Message::with_addresses(lookup.addresses.iter().filter(of_type).copied().collect())
         }
         Outcome::NoData => Message::default(),
-        Outcome::Cname => Message { cname: Some(Fqdn::from_presentation("alias.invalid.")), ..Message::default() },
+        Outcome::Cname => {
+            Message { cname: Some(Fqdn::from_presentation("alias.invalid.")), ..Message::default() }
+        }
         Outcome::NxDomain => Message::with_rcode(Rcode::NXDOMAIN),
         Outcome::ServFail => Message::with_rcode(Rcode::SERVFAIL),
         Outcome::Refused => Message::with_rcode(Rcode::REFUSED),
         Outcome::FormErr => Message::with_rcode(Rcode::FORMERR),
         Outcome::NotImp => Message::with_rcode(Rcode::NOTIMP),
-        Outcome::Lame
-        | Outcome::Truncated
-        | Outcome::Timeout
-        | Outcome::Unreachable
-        | Outcome::Unknown => return None,
+        Outcome::Lame | Outcome::Truncated | Outcome::Timeout | Outcome::Unreachable | Outcome::Unknown => {
+            return None;
+        }
     };
     Some(Reply::Message(message))
 }

@@ -60,7 +60,11 @@ fn parse(text: &str) -> Result<AnswerScript, Wrong> {
             ..Wrong::at(text, word, error.to_string())
         })?;
         let Value::Object(fields) = value else {
-            return Err(Wrong::at(text, word, format!("the answer of `{word}` must be an object, such as {{}}")));
+            return Err(Wrong::at(
+                text,
+                word,
+                format!("the answer of `{word}` must be an object, such as {{}}"),
+            ));
         };
         script.insert(key, answer(text, word, fields)?);
     }
@@ -79,7 +83,10 @@ fn answer(text: &str, key: &str, fields: &Map<String, Value>) -> Result<ScriptAn
             Some(Set::Wants(wanted)) => wrong(format!("`{field}` of `{key}` must be {wanted}, not {value}")),
             _ => Wrong {
                 hint: nearest_field(field).map(|near| format!("did you mean `{near}`?")),
-                ..wrong(format!("`{field}` of `{key}` is no field of an answer; there are {}", FIELDS.join(", ")))
+                ..wrong(format!(
+                    "`{field}` of `{key}` is no field of an answer; there are {}",
+                    FIELDS.join(", ")
+                ))
             },
         });
     }
@@ -134,7 +141,11 @@ fn set(answer: &mut ScriptAnswer, field: &str, value: &Value) -> Option<Set> {
 }
 
 fn addresses(answer: &mut ScriptAnswer, field: &str, value: &Value) -> Set {
-    let wanted = if field == "a" { "a list of IPv4 addresses in quotes" } else { "a list of IPv6 addresses in quotes" };
+    let wanted = if field == "a" {
+        "a list of IPv4 addresses in quotes"
+    } else {
+        "a list of IPv6 addresses in quotes"
+    };
     for word in value.as_array().map(Vec::as_slice).unwrap_or_default() {
         match (field, word.as_str().and_then(|word| word.parse().ok())) {
             ("a", Some(IpAddr::V4(address))) => answer.a.push(address),
@@ -187,7 +198,7 @@ mod tests {
             (r#"{"default": {"delay_ms": -1}}"#, "milliseconds"),
             (r#"{"default": {"drop": "yes"}}"#, "true or false"),
             (r#"{"default": []}"#, "object"),
-            (r#"[]"#, "object"),
+            ("[]", "object"),
             ("{\n\n\"default\" {}}", "no JSON"),
         ] {
             let (_, what, _) = wrong(text);

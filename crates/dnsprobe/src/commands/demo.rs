@@ -72,18 +72,18 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
 /// What is being shown, on standard error: no result, but without it the rows mean nothing.
 fn introduce(played: &Played, args: &Args, ui: &Ui) {
     if let Some(why) = &played.replayed_because {
-        ui.note(&format!("dnsprobe: {}", crate::view::escape(why)));
-        ui.note("dnsprobe: replaying the bundled recording of this demo, made on another machine");
+        crate::view::note(&format!("dnsprobe: {}", crate::view::escape(why)));
+        crate::view::note("dnsprobe: replaying the bundled recording of this demo, made on another machine");
     }
     if ui.detail == Detail::Less || args.output == Format::Json {
         return;
     }
     let through = played.transcript.asked.first().map_or("getaddrinfo", |asked| asked.through.as_str());
-    ui.note(&format!(
+    crate::view::note(&format!(
         "A pod's resolv.conf, a cluster's DNS server, and this machine's own resolver ({through}), in namespaces of their own:\n"
     ));
     for line in played.transcript.resolv_conf.lines() {
-        ui.note(&format!("    {line}"));
+        crate::view::note(&format!("    {line}"));
     }
-    ui.note("");
+    crate::view::note("");
 }

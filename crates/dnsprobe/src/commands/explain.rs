@@ -7,7 +7,9 @@ use dnsprobe_lookup::{Lookup, Nanos, ResolverFrom, ResolverSeen};
 use dnsprobe_resolv::answers::Offline;
 use dnsprobe_resolv::conf::HostAddress;
 use dnsprobe_resolv::walk::AddrConfig;
-use dnsprobe_resolv::{Answers, Family, Outcome, Profile, Request, Resolver, ResolverId, Settings, Situation, conf};
+use dnsprobe_resolv::{
+    Answers, Family, Outcome, Profile, Request, Resolver, ResolverId, Settings, Situation, conf,
+};
 use dnsprobe_sniffer::{Detection, Located, detect};
 use serde_json::Value;
 
@@ -102,7 +104,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let resolvers = asking.resolvers(args)?;
     let file = asking.conf_file(args)?;
     let situation = asking.situation(args)?;
-    let times = if args.answers.is_some() || matches!(asking, Asking::Live(..)) { Times::Known } else { Times::Unknown };
+    let times = if args.answers.is_some() || matches!(asking, Asking::Live(..)) {
+        Times::Known
+    } else {
+        Times::Unknown
+    };
     let mut printer = Printer::new(args.output, times, ui);
     let mut status = Status::Done;
     for name in &args.names {
@@ -156,14 +162,17 @@ impl Asking {
             None => Ok(resolver),
         };
         match args.resolver.as_str() {
-            "all" => Ok(ResolverId::ALL.map(|id| (Resolver::new(id), ResolverFrom::Given, String::new())).to_vec()),
+            "all" => {
+                Ok(ResolverId::ALL.map(|id| (Resolver::new(id), ResolverFrom::Given, String::new())).to_vec())
+            }
             "auto" => {
                 let (resolver, from, evidence) = self.detected(args)?;
                 Ok(vec![(with_api(resolver)?, from, evidence)])
             }
             given => {
                 let resolver = Resolver::parse(given).map_err(|error| {
-                    CommandError::new(error).hint("`dnsprobe explain --list-resolvers` shows them with their versions")
+                    CommandError::new(error)
+                        .hint("`dnsprobe explain --list-resolvers` shows them with their versions")
                 })?;
                 Ok(vec![(with_api(resolver)?, ResolverFrom::Given, String::new())])
             }
@@ -181,7 +190,8 @@ impl Asking {
         let assumed = |why: String| (Resolver::new(ResolverId::Glibc), ResolverFrom::Assumed, why);
         Ok(match found {
             Some(Detection::Known(found)) => {
-                let word = found.version.map_or(found.id.to_owned(), |version| format!("{}@{version}", found.id));
+                let word =
+                    found.version.map_or(found.id.to_owned(), |version| format!("{}@{version}", found.id));
                 let resolver = Resolver::parse(&word).or_else(|_| Resolver::parse(found.id));
                 resolver.map_or_else(
                     |error| assumed(error.to_string()),
@@ -211,7 +221,8 @@ impl Asking {
                         .hint("there are inet, inet6 and inet6-link-local")
                 })
             };
-            situation.addresses = Some(words.iter().filter(|it| !it.is_empty()).map(kind).collect::<Result<_, _>>()?);
+            situation.addresses =
+                Some(words.iter().filter(|it| !it.is_empty()).map(kind).collect::<Result<_, _>>()?);
         }
         Ok(situation)
     }
@@ -255,7 +266,8 @@ impl One<'_> {
             Err(refused) => {
                 let lookup = self.not_asked(name);
                 let error = refused.to_string();
-                printer.finished(&Explained { error: Some(&error), ..self.explained(&lookup, &Value::Null) })?;
+                printer
+                    .finished(&Explained { error: Some(&error), ..self.explained(&lookup, &Value::Null) })?;
                 Ok(lookup.outcome)
             }
         }
@@ -342,7 +354,8 @@ impl One<'_> {
 }
 
 fn unmeasured(error: measure::MeasureError) -> CommandError {
-    let command_line: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let command_line: Vec<String> =
+        std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     match error.hint(&command_line) {
         Some(hint) => CommandError::new(error).hint(hint),
         None => CommandError::new(error),
@@ -376,7 +389,8 @@ impl Printer {
         one: &One<'_>,
     ) -> Result<(), CommandError> {
         if self.format == Format::Table {
-            let text = self.table.begin(request, profile, settings, &one.seen(), one.evidence, one.file.describe());
+            let text =
+                self.table.begin(request, profile, settings, &one.seen(), one.evidence, &one.file.describe());
             self.put(&text)?;
         }
         Ok(())

@@ -44,7 +44,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let failed = match ending {
         Ok(Ending::Whole | Ending::Stopped) => None,
         Ok(Ending::CutOff { packet }) => {
-            ui.note(&format!("dnsprobe: {shown} ends inside packet {packet}; everything before it was read"));
+            crate::view::note(&format!(
+                "dnsprobe: {shown} ends inside packet {packet}; everything before it was read"
+            ));
             None
         }
         Err(error) => Some(error),

@@ -15,7 +15,8 @@ pub(crate) fn list(format: Format, ui: &Ui) -> Result<Status, CommandError> {
     match format {
         Format::Json => {
             for row in table() {
-                let apis: Vec<_> = row.apis.iter().map(|api| json!({"word": api.word, "what": api.what})).collect();
+                let apis: Vec<_> =
+                    row.apis.iter().map(|api| json!({"word": api.word, "what": api.what})).collect();
                 let line = json!({
                     "id": row.id.as_str(),
                     "versions": row.versions,
@@ -36,7 +37,11 @@ pub(crate) fn list(format: Format, ui: &Ui) -> Result<Status, CommandError> {
                     row.source.to_owned(),
                 ]
             });
-            writeln!(output, "{}", plain_table(&["ID", "VERSIONS", "--api", "MODEL FROM"], rows.collect(), ui))?;
+            writeln!(
+                output,
+                "{}",
+                plain_table(&["ID", "VERSIONS", "--api", "MODEL FROM"], rows.collect(), ui)
+            )?;
         }
     }
     output.flush()?;

@@ -10,7 +10,7 @@ use dnsprobe_lookup::{Frame, LinkType, Lookup, Pipeline, SearchList, Summary, Ti
 
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
-use crate::view::{Closing, JsonLines, PacketsOn, Reporter, Rows, Ui, output};
+use crate::view::{Closing, JsonLines, Merging, PacketsOn, Reporter, Rows, Shown, Ui, output};
 
 /// Frames in, rows out.
 pub(crate) struct Session {
@@ -27,7 +27,7 @@ pub(crate) struct Session {
 /// How a session shows what it finds.
 pub(crate) struct Showing<'a> {
     pub(crate) lookups: &'a LookupArgs,
-    pub(crate) merging: crate::view::Merging,
+    pub(crate) merging: Merging,
     /// Where the lookups are seen, for JSON.
     pub(crate) target: serde_json::Value,
     /// The same in a word, for sums by target.
@@ -48,10 +48,11 @@ impl Session {
         let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
         let reporter: Box<dyn Reporter> = match args.output {
             Format::Json => {
-                Box::new(JsonLines::new(output, showing.target, crate::view::Shown::from(args.summary)))
+                let shown = if args.summary { Shown::SummaryOnly } else { Shown::Lookups };
+                Box::new(JsonLines::new(output, showing.target, shown))
             }
             Format::Table => {
-                let merging = if args.summary { crate::view::Merging::SummaryOnly } else { showing.merging };
+                let merging = if args.summary { Merging::SummaryOnly } else { showing.merging };
                 Box::new(Rows::new(output, *ui, merging))
             }
         };

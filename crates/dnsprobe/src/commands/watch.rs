@@ -41,7 +41,7 @@ pub(crate) struct Args {
 /// Captures and shows lookups until it is told to stop.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let located = situation::locate(&args.target)?;
-    let search = search_list(args, &located, ui)?;
+    let search = search_list(args, &located)?;
     let (mut source, id) = start(args, &located)?;
     let interfaces = source.interfaces(id).into_iter().map(|interface| InterfaceName {
         interface: interface.index,
@@ -61,14 +61,14 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     if ui.detail > Detail::Less {
         let name = situation::target_name(&args.target)
             .map_or_else(|| "this namespace".to_owned(), |it| escape(&it));
-        ui.note(&format!("dnsprobe: watching {name}; Ctrl-C stops and sums up"));
+        crate::view::note(&format!("dnsprobe: watching {name}; Ctrl-C stops and sums up"));
     }
     let deadline = args.duration.map(|time| capture::now() + nanos(time));
     watch(&mut source, &mut session, deadline)?;
     let statistics = source.statistics(Some(id))?;
     session.close(Some(statistics.dropped_by_kernel))?;
     if ui.detail > Detail::Less {
-        ui.note(&format!(
+        crate::view::note(&format!(
             "{} packets captured, {} dropped by kernel",
             statistics.received, statistics.dropped_by_kernel
         ));
@@ -76,13 +76,16 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     Ok(Status::Done)
 }
 
-fn search_list(args: &Args, located: &Located, ui: &Ui) -> Result<SearchList, CommandError> {
+fn search_list(args: &Args, located: &Located) -> Result<SearchList, CommandError> {
     if let Some(path) = &args.lookups.resolv_conf {
         return Ok(SearchList::Known(Some(situation::read_file(path)?)));
     }
     let file = situation::conf_of(located);
     if let Some(problem) = &file.problem {
-        ui.note(&format!("dnsprobe: {} {problem}; resolvers then use their defaults", escape(&file.place)));
+        crate::view::note(&format!(
+            "dnsprobe: {} {problem}; resolvers then use their defaults",
+            escape(&file.place)
+        ));
     }
     Ok(SearchList::Known(file.bytes))
 }

@@ -43,7 +43,7 @@ impl ExplainTable {
         settings: &Settings,
         seen: &ResolverSeen,
         evidence: &str,
-        place: String,
+        place: &str,
     ) -> String {
         let mut text = String::new();
         if !self.first {
@@ -54,7 +54,7 @@ impl ExplainTable {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", self.verdict(request, profile, settings, seen));
         if self.ui.detail > Detail::Less {
-            for line in conf_words(settings, &place) {
+            for line in conf_words(settings, place) {
                 let _ = writeln!(text, "{}", wrapped(&line, &self.ui, Paint::Dim));
             }
             if self.ui.detail == Detail::More && !evidence.is_empty() {
@@ -65,7 +65,11 @@ impl ExplainTable {
             }
         }
         text.push('\n');
-        let _ = writeln!(text, "{}", self.dim(&self.line(["CANDIDATE", "TYPE", "OUTCOME", "LATENCY", "ADDED", "TOTAL"])));
+        let _ = writeln!(
+            text,
+            "{}",
+            self.dim(&self.line(["CANDIDATE", "TYPE", "OUTCOME", "LATENCY", "ADDED", "TOTAL"]))
+        );
         text
     }
 
@@ -119,14 +123,21 @@ impl ExplainTable {
         let totals = lookup.totals();
         if totals.wasted_questions > 0 {
             let time = if totals.added_by_search > Nanos(0) {
-                format!(" and {} of {}", duration(totals.added_by_search), lookup.latency.map_or_else(|| "?".to_owned(), duration))
+                format!(
+                    " and {} of {}",
+                    duration(totals.added_by_search),
+                    lookup.latency.map_or_else(|| "?".to_owned(), duration)
+                )
             } else {
                 String::new()
             };
-            let waste = format!("wasted: {} of {} questions{time}", totals.wasted_questions, totals.questions);
+            let waste =
+                format!("wasted: {} of {} questions{time}", totals.wasted_questions, totals.questions);
             let _ = writeln!(text, "{}", palette.paint(Paint::Bad, &waste));
         }
-        for finding in lookup.findings.iter().filter(|it| it.code != dnsprobe_lookup::FindingCode::SearchWaste) {
+        for finding in
+            lookup.findings.iter().filter(|it| it.code != dnsprobe_lookup::FindingCode::SearchWaste)
+        {
             let line = format!("! {}: {}", finding.code.as_str(), finding.message);
             let _ = writeln!(text, "{}", wrapped(&line, &self.ui, Paint::Warn));
         }
@@ -134,7 +145,13 @@ impl ExplainTable {
         text
     }
 
-    fn verdict(&self, request: &Request, profile: &Profile, settings: &Settings, seen: &ResolverSeen) -> String {
+    fn verdict(
+        &self,
+        request: &Request,
+        profile: &Profile,
+        settings: &Settings,
+        seen: &ResolverSeen,
+    ) -> String {
         let planned = simulate(profile, settings, request, &Offline);
         let all = planned.sent.len() as u64;
         let suffixed = planned.sent.iter().filter(|sent| sent.query.suffixed).count() as u64;
@@ -150,15 +167,25 @@ impl ExplainTable {
             (0, _) => (format!("{typed}: {who} asks nothing."), Paint::Bold),
             (all, 0) => {
                 let count = plural(all, "question");
-                (format!("{typed}: {who} asks {count} at most, none because of the search list."), Paint::Good)
+                (
+                    format!("{typed}: {who} asks {count} at most, none because of the search list."),
+                    Paint::Good,
+                )
             }
             (all, suffixed) => {
                 let count = plural(all, "question");
                 let why = format!("ndots:{} and the search list", settings.ndots);
-                (format!("{typed}: {who} asks up to {count}, {suffixed} of them because of {why}."), Paint::Bad)
+                (
+                    format!("{typed}: {who} asks up to {count}, {suffixed} of them because of {why}."),
+                    Paint::Bad,
+                )
             }
         };
-        filled(&text, self.ui.width).iter().map(|line| self.ui.out.paint(paint, line)).collect::<Vec<_>>().join("\n")
+        filled(&text, self.ui.width)
+            .iter()
+            .map(|line| self.ui.out.paint(paint, line))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn result(&self, explained: &Explained<'_>) -> String {
@@ -166,11 +193,13 @@ impl ExplainTable {
         let lookup = explained.lookup;
         if lookup.outcome == Outcome::Answer {
             let addresses: Vec<String> = lookup.addresses.iter().map(ToString::to_string).collect();
-            let after = lookup.latency.map_or_else(String::new, |latency| format!(" after {}", duration(latency)));
+            let after =
+                lookup.latency.map_or_else(String::new, |latency| format!(" after {}", duration(latency)));
             return format!("→ {}{after}", palette.paint(Paint::Good, &addresses.join(", ")));
         }
         let why = explained.error.map_or_else(|| lookup.outcome.as_str().to_owned(), str::to_owned);
-        let after = lookup.latency.map_or_else(String::new, |latency| format!(" after {}", duration(latency)));
+        let after =
+            lookup.latency.map_or_else(String::new, |latency| format!(" after {}", duration(latency)));
         format!("→ {}{after}", palette.paint(Paint::Bad, &super::escape(&why)))
     }
 
@@ -178,7 +207,8 @@ impl ExplainTable {
     fn fixes(&self, explained: &Explained<'_>) -> String {
         let safe = || explained.advice.iter().filter(|advice| advice.is_safe());
         let name = safe().find(|it| matches!(it.kind, AdviceKind::TrailingDot | AdviceKind::FullName(_)));
-        let most = safe().filter(|it| matches!(it.kind, AdviceKind::Ndots(_))).map(|it| it.saves_questions).max();
+        let most =
+            safe().filter(|it| matches!(it.kind, AdviceKind::Ndots(_))).map(|it| it.saves_questions).max();
         // Of the ndots that save as much, the largest changes least for other names.
         let setting = safe()
             .filter(|it| Some(it.saves_questions) == most)
@@ -236,8 +266,10 @@ impl ExplainTable {
 }
 
 fn conf_words(settings: &Settings, place: &str) -> Vec<String> {
-    let servers: Vec<String> = settings.nameservers.iter().map(|server| super::escape(&server.text)).collect();
-    let search: Vec<String> = settings.search.iter().map(|suffix| super::escape(&suffix.to_string())).collect();
+    let servers: Vec<String> =
+        settings.nameservers.iter().map(|server| super::escape(&server.text)).collect();
+    let search: Vec<String> =
+        settings.search.iter().map(|suffix| super::escape(&suffix.to_string())).collect();
     let search = if search.is_empty() { "none".to_owned() } else { search.join(" ") };
     vec![
         format!("from {}", super::escape(place)),
@@ -265,9 +297,14 @@ fn types_words(step: &Step) -> String {
 
 /// The outcome, with how many transmissions it took where that was more than one each.
 fn outcome_words(step: &Step) -> String {
-    let mut different: Vec<_> = step.questions.iter().map(|question| (&question.qname, question.qtype)).collect();
+    let mut different: Vec<_> =
+        step.questions.iter().map(|question| (&question.qname, question.qtype)).collect();
     different.sort_unstable();
     different.dedup();
     let resent = step.questions.len() - different.len();
-    if resent == 0 { step.outcome.to_string() } else { format!("{} ×{}", step.outcome, step.questions.len()) }
+    if resent == 0 {
+        step.outcome.to_string()
+    } else {
+        format!("{} ×{}", step.outcome, step.questions.len())
+    }
 }

@@ -22,13 +22,6 @@ pub(crate) enum Shown {
     SummaryOnly,
 }
 
-impl From<bool> for Shown {
-    /// From `--summary`.
-    fn from(summary_only: bool) -> Self {
-        if summary_only { Self::SummaryOnly } else { Self::Lookups }
-    }
-}
-
 impl JsonLines {
     /// `target` goes into every lookup; null for files.
     pub(crate) fn new(output: Output, target: Value, shown: Shown) -> Self {

@@ -20,9 +20,9 @@ use crate::cli::{Color, Global};
 pub(crate) use explain_json::explained_json;
 pub(crate) use explain_table::{ExplainTable, Times};
 pub(crate) use json::{JsonLines, Shown};
+pub(crate) use rows::{Merging, Rows};
 pub(crate) use tables::plain_table;
-pub(crate) use rows::{Merging, Rows, steps_block};
-pub(crate) use text::{Paint, Palette, clock_time, duration, escape, plural};
+pub(crate) use text::{Paint, Palette, escape};
 
 /// What is known of the terminal and of how much to say.
 #[derive(Debug, Clone, Copy)]
@@ -82,11 +82,11 @@ impl Ui {
             detail,
         }
     }
+}
 
-    /// Says something on standard error that is no result. Nobody listening is no error.
-    pub(crate) fn note(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
-    }
+/// Says something on standard error that is no result. Nobody listening is no error.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Columns of the terminal, or `COLUMNS` where there is none (as in tests and pipes).

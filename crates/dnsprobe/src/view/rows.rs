@@ -135,11 +135,7 @@ impl Held {
 }
 
 fn waste_words(wasted: u64, questions: u64) -> String {
-    if wasted == 0 {
-        plural(questions, "question")
-    } else {
-        format!("{wasted} of {questions} questions wasted")
-    }
+    if wasted == 0 { plural(questions, "question") } else { format!("{wasted} of {questions} wasted") }
 }
 
 fn has_steps(lookup: &Lookup, ui: &Ui) -> bool {
@@ -156,42 +152,50 @@ fn shown_findings(lookup: &Lookup) -> impl Iterator<Item = &dnsprobe_lookup::Fin
 
 /// One lookup: a header line, its steps, its findings; no line break at the end.
 fn row(lookup: &Lookup, ui: &Ui) -> String {
-    let palette = ui.out;
-    let totals = lookup.totals();
-    let total = totals.latency.map_or_else(|| "no end seen".to_owned(), duration);
-    let paint = if lookup.outcome == Outcome::Answer { Paint::Good } else { Paint::Bad };
-    let waste_paint = if totals.wasted_questions > 0 { Paint::Bad } else { Paint::Dim };
-    let mut marks = Vec::new();
-    if lookup.partial {
-        marks.push("partly captured");
+    let mut text = header(lookup, ui);
+    if !has_steps(lookup, ui) {
+        return text;
     }
-    if !lookup.certain {
-        marks.push("uncertain");
+    if lookup.steps.len() > 1 || ui.detail == Detail::More {
+        text.push('\n');
+        text.push_str(&steps_block(&lookup.steps, ui));
     }
-    let marks = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
-    let mut text = format!(
-        "{}  {}  {}  {}  {}  {}{}",
-        palette.paint(Paint::Dim, &lookup.start.map(clock_time).unwrap_or_default()),
-        palette.paint(Paint::Bold, &lookup.name),
-        palette.paint(paint, lookup.outcome.as_str()),
-        total,
-        palette.paint(waste_paint, &waste_words(totals.wasted_questions, totals.questions)),
-        palette.paint(Paint::Dim, &lookup.resolver.id),
-        palette.paint(Paint::Dim, &marks),
-    );
-    if has_steps(lookup, ui) {
-        if lookup.steps.len() > 1 || ui.detail == Detail::More {
-            text.push('\n');
-            text.push_str(&steps_block(&lookup.steps, ui));
-        }
-        for finding in shown_findings(lookup) {
-            text.push('\n');
-            let finding = format!("! {}: {}", finding.code.as_str(), finding.message);
-            text.push_str(&wrapped(&finding, ui, Paint::Warn));
-        }
+    for finding in shown_findings(lookup) {
+        text.push('\n');
+        let finding = format!("! {}: {}", finding.code.as_str(), finding.message);
+        text.push_str(&wrapped(&finding, ui, Paint::Warn));
     }
     text
 }
+
+/// Time, name, outcome, total, waste, resolver; in columns, so that one line can be compared with the next.
+fn header(lookup: &Lookup, ui: &Ui) -> String {
+    let palette = ui.out;
+    let totals = lookup.totals();
+    let good = lookup.outcome == Outcome::Answer;
+    let width = ui.width.saturating_sub(BESIDE_NAME).clamp(16, 48);
+    let mut marks = lookup.resolver.id.clone();
+    if lookup.partial {
+        marks.push_str(", partly captured");
+    }
+    if !lookup.certain {
+        marks.push_str(", uncertain");
+    }
+    let total = totals.latency.map_or_else(|| "no end".to_owned(), duration);
+    let waste = waste_words(totals.wasted_questions, totals.questions);
+    format!(
+        "{}  {} {}{total:>9}  {} {}",
+        palette.paint(Paint::Dim, &lookup.start.map(clock_time).unwrap_or_default()),
+        palette.paint(Paint::Bold, &format!("{:width$}", lookup.name)),
+        palette.paint(if good { Paint::Good } else { Paint::Bad }, &format!("{:9}", lookup.outcome)),
+        palette
+            .paint(if totals.wasted_questions > 0 { Paint::Bad } else { Paint::Dim }, &format!("{waste:16}")),
+        palette.paint(Paint::Dim, &marks),
+    )
+}
+
+/// Columns of a header line that are not the name.
+const BESIDE_NAME: usize = 12 + 2 + 1 + 9 + 9 + 2 + 16 + 1 + 6;
 
 /// Text in lines no wider than the terminal, indented.
 pub(super) fn wrapped(text: &str, ui: &Ui, paint: Paint) -> String {

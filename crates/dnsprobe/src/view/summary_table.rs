@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
 use dnsprobe_lookup::summary::Entry;
-use dnsprobe_lookup::{Nanos, Summary};
+use dnsprobe_lookup::{FindingCode, Nanos, Summary};
 
+use super::rows::{filled, wrapped};
 use super::text::{Paint, duration, plural};
 use super::{Closing, Ui, tables};
 
 /// Names shown; the rest is counted in one row.
 const MOST_NAMES: usize = 10;
+/// Fixes shown.
+const MOST_FIXES: usize = 5;
 
 /// Everything there is to say at the end.
 pub(crate) fn closing(closing: &Closing<'_>, ui: &Ui) -> String {
@@ -30,7 +33,57 @@ pub(crate) fn closing(closing: &Closing<'_>, ui: &Ui) -> String {
         let _ =
             writeln!(text, "search list of {client}, read from its traffic: {search}; ndots {}", conf.ndots);
     }
-    let _ = writeln!(text, "{}", verdict(summary, ui));
+    text.push_str(&findings(summary, ui));
+    text.push_str(&fixes(summary, ui));
+    for line in filled(&verdict(summary), ui.width) {
+        let paint = if summary.wasted_questions > 0 { Paint::Bad } else { Paint::Good };
+        let _ = writeln!(text, "{}", ui.out.paint(paint, &line));
+    }
+    text
+}
+
+/// What was found beside waste, each kind with its first example.
+fn findings(summary: &Summary, ui: &Ui) -> String {
+    let mut text = String::new();
+    for (code, tally) in summary.by_finding() {
+        if matches!(code, FindingCode::SearchWaste | FindingCode::Resent) {
+            continue;
+        }
+        let count = plural(tally.lookups, "lookup");
+        let _ = writeln!(
+            text,
+            "{}",
+            wrapped(&format!("! {} in {count}: {}", code.as_str(), tally.example), ui, Paint::Warn)
+        );
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// The names to write with a trailing dot, those first that pay most.
+fn fixes(summary: &Summary, ui: &Ui) -> String {
+    let names = summary.by_remedy();
+    let mut text = String::new();
+    for entry in names.iter().take(MOST_FIXES) {
+        let Some(name) = &entry.key else { continue };
+        let cost = &entry.cost;
+        let time = if cost.added_by_search > Nanos(0) {
+            format!(" and {}", duration(cost.added_by_search))
+        } else {
+            String::new()
+        };
+        let saves = format!("saves {}{time}", plural(cost.wasted_questions, "question"));
+        let _ = writeln!(
+            text,
+            "{} write `{name}` with its trailing dot: {saves}",
+            ui.out.paint(Paint::Good, "fix:")
+        );
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
     text
 }
 
@@ -83,28 +136,24 @@ fn table(title: &str, entries: &[Entry], time: Time, ui: &Ui) -> String {
 }
 
 /// The verdict in a sentence with numbers.
-pub(crate) fn verdict(summary: &Summary, ui: &Ui) -> String {
-    let palette = ui.out;
+fn verdict(summary: &Summary) -> String {
     if summary.lookups == 0 {
         return "No DNS lookups were seen.".to_owned();
     }
     let seen = format!("{}, {}", plural(summary.lookups, "lookup"), plural(summary.questions, "question"));
     if summary.wasted_questions == 0 {
-        return format!("{seen}: {}.", palette.paint(Paint::Good, "none was wasted on the search list"));
+        return format!("{seen}: none was wasted on the search list.");
     }
     let waste = format!(
-        "{} ({} %) asked for names that the search list made up",
+        "{} ({} %) asked for names that only the search list made up",
         summary.wasted_questions,
         summary.wasted_questions * 100 / summary.questions.max(1)
     );
     let time = if summary.added_by_search > Nanos(0) {
-        format!(
-            ", and the applications waited {} of {} for that",
-            duration(summary.added_by_search),
-            duration(summary.latency)
-        )
+        let (wasted, all) = (duration(summary.added_by_search), duration(summary.latency));
+        format!("; applications waited {wasted} of {all} for that")
     } else {
         String::new()
     };
-    format!("{seen}: {}{time}.", palette.paint(Paint::Bad, &waste))
+    format!("{seen}: {waste}{time}.")
 }
