@@ -65,10 +65,10 @@ impl Skipped {
         match self {
             Self::NotIp => "not IP",
             Self::OtherProtocol => "neither UDP nor TCP",
-            Self::OtherPort => "another port",
-            Self::Fragment => "later IP fragment",
-            Self::CutShort => "cut short",
-            Self::UnknownLink(_) => "unknown link type",
+            Self::OtherPort => "on other ports",
+            Self::Fragment => "later IP fragments, which carry no ports",
+            Self::CutShort => "cut short inside their headers",
+            Self::UnknownLink(_) => "of an unknown link type",
         }
     }
 }

@@ -5,12 +5,13 @@ use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use dnsprobe_lookup::datagram::Skipped;
 use dnsprobe_lookup::pcap::{InterfaceName, PcapWriter, PcapngWriter};
-use dnsprobe_lookup::{Frame, LinkType, Lookup, Pipeline, SearchList, Summary, Timestamp};
+use dnsprobe_lookup::{Counters, Frame, LinkType, Lookup, Pipeline, SearchList, Summary, Timestamp};
 
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
-use crate::view::{Closing, JsonLines, Merging, PacketsOn, Reporter, Rows, Shown, Ui, output};
+use crate::view::{Closing, Detail, JsonLines, Merging, PacketsOn, Reporter, Rows, Shown, Ui, note, output};
 
 /// Frames in, rows out.
 pub(crate) struct Session {
@@ -20,6 +21,7 @@ pub(crate) struct Session {
     packets: Option<PacketFile>,
     packets_left: u64,
     target: Option<String>,
+    detail: Detail,
     /// What went wrong when writing; frames keep coming until the source notices.
     failed: Option<CommandError>,
 }
@@ -63,6 +65,7 @@ impl Session {
             packets,
             packets_left: args.count.unwrap_or(u64::MAX),
             target: showing.target_name,
+            detail: ui.detail,
             failed: None,
         })
     }
@@ -111,6 +114,9 @@ impl Session {
             dropped_by_kernel,
             inferred: &inferred,
         })?;
+        if let Some(passed_over) = passed_over(&counters, self.detail) {
+            note(&format!("dnsprobe: {passed_over}"));
+        }
         match self.failed {
             Some(error) => Err(error),
             None => Ok(self.summary),
@@ -133,6 +139,37 @@ impl Session {
                 ControlFlow::Break(())
             }
         }
+    }
+}
+
+/// What was seen and not used, in words, where it deserves a look: a capture that cannot be read as it should must not
+/// look like one without lookups.
+fn passed_over(counters: &Counters, detail: Detail) -> Option<String> {
+    let ordinary = |skipped: &Skipped| {
+        matches!(skipped, Skipped::NotIp | Skipped::OtherProtocol | Skipped::OtherPort)
+            && detail < Detail::More
+    };
+    let skipped = counters.skipped.iter().filter(|(skipped, _)| !ordinary(skipped));
+    let mut parts: Vec<String> =
+        skipped.map(|(skipped, count)| format!("{count} {}", reason(*skipped))).collect();
+    let leftovers = &counters.leftovers;
+    for (count, what) in [
+        (counters.malformed, "payloads on a DNS port that are no DNS message"),
+        (leftovers.forgotten, "questions forgotten because too many were open"),
+        (counters.given_up.lookups, "lookups cut off because too many were open"),
+        (counters.given_up.messages, "messages of clients beyond the most that are kept apart"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    (!parts.is_empty()).then(|| format!("passed over of {} frames: {}", counters.frames, parts.join(", ")))
+}
+
+fn reason(skipped: Skipped) -> String {
+    match skipped {
+        Skipped::UnknownLink(link) => format!("of link type {}, which dnsprobe does not read", link.0),
+        other => other.as_str().to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use dnsprobe_lookup::datagram::Skipped;
 use dnsprobe_lookup::summary::Entry;
 use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
@@ -133,6 +134,7 @@ fn summary_json(closing: &Closing<'_>) -> Value {
         "messages": counters.messages,
         "malformed": counters.malformed,
         "skipped": counters.skipped_total(),
+        "fragments": counters.skipped.get(&Skipped::Fragment).copied().unwrap_or(0),
         "copies": counters.leftovers.copies,
         "unmatched_answers": counters.leftovers.unmatched_answers,
         "given_up": counters.given_up.lookups + counters.given_up.messages + counters.leftovers.forgotten,
