@@ -73,6 +73,7 @@ pub(crate) fn classify(mention: &Mention, namespace: &str, world: &World<'_>, co
             Name::PodServiceNamespace
         }
         [_] => Name::Unknown,
+        _ if matches!(mention.form, Form::Bare(_)) && world.is_api_name(host) => Name::Unknown,
         _ if known::ends_public(host) && !config.private_zones.iter().any(|zone| is_below(host, zone)) => {
             Name::External
         }

@@ -11,11 +11,15 @@ pub(crate) struct World<'a> {
     pub(crate) config: &'a Config,
     services: HashSet<(&'a str, &'a str)>,
     config_maps: HashMap<(&'a str, &'a str), &'a ConfigMap>,
+    groups: HashSet<&'a str>,
 }
 
 impl<'a> World<'a> {
     pub(crate) fn of(facts: &'a [Facts], config: &'a Config) -> World<'a> {
-        let mut world = World { facts, config, services: HashSet::new(), config_maps: HashMap::new() };
+        let objects = facts.iter().flat_map(|facts| &facts.objects);
+        let groups = objects.map(|object| object.group()).filter(|group| group.contains('.')).collect();
+        let mut world =
+            World { facts, config, services: HashSet::new(), config_maps: HashMap::new(), groups };
         for service in facts.iter().flat_map(|facts| &facts.services) {
             if let Some(name) = service.object.name() {
                 world.services.insert((world.namespace_of(&service.object), name));
@@ -36,6 +40,13 @@ impl<'a> World<'a> {
 
     pub(crate) fn has_service(&self, namespace: &str, name: &str) -> bool {
         self.services.contains(&(namespace, name))
+    }
+
+    /// True for an API group of an object in the input and for what lies below it: `plural.group` names a resource, not
+    /// a host.
+    pub(crate) fn is_api_name(&self, name: &str) -> bool {
+        let ends = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+        std::iter::once(name).chain(ends).any(|end| self.groups.contains(end))
     }
 
     /// Namespace and name of every Service.

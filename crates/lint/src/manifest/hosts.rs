@@ -319,7 +319,15 @@ fn is_reversed(host: &str) -> bool {
 
 /// Names of drivers, groups and leases have the form of hosts and are none.
 fn is_api_group(host: &str) -> bool {
-    let groups = [".k8s.io", ".x-k8s.io", "kubernetes.io", ".openshift.io"];
+    let groups = [
+        ".k8s.io",
+        ".x-k8s.io",
+        "kubernetes.io",
+        ".openshift.io",
+        ".knative.dev",
+        ".istio.io",
+        ".tekton.dev",
+    ];
     host.split('.').any(|label| label == "csi") || groups.iter().any(|end| host.ends_with(end))
 }
 
