@@ -51,6 +51,10 @@ pub enum Change {
     Replace(String),
     /// It is an item of a list and goes, with its dash or comma.
     RemoveItem,
+    /// It is a mapping in block style that gets another entry in front; lines of the entry, indented as at its top.
+    AddEntry(Vec<String>),
+    /// It is an item of a list in block style that gets another item in front; lines of the new item.
+    AddItem(Vec<String>),
 }
 
 /// What to do about it.

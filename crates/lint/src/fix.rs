@@ -12,10 +12,13 @@ pub fn apply<'a>(text: &str, diagnostics: impl IntoIterator<Item = &'a Diagnosti
         wanted.flat_map(|fix| &fix.edits).filter_map(|edit| change(text, edit)).collect();
     changes.sort_by_key(|(range, _)| (range.start, range.end));
     let mut edited = String::with_capacity(text.len());
-    let mut done = 0;
+    let (mut done, mut inserted) = (0, None);
     for (range, replacement) in changes {
-        if range.start < done {
+        if range.start < done || (range.is_empty() && inserted == Some(range.start)) {
             continue;
+        }
+        if range.is_empty() {
+            inserted = Some(range.start);
         }
         edited.push_str(&text[done..range.start]);
         edited.push_str(&replacement);
@@ -28,10 +31,38 @@ fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
     let old = text.get(edit.bytes.clone())?;
     match &edit.change {
         Change::RemoveItem => Some((item(text, edit.bytes.clone())?, String::new())),
+        Change::AddEntry(lines) => insertion(text, edit.bytes.start, lines, Behind::Blanks),
+        Change::AddItem(lines) => insertion(text, edit.bytes.start, lines, Behind::Dash),
         // Block scalars and tags are more than the text that would be replaced.
         Change::Replace(_) if old.starts_with(['|', '>', '!', '&']) => None,
         Change::Replace(new) => Some((edit.bytes.clone(), quoted_like(old, new))),
     }
+}
+
+/// What stands in front of what follows an insertion.
+#[derive(PartialEq, Eq)]
+enum Behind {
+    Blanks,
+    Dash,
+}
+
+/// Lines put in front of a place in block style, each as deep as the place; `None` in flow style.
+fn insertion(text: &str, at: usize, lines: &[String], behind: Behind) -> Option<(Range<usize>, String)> {
+    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let before = &text[line..at];
+    let block = before.chars().all(|c| c == ' ' || c == '-') && !text[at..].starts_with(['{', '[']);
+    let dash = before.trim_end().ends_with('-');
+    if !block || (behind == Behind::Dash && !dash) {
+        return None;
+    }
+    let newline = if text[at..].split_inclusive('\n').next()?.ends_with("\r\n") { "\r\n" } else { "\n" };
+    let indent = " ".repeat(before.len());
+    let last = match behind {
+        Behind::Dash => before.rfind('-').map(|dash| format!("{}{}", " ".repeat(dash), &before[dash..]))?,
+        Behind::Blanks => indent.clone(),
+    };
+    let inserted = lines.join(&format!("{newline}{indent}"));
+    Some((at..at, format!("{inserted}{newline}{last}")))
 }
 
 /// Keeps the quotes of a quoted scalar.

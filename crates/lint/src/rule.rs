@@ -129,6 +129,11 @@ impl Draft<'_> {
         self.with(text.into(), Safety::Suggested, vec![edit(item, Change::RemoveItem)]);
     }
 
+    /// A suggestion: an edit made elsewhere, if there is one.
+    pub(crate) fn suggest_edit(self, edit: Option<Edit>, text: impl Into<String>) {
+        self.with(text.into(), Safety::Suggested, edit.into_iter().collect());
+    }
+
     fn with(self, text: String, safety: Safety, edits: Vec<Edit>) {
         if let Some(diagnostic) = self.0 {
             diagnostic.fix = Some(Fix { text, safety, edits });
@@ -136,7 +141,8 @@ impl Draft<'_> {
     }
 }
 
-fn edit(span: Span, change: Change) -> Edit {
+/// A change of a place.
+pub(crate) fn edit(span: Span, change: Change) -> Edit {
     Edit { bytes: span.bytes(), change }
 }
 

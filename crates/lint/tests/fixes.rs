@@ -68,6 +68,36 @@ fn suggestions_are_made_only_when_asked_for() {
 }
 
 #[test]
+fn settings_are_added_where_they_belong() {
+    let env = "  containers:\n  - name: a\n    image: b\n    env:\n    - {name: X, value: \"https://api.example.com\"}\n";
+    let head = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: orders}\nspec:\n";
+    for (before, after) in [
+        ("", "  dnsConfig:\n    options:\n    - name: ndots\n      value: \"2\"\n"),
+        (
+            "  dnsConfig:\n    searches: [a.test] # ours\n",
+            "  dnsConfig:\n    options:\n    - name: ndots\n      value: \"2\"\n    searches: [a.test] # ours\n",
+        ),
+        (
+            "  dnsConfig:\n    options:\n      - name: edns0\n",
+            "  dnsConfig:\n    options:\n      - name: ndots\n        value: \"2\"\n      - name: edns0\n",
+        ),
+        (
+            "  dnsConfig:\n    options:\n    - name: ndots\n      value: '4'\n",
+            "  dnsConfig:\n    options:\n    - name: ndots\n      value: \"2\"\n",
+        ),
+    ] {
+        let (before, after) = (format!("{head}{before}{env}"), format!("{head}{after}{env}"));
+        assert_eq!(fixed(&before, Safety::Suggested), after);
+        assert_eq!(fixed(&after, Safety::Suggested), after, "the second time");
+        let (before, after) = (before.replace('\n', "\r\n"), after.replace('\n', "\r\n"));
+        assert_eq!(fixed(&before, Safety::Suggested), after);
+    }
+    let host = format!("{head}  hostNetwork: true\n  containers: [{{name: a, image: b}}]\n");
+    let added = host.replace("spec:\n", "spec:\n  dnsPolicy: ClusterFirstWithHostNet\n");
+    assert_eq!(fixed(&host, Safety::Suggested), added);
+}
+
+#[test]
 fn a_text_without_findings_stays_byte_for_byte() {
     let text = pod("dnsPolicy: Default").replace('\n', "\r\n");
     assert_eq!(fixed(&text, Safety::Suggested), text);

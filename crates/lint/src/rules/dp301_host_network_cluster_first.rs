@@ -1,5 +1,7 @@
 //! DP301: hostNetwork with `ClusterFirst`.
 
+use crate::diagnostic::Change;
+use crate::rule::edit;
 use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
@@ -45,6 +47,10 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     match &case.pod.dns.policy {
         Some((_, policy)) if policy.text() == Some("ClusterFirst") => {
             draft.suggest(policy.span, "ClusterFirstWithHostNet", text);
+        }
+        None => {
+            let entry = vec!["dnsPolicy: ClusterFirstWithHostNet".to_owned()];
+            draft.suggest_edit(Some(edit(case.pod.span, Change::AddEntry(entry))), text);
         }
         _ => draft.fix(text),
     }

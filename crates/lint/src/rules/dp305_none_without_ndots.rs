@@ -1,6 +1,6 @@
 //! DP305: None without ndots while dotted relative names are used.
 
-use super::servers;
+use super::{servers, set_ndots};
 use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
@@ -46,6 +46,9 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             used.host(),
             used.dots()
         );
-        out.at(severity, &used.mention.place, message).fix(format!("add the option ndots:{least}"));
+        out.at(severity, &used.mention.place, message).suggest_edit(
+            set_ndots(case, &used.mention.place.object, least),
+            format!("add the option ndots:{least}"),
+        );
     }
 }

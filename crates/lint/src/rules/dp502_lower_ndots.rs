@@ -1,5 +1,6 @@
 //! DP502: Lower ndots safely.
 
+use super::set_ndots;
 use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
@@ -49,14 +50,8 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let text = format!("set the option ndots:{proposed}");
     let set =
         case.pod.dns.option("ndots").and_then(|option| option.value).filter(|value| value.text().is_some());
-    if let Some(value) = set {
-        out.add(Warning, &case.pod.object, value.span, message).suggest(
-            value.span,
-            format!("\"{proposed}\""),
-            text,
-        );
-    } else {
-        let span = case.pod.dns.config.as_ref().map_or(case.pod.span, |(key, _)| key.span);
-        out.add(Warning, &case.pod.object, span, message).fix(text);
-    }
+    let object = &case.pod.object;
+    let config = case.pod.dns.config.as_ref().map_or(case.pod.span, |(key, _)| key.span);
+    let span = set.map_or(config, |value| value.span);
+    out.add(Warning, object, span, message).suggest_edit(set_ndots(case, object, proposed), text);
 }

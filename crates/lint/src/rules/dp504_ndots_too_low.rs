@@ -1,5 +1,6 @@
 //! DP504: ndots too low for a name in use.
 
+use super::set_ndots;
 use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
@@ -51,7 +52,9 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             format!("{} has {} dots and ndots is {}: {effect}", used.host(), used.dots(), case.ndots);
         let least = used.dots() + 1;
         let full = used.name.answered_as(used.host(), case.namespace, case.config.domain());
-        out.at(severity, &used.mention.place, message)
-            .fix(format!("raise ndots to {least}, or write {full}. with a dot at its end"));
+        out.at(severity, &used.mention.place, message).suggest_edit(
+            set_ndots(case, &used.mention.place.object, case.safe_ndots().unwrap_or(least)),
+            format!("raise ndots to {least}, or write {full}. with a dot at its end"),
+        );
     }
 }

@@ -77,8 +77,9 @@ mod search_entry;
 mod servers;
 
 use crate::case::Case;
-use crate::manifest::OptionEntry;
-use crate::rule::Rule;
+use crate::diagnostic::{Change, Edit};
+use crate::manifest::{Object, OptionEntry};
+use crate::rule::{self, Rule};
 use crate::yaml::Span;
 
 /// All rules, by code.
@@ -179,4 +180,37 @@ fn flags<'a>(case: &Case<'a>, names: &[&str]) -> Vec<(&'a str, Span)> {
     on.filter_map(|option| Some((option.name()?, option.name?.span)))
         .filter(|(name, _)| names.contains(name))
         .collect()
+}
+
+/// The edit that gives the pod an `ndots`, for a finding in the text of `object`; `None` where that is another text
+/// than the pod's, or the manifest's shape offers no clear place.
+fn set_ndots(case: &Case<'_>, object: &Object, ndots: u32) -> Option<Edit> {
+    if object.path != case.pod.object.path {
+        return None;
+    }
+    let dns = &case.pod.dns;
+    let lines = |lines: &[&str]| -> Vec<String> {
+        let value = format!("value: \"{ndots}\"");
+        lines.iter().map(|line| line.replace("VALUE", &value)).collect()
+    };
+    if let Some(option) = dns.option("ndots") {
+        let value = option.value.filter(|value| value.text().is_some())?;
+        return Some(rule::edit(value.span, Change::Replace(format!("\"{ndots}\""))));
+    }
+    if let Some(first) = dns.options().first() {
+        return Some(rule::edit(first.item.span, Change::AddItem(lines(&["name: ndots", "VALUE"]))));
+    }
+    let entry = ["options:", "- name: ndots", "  VALUE"];
+    match (&dns.config, dns.config()) {
+        (None, _) => {
+            let nested: Vec<String> = entry.iter().map(|line| format!("  {line}")).collect();
+            let mut whole = vec!["dnsConfig:"];
+            whole.extend(nested.iter().map(String::as_str));
+            Some(rule::edit(case.pod.span, Change::AddEntry(lines(&whole))))
+        }
+        (Some(_), Some(config)) if !config.entries().is_empty() && config.entry("options").is_none() => {
+            Some(rule::edit(config.span, Change::AddEntry(lines(&entry))))
+        }
+        _ => None,
+    }
 }
