@@ -40,7 +40,7 @@ fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
 }
 
 /// What stands in front of what follows an insertion.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Behind {
     Blanks,
     Dash,
