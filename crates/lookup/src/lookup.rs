@@ -138,12 +138,16 @@ impl Lookup {
 }
 
 impl Lookup {
+    /// Whether a suffixed candidate answered that should not have.
+    pub fn is_hijacked(&self) -> bool {
+        self.findings.iter().any(|finding| finding.code == FindingCode::SuffixAnswered)
+    }
+
     /// The name to type, trailing dot included, to ask at once for what is meant: the candidate that answered, or the
     /// name as it stands where a suffix answered that should not have.
     pub fn absolute_name(&self) -> Option<&str> {
         let answered = self.steps.last().filter(|_| self.outcome == Outcome::Answer)?;
-        let hijacked = self.findings.iter().any(|finding| finding.code == FindingCode::SuffixAnswered);
-        let suffix = answered.suffix.as_ref().filter(|_| hijacked);
+        let suffix = answered.suffix.as_ref().filter(|_| self.is_hijacked());
         let cut =
             suffix.and_then(|suffix| answered.candidate.strip_suffix('.')?.strip_suffix(suffix.as_str()));
         Some(cut.unwrap_or(&answered.candidate))

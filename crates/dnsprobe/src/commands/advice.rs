@@ -1,7 +1,7 @@
 //! From a measured lookup to what could be done about it.
 
 use dnsprobe_lookup::{Lookup, Question};
-use dnsprobe_resolv::advice::{self, Advice, Seen};
+use dnsprobe_resolv::advice::{self, Advice, AdviceKind, Seen};
 use dnsprobe_resolv::simulate::Answered;
 use dnsprobe_resolv::{Fqdn, Message, Outcome, Profile, QType, Rcode, Reply, Request, Settings};
 
@@ -21,6 +21,10 @@ pub(super) fn advise(
     }
     let mut advice = advice::advise(profile, settings, request, &seen);
     advice.retain(|advice| advice.saves_questions > 0);
+    if lookup.is_hijacked() {
+        // The wrong answer is nothing to keep: only what leads back to the name that was meant is advice.
+        advice.retain(|advice| matches!(advice.kind, AdviceKind::TrailingDot | AdviceKind::DropSuffix(_)));
+    }
     advice.sort_by_key(|advice| (!advice.is_safe(), -advice.saves_questions));
     advice
 }

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use dnsprobe_resolv::resolver::table;
+use dnsprobe_resolv::resolver::{TableRow, table};
 use serde_json::json;
 
 use crate::cli::Format;
 use crate::error::{CommandError, Status};
-use crate::view::{PacketsOn, Ui, output, plain_table};
+use crate::view::{PacketsOn, Paint, Ui, output, wrapped};
 
 /// Prints the resolvers with versions, calls and sources.
 pub(crate) fn list(format: Format, ui: &Ui) -> Result<Status, CommandError> {
@@ -28,22 +28,23 @@ pub(crate) fn list(format: Format, ui: &Ui) -> Result<Status, CommandError> {
             }
         }
         Format::Table => {
-            let rows = table().iter().map(|row| {
-                let apis: Vec<&str> = row.apis.iter().map(|api| api.word).collect();
-                vec![
-                    row.id.as_str().to_owned(),
-                    format!("{} (default {})", row.versions, row.default_version),
-                    apis.join(", "),
-                    row.source.to_owned(),
-                ]
-            });
-            writeln!(
-                output,
-                "{}",
-                plain_table(&["ID", "VERSIONS", "--api", "MODEL FROM"], rows.collect(), ui)
-            )?;
+            for row in table() {
+                writeln!(output, "{}", described(row, ui))?;
+            }
         }
     }
     output.flush()?;
     Ok(Status::Done)
+}
+
+/// A resolver in a few lines: id and versions, its calls, where the model comes from.
+fn described(row: &TableRow, ui: &Ui) -> String {
+    let id = ui.out.paint(Paint::Bold, &format!("{:17}", row.id.as_str()));
+    let mut text = format!("{id} {} (default {})", row.versions, row.default_version);
+    let apis: Vec<String> = row.apis.iter().map(|api| format!("`{}` {}", api.word, api.what)).collect();
+    for line in [format!("--api {}", apis.join("; ")), format!("from {}", row.source)] {
+        text.push('\n');
+        text.push_str(&wrapped(&line, ui, Paint::Dim));
+    }
+    text
 }

@@ -205,6 +205,13 @@ impl ExplainTable {
 
     /// The safe fixes worth printing: the name to write, and the setting; for each the one that saves most.
     fn fixes(&self, explained: &Explained<'_>) -> String {
+        if explained.lookup.is_hijacked() {
+            let fix = self.ui.out.paint(Paint::Good, "fix:");
+            let name = &explained.lookup.name;
+            return format!(
+                "{fix} write `{name}.` with a trailing dot: it asks for the host that is meant\n"
+            );
+        }
         let safe = || explained.advice.iter().filter(|advice| advice.is_safe());
         let name = safe().find(|it| matches!(it.kind, AdviceKind::TrailingDot | AdviceKind::FullName(_)));
         let most =

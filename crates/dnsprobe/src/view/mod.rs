@@ -20,8 +20,7 @@ use crate::cli::{Color, Global};
 pub(crate) use explain_json::explained_json;
 pub(crate) use explain_table::{ExplainTable, Times};
 pub(crate) use json::{JsonLines, Shown};
-pub(crate) use rows::{Merging, Rows};
-pub(crate) use tables::plain_table;
+pub(crate) use rows::{Merging, Rows, wrapped};
 pub(crate) use text::{Paint, Palette, escape};
 
 /// What is known of the terminal and of how much to say.

@@ -198,7 +198,7 @@ fn header(lookup: &Lookup, ui: &Ui) -> String {
 const BESIDE_NAME: usize = 12 + 2 + 1 + 9 + 9 + 2 + 16 + 1 + 6;
 
 /// Text in lines no wider than the terminal, indented.
-pub(super) fn wrapped(text: &str, ui: &Ui, paint: Paint) -> String {
+pub(crate) fn wrapped(text: &str, ui: &Ui, paint: Paint) -> String {
     let lines = filled(text, ui.width.saturating_sub(6));
     let line = |(index, line): (usize, &String)| {
         format!("{}{}", if index == 0 { "    " } else { "      " }, ui.out.paint(paint, line))

@@ -17,13 +17,3 @@ pub(super) fn bare(arrangement: ContentArrangement, ui: &Ui) -> Table {
     }
     table
 }
-
-/// Text cells under a header.
-pub(crate) fn plain_table(header: &[&str], rows: Vec<Vec<String>>, ui: &Ui) -> String {
-    let mut table = bare(ContentArrangement::Dynamic, ui);
-    table.set_header(header.to_vec());
-    for row in rows {
-        table.add_row(row);
-    }
-    table.trim_fmt()
-}
