@@ -1,0 +1,277 @@
+//! Conversations between resolvers and a server, played packet by packet into the pipeline.
+
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests, their helpers included")]
+
+mod wire;
+
+use dnsprobe_lookup::{FindingCode, Lookup, Nanos, Pipeline, SearchList, Timestamp};
+use dnsprobe_resolv::{Outcome, QType};
+use wire::{Conversation, Say};
+
+const POD: &[u8] =
+    b"search shop.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
+
+fn known() -> SearchList {
+    SearchList::Known(Some(POD.to_vec()))
+}
+
+fn codes(lookup: &Lookup) -> Vec<FindingCode> {
+    lookup.findings.iter().map(|finding| finding.code).collect()
+}
+
+fn suffixes(lookup: &Lookup) -> Vec<&str> {
+    lookup.steps.iter().map(|step| step.suffix.as_deref().unwrap_or("as-is")).collect()
+}
+
+/// glibc's walk of an external name: pairs from one port each, NXDOMAIN until the name as-is.
+fn external(talk: &mut Conversation, name: &str, port: u16) {
+    for (index, suffix) in ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"].iter().enumerate()
+    {
+        talk.pair(&format!("{name}.{suffix}"), port + index as u16, Say::NxDomain);
+    }
+    talk.pair(name, port + 3, Say::Address);
+}
+
+#[test]
+fn an_external_name_is_one_lookup_of_four_candidates() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 1);
+    let lookup = &lookups[0];
+    assert_eq!((lookup.name.as_str(), lookup.outcome), ("www.example.com", Outcome::Answer));
+    assert_eq!(suffixes(lookup), ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local", "as-is"]);
+    let totals = lookup.totals();
+    assert_eq!((totals.questions, totals.wasted_questions), (8, 6));
+    assert_eq!(lookup.steps.iter().map(|step| step.added.unwrap()).sum::<Nanos>(), lookup.latency.unwrap());
+    assert_eq!(codes(lookup), [FindingCode::SearchWaste]);
+    assert_eq!(lookup.resolver.id, "glibc");
+}
+
+#[test]
+fn a_service_found_at_once_has_no_findings() {
+    let mut talk = Conversation::new();
+    talk.pair("web.shop.svc.cluster.local", 40_000, Say::Address);
+    let lookups = talk.lookups(known());
+    assert_eq!((lookups[0].name.as_str(), lookups[0].findings.len()), ("web", 0));
+}
+
+#[test]
+fn a_name_with_few_dots_asked_as_is_was_typed_with_a_dot() {
+    let mut talk = Conversation::new();
+    // Later than any walk that began before the capture could reach.
+    talk.pair("web.shop.svc.cluster.local", 40_000, Say::Address);
+    talk.wait_ms(6_000);
+    talk.pair("www.example.com", 40_001, Say::Address);
+    assert_eq!(talk.lookups(known())[1].name, "www.example.com.");
+}
+
+#[test]
+fn interleaved_walks_are_told_apart() {
+    let mut talk = Conversation::new();
+    let suffixes = ["shop.svc.cluster.local.", "svc.cluster.local.", "cluster.local.", ""];
+    for (index, suffix) in suffixes.iter().enumerate() {
+        let say = if suffix.is_empty() { Say::Address } else { Say::NxDomain };
+        for (number, name) in ["a.example.com.", "b.example.com.", "a.example.net."].iter().enumerate() {
+            talk.pair(&format!("{name}{suffix}"), 40_000 + (index * 3 + number) as u16, say);
+        }
+    }
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 3);
+    assert!(lookups.iter().all(|lookup| lookup.steps.len() == 4 && lookup.certain));
+}
+
+#[test]
+fn the_walk_decides_where_taking_suffixes_off_would_not() {
+    let mut talk = Conversation::new();
+    // `api.shop` ends where the walk of `api` begins.
+    talk.pair("api.shop.shop.svc.cluster.local", 40_000, Say::NxDomain);
+    talk.pair("api.shop.svc.cluster.local", 40_001, Say::Address);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 1);
+    assert_eq!(lookups[0].name, "api.shop");
+}
+
+#[test]
+fn a_lost_half_of_a_pair_is_a_stall_of_exactly_its_length() {
+    let mut talk = Conversation::new();
+    let name = "web.shop.svc.cluster.local";
+    talk.ask(name, QType::A, 40_000, 7);
+    talk.ask(name, QType::Aaaa, 40_000, 9_000);
+    talk.wait_ms(1);
+    talk.answer(name, QType::A, 40_000, 7, Say::Address);
+    talk.wait_ms(5_000);
+    talk.ask(name, QType::A, 40_000, 7);
+    talk.wait_ms(1);
+    talk.answer(name, QType::A, 40_000, 7, Say::Address);
+    talk.ask(name, QType::Aaaa, 40_000, 9_000);
+    talk.wait_ms(1);
+    talk.answer(name, QType::Aaaa, 40_000, 9_000, Say::NoData);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 1);
+    assert!(codes(&lookups[0]).contains(&FindingCode::Stall));
+    assert_eq!(lookups[0].latency, Some(Nanos::from_millis(5_003)));
+    let lost = lookups[0].steps[0].questions.iter().filter(|question| question.latency.is_none()).count();
+    assert_eq!(lost, 1);
+}
+
+#[test]
+fn a_question_without_an_answer_is_a_row_and_never_a_zero() {
+    let mut talk = Conversation::new();
+    talk.ask("web.shop.svc.cluster.local", QType::A, 40_000, 7);
+    talk.wait_ms(60_000);
+    // Something later, so that the capture does not end inside the lookup.
+    talk.pair("db.shop.svc.cluster.local", 40_001, Say::Address);
+    let lookups = talk.lookups(known());
+    let lost = lookups.iter().find(|lookup| lookup.name == "web").unwrap();
+    assert_eq!((lost.outcome, lost.latency, lost.partial), (Outcome::Timeout, None, false));
+    assert_eq!(lost.steps[0].questions[0].latency, None);
+    assert_eq!(codes(lost), [FindingCode::Unanswered]);
+}
+
+#[test]
+fn a_capture_that_ends_inside_a_lookup_says_so() {
+    let mut talk = Conversation::new();
+    talk.pair("www.example.com.shop.svc.cluster.local", 40_000, Say::NxDomain);
+    let lookups = talk.lookups(known());
+    assert!(lookups[0].partial);
+}
+
+#[test]
+fn go_is_known_by_two_ports_and_edns() {
+    let mut talk = Conversation::new();
+    let name = "web.shop.svc.cluster.local";
+    talk.edns = Some(1_232);
+    talk.ask(name, QType::Aaaa, 40_000, 1);
+    talk.ask(name, QType::A, 40_001, 2);
+    talk.wait_ms(1);
+    talk.answer(name, QType::A, 40_001, 2, Say::Address);
+    talk.answer(name, QType::Aaaa, 40_000, 1, Say::NoData);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 1);
+    assert_eq!(lookups[0].resolver.id, "go");
+}
+
+#[test]
+fn musl_is_known_by_its_ids_and_stops_at_nodata() {
+    let mut talk = Conversation::new();
+    for (index, (suffix, say)) in
+        [("shop.svc.cluster.local", Say::NxDomain), ("svc.cluster.local", Say::NoData)]
+            .into_iter()
+            .enumerate()
+    {
+        let (name, port) = (format!("web.a.{suffix}"), 40_000 + index as u16);
+        talk.ask(&name, QType::A, port, 500);
+        talk.ask(&name, QType::Aaaa, port, 785);
+        talk.wait_ms(1);
+        talk.answer(&name, QType::A, port, 500, say);
+        talk.answer(&name, QType::Aaaa, port, 785, say);
+    }
+    talk.wait_ms(10_000);
+    talk.pair("db.shop.svc.cluster.local", 41_000, Say::Address);
+    let lookups = talk.lookups(known());
+    let lookup = lookups.iter().find(|lookup| lookup.name == "web.a").unwrap();
+    assert_eq!((lookup.resolver.id.as_str(), lookup.outcome), ("musl", Outcome::NoData));
+    assert_eq!(codes(lookup), [FindingCode::NodataStopsMusl]);
+}
+
+#[test]
+fn copies_of_packets_change_nothing() {
+    let mut once = Conversation::new();
+    external(&mut once, "www.example.com", 40_000);
+    let mut thrice = Conversation::new();
+    thrice.copies = 3;
+    external(&mut thrice, "www.example.com", 40_000);
+    let (once, thrice) = (once.lookups(known()), thrice.lookups(known()));
+    assert_eq!(once.len(), thrice.len());
+    assert_eq!(once[0].totals().questions, thrice[0].totals().questions);
+}
+
+#[test]
+fn a_dotted_name_answered_in_a_foreign_domain_is_named() {
+    let mut talk = Conversation::new();
+    talk.pair("www.example.com.shop.svc.cluster.local", 40_000, Say::NxDomain);
+    talk.pair("www.example.com.corp.example", 40_001, Say::Address);
+    let conf = b"search shop.svc.cluster.local corp.example\noptions ndots:5\n".to_vec();
+    let lookups = talk.lookups(SearchList::Known(Some(conf)));
+    assert_eq!(codes(&lookups[0]), [FindingCode::SuffixAnswered, FindingCode::SearchWaste]);
+}
+
+#[test]
+fn without_a_file_the_search_list_is_read_from_the_traffic() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    external(&mut talk, "api.example.org", 40_010);
+    talk.pair("web.shop.svc.cluster.local", 40_020, Say::Address);
+    let lookups = talk.lookups(SearchList::Inferred(Nanos::from_millis(60_000)));
+    let names: Vec<&str> = lookups.iter().map(|lookup| lookup.name.as_str()).collect();
+    assert_eq!(names, ["www.example.com", "api.example.org", "web"]);
+}
+
+#[test]
+fn a_port_used_again_for_the_same_name_is_another_lookup() {
+    let mut talk = Conversation::new();
+    for _ in 0..3 {
+        talk.pair("web.shop.svc.cluster.local", 40_000, Say::Address);
+        talk.wait_ms(50);
+    }
+    assert_eq!(talk.lookups(known()).len(), 3);
+}
+
+#[test]
+fn a_flood_of_unique_names_keeps_a_bound_and_says_what_was_given_up() {
+    let mut talk = Conversation::new();
+    for index in 0..20_000_u32 {
+        let name = format!("x{index}.example.com");
+        talk.ask(&name, QType::A, (1_024 + index % 60_000) as u16, (index % 65_000) as u16);
+    }
+    let mut pipeline = Pipeline::new(vec![53], known());
+    let lookups = talk.play(&mut pipeline);
+    assert_eq!(lookups.len(), 20_000);
+    assert!(pipeline.counters().given_up.lookups >= 20_000 - 16_384);
+}
+
+#[test]
+fn silence_alone_ends_what_nobody_answered() {
+    let mut talk = Conversation::new();
+    talk.ask("web.shop.svc.cluster.local", QType::A, 40_000, 7);
+    let mut pipeline = Pipeline::new(vec![53], known());
+    assert!(talk.play_without_end(&mut pipeline).is_empty());
+    let late = Timestamp(talk.now().0 + 60_000_000_000);
+    assert_eq!(pipeline.silence(late).len(), 1);
+}
+
+proptest::proptest! {
+    /// Whatever is said in whatever order: nothing is lost, nothing is counted twice, and steps add up.
+    #[test]
+    fn every_query_is_in_exactly_one_lookup(
+        talk in proptest::collection::vec((0..5_usize, 0..6_usize, 0..4_u16, 0..3_u16, 0..900_i64), 1..120),
+    ) {
+        let names = ["web", "web.shop", "www.example.com", "a.b.c.d.e.f"];
+        let suffixes = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.example", ""];
+        let says = [Say::NxDomain, Say::Address, Say::NoData, Say::ServFail];
+        let mut conversation = Conversation::new();
+        let mut queries = 0;
+        for (suffix, action, port, id, pause) in talk {
+            let name = names[usize::from(id) % names.len()];
+            let dot = if suffixes[suffix].is_empty() { "" } else { "." };
+            let name = format!("{name}{dot}{}", suffixes[suffix]);
+            let qtype = if action % 2 == 0 { QType::A } else { QType::Aaaa };
+            conversation.wait_ms(pause + 6);
+            match action {
+                0 | 1 => {
+                    conversation.ask(&name, qtype, 40_000 + port, id);
+                    queries += 1;
+                }
+                _ => conversation.answer(&name, qtype, 40_000 + port, id, says[action - 2]),
+            }
+        }
+        let lookups = conversation.lookups(known());
+        let counted: u64 = lookups.iter().map(|lookup| lookup.totals().questions).sum();
+        proptest::prop_assert_eq!(counted, queries);
+        for lookup in &lookups {
+            let sum: Option<i64> = lookup.steps.iter().map(|step| step.added.map(|added| added.0)).sum();
+            proptest::prop_assert_eq!(sum, lookup.latency.map(|latency| latency.0));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Builds the packets of a conversation: one client, one server, UDP over IPv4 over Ethernet.
+
+use std::net::Ipv4Addr;
+
+use dnsprobe_lookup::{Frame, LinkType, Lookup, Pipeline, SearchList, Timestamp};
+use dnsprobe_resolv::QType;
+use hickory_proto::op::{Edns, Message, MessageType, Query, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+/// What the server says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Say {
+    NxDomain,
+    NoData,
+    Address,
+    ServFail,
+}
+
+/// Packets with their times.
+pub(crate) struct Conversation {
+    packets: Vec<(Timestamp, Vec<u8>)>,
+    now: i64,
+    /// EDNS size of queries.
+    pub(crate) edns: Option<u16>,
+    /// How often each packet is captured.
+    pub(crate) copies: usize,
+}
+
+impl Conversation {
+    pub(crate) fn new() -> Self {
+        Self { packets: Vec::new(), now: 1_700_000_000_000_000_000, edns: None, copies: 1 }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.now)
+    }
+
+    pub(crate) fn wait_ms(&mut self, ms: i64) {
+        self.now += ms * 1_000_000;
+    }
+
+    pub(crate) fn ask(&mut self, name: &str, qtype: QType, port: u16, id: u16) {
+        let mut message = question(name, qtype, id);
+        if let Some(size) = self.edns {
+            let mut edns = Edns::new();
+            edns.set_max_payload(size);
+            message.set_edns(edns);
+        }
+        self.packet(port, 53, &message);
+    }
+
+    pub(crate) fn answer(&mut self, name: &str, qtype: QType, port: u16, id: u16, say: Say) {
+        let mut message = question(name, qtype, id);
+        message.metadata.message_type = MessageType::Response;
+        message.metadata.recursion_available = true;
+        match say {
+            Say::NxDomain => message.metadata.response_code = ResponseCode::NXDomain,
+            Say::ServFail => message.metadata.response_code = ResponseCode::ServFail,
+            Say::NoData => {}
+            Say::Address => {
+                let data = match qtype {
+                    QType::A => RData::A(A::new(192, 0, 2, 1)),
+                    _ => RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+                };
+                let record = Record::from_rdata(message.queries[0].name.clone(), 5, data);
+                message.add_answer(record);
+            }
+        }
+        self.packet(53, port, &message);
+    }
+
+    /// A and AAAA from one port with unrelated ids, answered after a millisecond; then a little thinking.
+    pub(crate) fn pair(&mut self, name: &str, port: u16, say: Say) {
+        let id = port.wrapping_mul(31);
+        let other = id ^ 0x5a5a;
+        self.ask(name, QType::A, port, id);
+        self.ask(name, QType::Aaaa, port, other);
+        self.wait_ms(1);
+        self.answer(name, QType::A, port, id, say);
+        self.answer(name, QType::Aaaa, port, other, say);
+        self.now += 50_000;
+    }
+
+    /// Everything the pipeline makes of it, in the order begun.
+    pub(crate) fn lookups(&self, search: SearchList) -> Vec<Lookup> {
+        let mut lookups = self.play(&mut Pipeline::new(vec![53], search));
+        lookups.sort_by_key(|lookup| lookup.start);
+        lookups
+    }
+
+    pub(crate) fn play(&self, pipeline: &mut Pipeline) -> Vec<Lookup> {
+        let mut lookups = self.play_without_end(pipeline);
+        lookups.extend(pipeline.finish());
+        lookups
+    }
+
+    pub(crate) fn play_without_end(&self, pipeline: &mut Pipeline) -> Vec<Lookup> {
+        let mut lookups = Vec::new();
+        for (at, bytes) in &self.packets {
+            let original_len = u32::try_from(bytes.len()).unwrap();
+            let frame = Frame { at: *at, link: LinkType::ETHERNET, bytes, original_len, interface: 1 };
+            lookups.extend(pipeline.frame(&frame));
+        }
+        lookups
+    }
+
+    fn packet(&mut self, source: u16, destination: u16, message: &Message) {
+        let (client, server) = (Ipv4Addr::new(10, 244, 1, 7), Ipv4Addr::new(10, 96, 0, 10));
+        let (from, to) = if destination == 53 { (client, server) } else { (server, client) };
+        let bytes = ethernet(from, to, source, destination, &message.to_vec().unwrap());
+        for _ in 0..self.copies {
+            self.packets.push((Timestamp(self.now), bytes.clone()));
+            self.now += 20_000;
+        }
+        self.now -= 20_000 * i64::try_from(self.copies).unwrap();
+    }
+}
+
+fn question(name: &str, qtype: QType, id: u16) -> Message {
+    let mut message = Message::query();
+    message.metadata.id = id;
+    let rtype = if qtype == QType::A { RecordType::A } else { RecordType::AAAA };
+    message.add_query(Query::query(Name::from_ascii(name.trim_end_matches('.')).unwrap(), rtype));
+    message
+}
+
+fn ethernet(from: Ipv4Addr, to: Ipv4Addr, source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
+    let length = |more: usize| u16::try_from(payload.len() + more).unwrap().to_be_bytes();
+    let mut bytes = vec![0; 12];
+    bytes.extend([0x08, 0x00, 0x45, 0]);
+    bytes.extend(length(28));
+    bytes.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+    bytes.extend(from.octets());
+    bytes.extend(to.octets());
+    bytes.extend(source.to_be_bytes());
+    bytes.extend(destination.to_be_bytes());
+    bytes.extend(length(8));
+    bytes.extend([0, 0]);
+    bytes.extend(payload);
+    bytes
+}
