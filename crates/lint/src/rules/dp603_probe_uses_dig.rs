@@ -33,12 +33,12 @@ const TOOLS: [&str; 3] = ["nslookup", "dig", "host"];
 fn check(case: &Case<'_>, out: &mut Findings) {
     for command in case.pod.commands.iter().filter(|command| command.role != Role::Main) {
         let separate: Vec<&str> = command.words.iter().map(|(word, _)| word.as_str()).collect();
-        let found = match short_name(&separate) {
+        let found = match short_name(case, &separate) {
             Some((tool, at)) => Some((tool, separate[at], command.words[at].1)),
             None => command.words.iter().find_map(|(word, span)| {
                 let steps = word.split(['\n', ';', '|', '&', '(', ')', '`']);
                 steps.map(|step| step.split_whitespace().collect::<Vec<_>>()).find_map(|words| {
-                    let (tool, at) = short_name(&words)?;
+                    let (tool, at) = short_name(case, &words)?;
                     Some((tool, words[at], *span))
                 })
             }),
@@ -51,7 +51,7 @@ fn check(case: &Case<'_>, out: &mut Findings) {
 }
 
 /// The tool and the place of the short name it is asked for.
-fn short_name<'w>(words: &[&'w str]) -> Option<(&'w str, usize)> {
+fn short_name<'w>(case: &Case<'_>, words: &[&'w str]) -> Option<(&'w str, usize)> {
     let base = |word: &'w str| word.rsplit('/').next().unwrap_or(word);
     let skip = ["until", "while", "if", "!", "exec", "timeout", "command", "then", "do"];
     let first = words.iter().position(|word| {
@@ -69,8 +69,23 @@ fn short_name<'w>(words: &[&'w str]) -> Option<(&'w str, usize)> {
             && !record.contains(&word.to_ascii_uppercase().as_str())
     };
     let at = words.iter().skip(first + 1).position(|word| is_name(word))? + first + 1;
-    let name = words[at];
-    let short = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        && name.bytes().any(|b| b.is_ascii_alphabetic());
-    short.then_some((tool, at))
+    is_short(case, words[at]).then_some((tool, at))
+}
+
+/// A name that only a search completes: one label, or a Service's name with its namespace.
+fn is_short(case: &Case<'_>, name: &str) -> bool {
+    let label = |label: &str| {
+        label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label.bytes().any(|b| b.is_ascii_alphabetic())
+    };
+    let labels: Vec<&str> = name.split('.').collect();
+    labels.iter().all(|part| label(part))
+        && match labels[..] {
+            [_] => true,
+            [service, namespace] => {
+                case.world.has_service(namespace, service)
+                    || (service, namespace) == ("kubernetes", "default")
+            }
+            _ => labels.last() == Some(&"svc"),
+        }
 }
