@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dnsprobe_lookup::findings::{Context, judge};
-use dnsprobe_lookup::{Lookup, Nanos, ResolverFrom, ResolverSeen};
+use dnsprobe_lookup::{Lookup, Nanos, ResolverFrom, ResolverSeen, Step};
 use dnsprobe_resolv::answers::Offline;
 use dnsprobe_resolv::conf::HostAddress;
 use dnsprobe_resolv::walk::AddrConfig;
@@ -18,7 +18,9 @@ use super::{answers, resolvers};
 use crate::cli::{Format, TargetArgs};
 use crate::error::{CommandError, Status};
 use crate::measure::{self, Subject};
-use crate::view::{ExplainTable, Explained, Output, PacketsOn, Times, Ui, escape, explained_json, output};
+use crate::view::{
+    ExplainTable, Explained, Output, PacketsOn, Side, Times, Ui, escape, explained_json, output, side_by_side,
+};
 
 /// Arguments of `dnsprobe explain`.
 #[derive(Debug, clap::Args)]
@@ -109,15 +111,17 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     } else {
         Times::Unknown
     };
-    let mut printer = Printer::new(args.output, times, ui);
+    let mut printer = Printer::new(args, times, ui);
     let mut status = Status::Done;
     for name in &args.names {
+        printer.name(name);
         for (resolver, from, evidence) in &resolvers {
             let one = One { resolver, from: *from, evidence, file: &file, situation: &situation, args };
             if one.explain(name, &asking, &mut printer)? != Outcome::Answer {
                 status = Status::Found;
             }
         }
+        printer.all_resolvers_done()?;
     }
     Ok(status)
 }
@@ -369,16 +373,32 @@ fn context(profile: &Profile, settings: &Settings) -> Context {
     Context::new(&search, Nanos::from_micros(i64::try_from(us).unwrap_or(i64::MAX / 1_000)))
 }
 
-/// Writes what is found, as it is found.
+/// Writes what is found, as it is found; what all resolvers make of a name, when the last of them is done.
 struct Printer {
     output: Output,
     format: Format,
     table: ExplainTable,
+    ui: Ui,
+    name: String,
+    /// Gathered for `--resolver all`.
+    sides: Option<Vec<Side>>,
 }
 
 impl Printer {
-    fn new(format: Format, times: Times, ui: &Ui) -> Self {
-        Self { output: output(PacketsOn::Elsewhere), format, table: ExplainTable::new(*ui, times) }
+    fn new(args: &Args, times: Times, ui: &Ui) -> Self {
+        let side_by_side = args.resolver == "all" && args.output == Format::Table;
+        Self {
+            output: output(PacketsOn::Elsewhere),
+            format: args.output,
+            table: ExplainTable::new(*ui, times),
+            ui: *ui,
+            name: String::new(),
+            sides: side_by_side.then(Vec::new),
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
     }
 
     fn begin(
@@ -388,7 +408,7 @@ impl Printer {
         settings: &Settings,
         one: &One<'_>,
     ) -> Result<(), CommandError> {
-        if self.format == Format::Table {
+        if self.writes_rows() {
             let text =
                 self.table.begin(request, profile, settings, &one.seen(), one.evidence, &one.file.describe());
             self.put(&text)?;
@@ -396,8 +416,8 @@ impl Printer {
         Ok(())
     }
 
-    fn step(&mut self, step: &dnsprobe_lookup::Step) -> Result<(), CommandError> {
-        if self.format == Format::Table {
+    fn step(&mut self, step: &Step) -> Result<(), CommandError> {
+        if self.writes_rows() {
             let text = self.table.step(step);
             self.put(&text)?;
         }
@@ -405,11 +425,26 @@ impl Printer {
     }
 
     fn finished(&mut self, explained: &Explained<'_>) -> Result<(), CommandError> {
+        if let Some(sides) = &mut self.sides {
+            let error = explained.error.map(str::to_owned);
+            sides.push(Side { lookup: explained.lookup.clone(), error });
+            return Ok(());
+        }
         let text = match self.format {
             Format::Table => self.table.finished(explained),
             Format::Json => format!("{}\n", explained_json(explained)),
         };
         self.put(&text)
+    }
+
+    fn all_resolvers_done(&mut self) -> Result<(), CommandError> {
+        let Some(sides) = self.sides.as_mut().map(std::mem::take) else { return Ok(()) };
+        let text = side_by_side(&self.name, &sides, &self.ui);
+        self.put(&text)
+    }
+
+    fn writes_rows(&self) -> bool {
+        self.format == Format::Table && self.sides.is_none()
     }
 
     fn put(&mut self, text: &str) -> Result<(), CommandError> {

@@ -5,6 +5,7 @@ mod explain_json;
 mod explain_table;
 mod json;
 mod rows;
+mod side_by_side;
 mod summary_table;
 mod tables;
 mod text;
@@ -21,6 +22,7 @@ pub(crate) use explain_json::explained_json;
 pub(crate) use explain_table::{ExplainTable, Times};
 pub(crate) use json::{JsonLines, Shown};
 pub(crate) use rows::{Merging, Rows, wrapped};
+pub(crate) use side_by_side::{Side, side_by_side};
 pub(crate) use text::{Paint, Palette, escape};
 
 /// What is known of the terminal and of how much to say.
