@@ -106,8 +106,9 @@ fn script(vector: &Vector, settings: &Settings) -> Result<AnswerScript, KeyError
     for (key, value) in &vector.answers {
         script.insert(ScriptKey::parse(key)?, answer(value));
     }
-    let index = |address: IpAddr| vector.servers.iter().position(|server| *server == address.to_string());
-    let servers = settings.nameservers.iter().map(|nameserver| index(nameserver.address)).collect();
+    let index = |address: String| vector.servers.iter().position(|server| *server == address);
+    let servers =
+        settings.nameservers.iter().map(|nameserver| index(on_the_wire(nameserver.address))).collect();
     Ok(script.with_servers(servers))
 }
 
@@ -128,7 +129,7 @@ fn answer(value: &ScriptValue) -> ScriptAnswer {
 
 fn question(sent: &Sent, settings: &Settings, vector: &Vector) -> Question {
     let query = &sent.query;
-    let address = settings.nameservers[query.server].address.to_string();
+    let address = on_the_wire(settings.nameservers[query.server].address);
     let server = match vector.servers.iter().position(|server| *server == address) {
         Some(index) => Server::Index(index),
         None => Server::Address(address),
@@ -140,6 +141,14 @@ fn question(sent: &Sent, settings: &Settings, vector: &Vector) -> Question {
         malformed: (!valid).then(String::new),
         server,
         proto: (query.transport == Transport::Tcp).then(|| "tcp".to_owned()),
+    }
+}
+
+/// The address packets really go to: a mapped one is IPv4, and Linux takes 0.0.0.0 for loopback.
+fn on_the_wire(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(any) if any.is_unspecified() => "127.0.0.1".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -23,7 +23,8 @@ fn sample_covers_every_recorded_resolver_and_binds_it() {
     let vectors = read_vectors(Path::new(SAMPLE)).unwrap();
     let resolvers: BTreeSet<&str> = vectors.iter().map(|vector| vector.resolver.as_str()).collect();
     assert_eq!(resolvers.len(), 16, "{resolvers:?}");
-    let loose = vectors.iter().filter(|vector| compare(vector, &predict(vector).unwrap()).by == Agreement::Names);
+    let loose =
+        vectors.iter().filter(|vector| compare(vector, &predict(vector).unwrap()).by == Agreement::Names);
     assert_eq!(loose.count(), 0);
 }
 

@@ -99,12 +99,13 @@ impl ScriptKey {
     /// Reads a key: `name./TYPE`, `name./*`, `*/TYPE` or `default`, each also behind `@N `.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let (prefix, server, scope) = match text.strip_prefix('@').and_then(|rest| rest.split_once(' ')) {
-            Some((number, scope)) => match number.parse() {
-                Ok(server) => (format!("@{number} "), Some(server), scope),
-                Err(_) => {
-                    return Err(KeyError { key: text.to_owned(), nearest: Some(format!("@0 {scope}")) });
-                }
-            },
+            Some((number, scope)) => {
+                let Ok(server) = number.parse() else {
+                    let nearest = Some(format!("@0 {scope}")).filter(|_| parse_scope(scope).is_ok());
+                    return Err(KeyError { key: text.to_owned(), nearest });
+                };
+                (format!("@{number} "), Some(server), scope)
+            }
             None => (String::new(), None, text),
         };
         let wrong = |near: Option<String>| KeyError {

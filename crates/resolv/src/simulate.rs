@@ -112,6 +112,13 @@ pub fn simulate(
     Simulation { sent: run.sent, steps: run.walk.trail().to_vec(), verdict, took_us: run.now_us }
 }
 
+/// What arrives: of two at the same time the kernel reports the socket's error before the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Error,
+    Data,
+}
+
 struct Run<'a> {
     walk: Walk,
     answers: &'a dyn Answers,
@@ -120,7 +127,7 @@ struct Run<'a> {
     /// The reply to each transmission, until it is delivered.
     replies: Vec<Option<Reply>>,
     /// When replies arrive, and to which transmission; the earliest on top.
-    arrivals: BinaryHeap<Reverse<(u64, usize)>>,
+    arrivals: BinaryHeap<Reverse<(u64, Kind, usize)>>,
 }
 
 impl Run<'_> {
@@ -131,7 +138,7 @@ impl Run<'_> {
                 Action::Send(query) => self.transmit(query),
                 Action::Done(verdict) => return verdict,
                 Action::Wait { until_us } => {
-                    let arrival = self.arrivals.peek().map(|Reverse((at, _))| *at);
+                    let arrival = self.arrivals.peek().map(|Reverse((at, ..))| *at);
                     match (arrival, until_us) {
                         (Some(at), None) => self.deliver(at),
                         (Some(at), Some(until)) if at <= until => self.deliver(at),
@@ -148,9 +155,10 @@ impl Run<'_> {
             Wire::Valid => self.answers.answer(&query),
             Wire::Malformed | Wire::Unencodable => Answered { reply: None, delay_us: None },
         };
-        if answered.reply.is_some() {
+        if let Some(reply) = &answered.reply {
             let at = self.now_us.saturating_add(answered.delay_us.unwrap_or(0));
-            self.arrivals.push(Reverse((at, query.seq)));
+            let kind = if *reply == Reply::Unreachable { Kind::Error } else { Kind::Data };
+            self.arrivals.push(Reverse((at, kind, query.seq)));
         }
         self.sent.push(Sent {
             outcome: outcome_of(answered.reply.as_ref()),
@@ -163,7 +171,7 @@ impl Run<'_> {
 
     fn deliver(&mut self, at_us: u64) {
         self.now_us = self.now_us.max(at_us);
-        let Some(Reverse((_, seq))) = self.arrivals.pop() else { return };
+        let Some(Reverse((_, _, seq))) = self.arrivals.pop() else { return };
         if let Some(reply) = self.replies[seq].take() {
             self.walk.reply(self.now_us, seq, &reply);
         }

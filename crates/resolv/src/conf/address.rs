@@ -30,9 +30,14 @@ impl Nameserver {
 /// Reads the address of a `nameserver` line.
 pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
     let text = std::str::from_utf8(word).ok()?;
-    let with_port = Some(text).filter(|_| syntax == AddressSyntax::WithPort).and_then(split_port);
+    let bare_syntax = match syntax {
+        AddressSyntax::WithPort => AddressSyntax::Strict,
+        AddressSyntax::AtonWithPort => AddressSyntax::Aton,
+        AddressSyntax::Aton | AddressSyntax::Strict => syntax,
+    };
+    let with_port = Some(text).filter(|_| bare_syntax != syntax).and_then(|text| split_port(text, syntax));
     if let Some((bare, port)) = with_port {
-        let nameserver = read(bare.as_bytes(), AddressSyntax::Strict)?;
+        let nameserver = read(bare.as_bytes(), bare_syntax)?;
         return Some(Nameserver { text: name::escape(word), port: port.parse().ok()?, ..nameserver });
     }
     let (bare, scope) = match text.split_once('%') {
@@ -48,16 +53,17 @@ pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
 }
 
 /// `address#port`, `a.b.c.d:port`, `[address]:port` and `[address]`; `None` without a port or brackets.
-fn split_port(text: &str) -> Option<(&str, &str)> {
+fn split_port(text: &str, syntax: AddressSyntax) -> Option<(&str, &str)> {
     if let Some((inner, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return Some((inner, rest.strip_prefix(':').unwrap_or("53")));
     }
-    text.split_once('#').or_else(|| text.split_once(':').filter(|(_, port)| !port.contains(':')))
+    let hash = text.split_once('#').filter(|_| syntax == AddressSyntax::WithPort);
+    hash.or_else(|| text.split_once(':').filter(|(_, port)| !port.contains(':')))
 }
 
 fn read_v4(text: &str, syntax: AddressSyntax) -> Option<Ipv4Addr> {
     match syntax {
-        AddressSyntax::Aton => inet_aton(text),
+        AddressSyntax::Aton | AddressSyntax::AtonWithPort => inet_aton(text),
         AddressSyntax::Strict | AddressSyntax::WithPort => text.parse().ok(),
     }
 }

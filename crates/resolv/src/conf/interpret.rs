@@ -141,7 +141,8 @@ impl<'p> Reader<'p> {
         }
         let Some(mut nameserver) = address::read(word.bytes, rules.syntax) else {
             let what = format!("`{}` is no address to {}", escape(word.bytes), self.resolver);
-            if rules.bad == BadNameserver::Refused {
+            let empty = word.bytes.is_empty() && rules.trailing == Trailing::Ignored;
+            if rules.bad == BadNameserver::Refused && !empty {
                 return Err(self.refuse(line, word.column, what));
             }
             self.note(line, word.column, what + ", the line is ignored");
@@ -255,7 +256,12 @@ impl<'p> Reader<'p> {
             return self.search_line(line, content, rest);
         }
         let mut words = words_from(content, rest, self.rules.blanks);
-        let Some(word) = words.next() else { return Ok(()) };
+        let Some(word) = words.next() else {
+            return match self.rules.domain {
+                DomainRule::OneWordOrRefuse => Err(self.refuse(line, 0, "no word after `domain`".to_owned())),
+                _ => Ok(()),
+            };
+        };
         let second = words.next();
         drop(words);
         if let Some(second) = second {
@@ -267,7 +273,8 @@ impl<'p> Reader<'p> {
         }
         let suffix = Suffix::new(word.bytes);
         match self.rules.domain {
-            DomainRule::WithoutSearch => self.domain = Some(suffix),
+            DomainRule::FirstWithoutSearch if self.domain.is_some() => {}
+            DomainRule::WithoutSearch | DomainRule::FirstWithoutSearch => self.domain = Some(suffix),
             DomainRule::BeforeSearch => (self.domain, self.search) = (Some(suffix), None),
             _ => self.search = Some(vec![suffix]),
         }
@@ -312,7 +319,12 @@ impl<'p> Reader<'p> {
             LocalDomain::Ignored => {}
             // An empty value is one empty suffix (glibc resolv/res_init.c, res_vinit_1).
             LocalDomain::AllWords if words.is_empty() => self.search = Some(vec![Suffix::new(Vec::new())]),
-            LocalDomain::AllWords => self.search = Some(words),
+            LocalDomain::AllWordsIfAny if words.is_empty() => {}
+            LocalDomain::AllWords | LocalDomain::AllWordsIfAny => self.search = Some(words),
+            LocalDomain::FirstWord if words.is_empty() => {
+                self.search = Some(Vec::new());
+                self.nameservers.clear();
+            }
             LocalDomain::FirstWord => self.search = Some(words.into_iter().take(1).collect()),
         }
     }

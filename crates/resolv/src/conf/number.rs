@@ -13,6 +13,8 @@ pub(super) enum Number {
 
 /// Reads the number at the start of `text`, which runs to the end of the line; `word` is its first word.
 pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
+    let signed = matches!(syntax, NumberSyntax::Strict | NumberSyntax::StrictOrRefuse);
+    let word = word.strip_prefix(b"+").filter(|_| signed).unwrap_or(word);
     match syntax {
         NumberSyntax::Strtol => Number::Value(strtol(text)),
         NumberSyntax::Digits => Number::Value(digits(word).0),

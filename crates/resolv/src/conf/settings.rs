@@ -41,7 +41,7 @@ impl Settings {
         let (Some(nameserver), Some(addresses)) = (self.nameservers.get(server), &self.addresses) else {
             return true;
         };
-        match nameserver.address {
+        match nameserver.address.to_canonical() {
             IpAddr::V6(address) if !address.is_loopback() && !address.is_unicast_link_local() => {
                 addresses.contains(&HostAddress::Inet6)
             }

@@ -182,6 +182,7 @@ impl Planner<'_> {
             RootSuffix::EmptyLabel if root => Wire::Unencodable,
             RootSuffix::EmptyLabelUnlessAlone if root && self.suffixes > 1 => Wire::Unencodable,
             _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,
+            _ if !root && tail.iter().all(|&byte| byte == b'.') => Wire::Unencodable,
             _ if fqdn.encodes() => Wire::Valid,
             _ => Wire::Unencodable,
         };

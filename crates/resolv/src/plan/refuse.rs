@@ -106,10 +106,11 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
     match check {
         NameCheck::Length if typed.is_empty() || typed.len() > 254 => Some(LENGTH),
         NameCheck::Length => (has_empty || !Fqdn::join(typed, None).encodes()).then_some(EMPTY_LABEL),
+        _ if typed == b"." => None,
         _ if has_empty => Some(EMPTY_LABEL),
-        NameCheck::Hostname if inner.starts_with(b"-") => Some(DASH),
+        NameCheck::Hostname | NameCheck::Word if inner.starts_with(b"-") => Some(DASH),
         NameCheck::GoDomain => bad_go_domain(inner),
-        NameCheck::Encodable | NameCheck::Master => (!Fqdn::join(typed, None).encodes()).then_some(LENGTH),
+        NameCheck::Encodable | NameCheck::Word => (!Fqdn::join(typed, None).encodes()).then_some(LENGTH),
         NameCheck::CAres => {
             let allowed = |byte: &u8| hostname_byte(byte) || b"/*".contains(byte);
             (!inner.iter().all(allowed)).then_some(CHARACTER)

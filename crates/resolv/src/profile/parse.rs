@@ -139,6 +139,8 @@ pub enum DomainRule {
     OneWordOrRefuse,
     /// Its first word counts only where there is no `search` line at all.
     WithoutSearch,
+    /// The same, and of several such lines the first counts.
+    FirstWithoutSearch,
     /// Its first word comes before the search list, and clears the one before it in the file.
     BeforeSearch,
 }
@@ -169,6 +171,8 @@ pub enum AddressSyntax {
     Strict,
     /// The same, and `address:port`, `address#port`, `[address]:port`.
     WithPort,
+    /// As [`Self::Aton`], with a port in the same forms.
+    AtonWithPort,
 }
 
 /// What happens to words behind an address.
@@ -293,7 +297,7 @@ pub enum NumberSyntax {
     Digits,
     /// Leading digits; without any the option is ignored.
     DigitFirst,
-    /// Digits and nothing else; otherwise the option is ignored.
+    /// Digits and nothing else, a `+` in front apart; otherwise the option is ignored.
     Strict,
     /// The same, and not above 32 bits.
     StrictU32,
@@ -301,7 +305,7 @@ pub enum NumberSyntax {
     EmptyOrStrict,
     /// Digits and nothing else, above 0; otherwise the option is ignored.
     PositiveStrict,
-    /// Nothing, which is 0, or digits and nothing else; otherwise the file is refused.
+    /// Nothing, which is 0, or digits and nothing else, a `+` in front apart; otherwise the file is refused.
     StrictOrRefuse,
 }
 
@@ -332,9 +336,11 @@ pub struct EnvRules {
 pub enum LocalDomain {
     /// Nothing.
     Ignored,
-    /// Its words replace the search list.
+    /// Its words replace the search list; without any the list is one empty suffix.
     AllWords,
-    /// Its first word replaces the search list.
+    /// Its words replace the search list; without any nothing changes.
+    AllWordsIfAny,
+    /// Its first word replaces the search list; without any the file's list and nameservers are forgotten.
     FirstWord,
 }
 

@@ -119,8 +119,8 @@ pub enum NameCheck {
     Hostname,
     /// Letters, digits, `-`, `_`; no label empty, too long, or with `-` at an end; not digits alone (Go).
     GoDomain,
-    /// No empty or overlong label, at most 255 octets, `\` escapes understood (BIND, dnspython).
-    Master,
+    /// As [`Self::Encodable`], and no `-` in front, which makes a word an option (BIND's tools, busybox).
+    Word,
     /// As [`Self::Encodable`], and letters, digits, `-`, `_`, `/`, `*` only (c-ares since 1.17, `ares_is_hostnamech`).
     CAres,
     /// No `-` in front, an underscore only in front of a label (hickory, `Name::from_utf8` by IDNA rules).
@@ -169,8 +169,10 @@ pub struct Special {
 pub enum SpecialName {
     /// This name alone, in any case.
     Is(&'static str),
-    /// This name alone, in lower case.
+    /// This name alone, in lower case and without a dot at the end.
     Exactly(&'static str),
+    /// This name alone, in any case, without a dot at the end.
+    Undotted(&'static str),
     /// Every name below it.
     Below(&'static str),
 }
@@ -193,10 +195,12 @@ pub enum SpecialDoes {
 impl SpecialName {
     /// Whether it covers this name, given with or without its final dot.
     pub fn covers(self, name: &[u8]) -> bool {
+        let typed = name;
         let name = name.strip_suffix(b".").unwrap_or(name);
         match self {
+            Self::Undotted(known) => typed.eq_ignore_ascii_case(known.as_bytes()),
             Self::Is(known) => name.eq_ignore_ascii_case(known.as_bytes()),
-            Self::Exactly(known) => name == known.as_bytes(),
+            Self::Exactly(known) => typed == known.as_bytes(),
             Self::Below(parent) => {
                 let Some(dot) = name.len().checked_sub(parent.len() + 1) else { return false };
                 name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(parent.as_bytes())

@@ -96,7 +96,8 @@ impl FloodRules {
             // musl divides by it before anything is sent.
             return (0, 0);
         }
-        let interval_ms = (times.total_ms / times.sends).max(1);
+        // Every wait ends a little late, so that what is left of the division never makes one send more.
+        let interval_ms = times.total_ms.div_ceil(times.sends).max(1);
         (times.total_ms * 1000, interval_ms * 1000)
     }
 }
@@ -198,6 +199,8 @@ pub enum AfterTcp {
     Udp,
     /// TCP, but to each server once.
     TcpOnce,
+    /// TCP again, and for every later question of the lookup.
+    Sticks,
 }
 
 /// Resends within one wait (hickory `udp_client_stream.rs`).

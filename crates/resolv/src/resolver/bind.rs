@@ -10,14 +10,14 @@ use crate::profile::planning::{
     LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
     Special, SpecialDoes, SpecialName, Unencodable,
 };
-use crate::profile::schedule::{EachRules, LameRule, Order, Schedule, Tries};
+use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Order, Schedule, Tries};
 use crate::profile::{
     AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
     VerdictRules,
 };
 use crate::{Outcome, Profile, QType, Version};
 
-const BLANKS: &[u8] = b" \t\r";
+const BLANKS: &[u8] = b" \t\r\x0b\x0c";
 
 /// `lib/irs/resconf.c`; what it cannot parse makes the tools refuse the file.
 const PARSE: ParseRules = ParseRules {
@@ -144,7 +144,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
             unencodable: Unencodable::Skip,
             repeated: RepeatedName::Kept,
             name: NameRules {
-                check: NameCheck::Master,
+                check: NameCheck::Word,
                 literal: Literal::Name,
                 case: NameCase::Kept,
                 special: TYPE_WORDS,
@@ -172,6 +172,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
             lame: LameRule::Accepted,
             order: Order::SameThenNext,
             accept: ACCEPTED_BY_DIG,
+            after_tcp: AfterTcp::Sticks,
             ..EachRules::PLAIN
         }),
     }

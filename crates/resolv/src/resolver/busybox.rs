@@ -38,7 +38,7 @@ const PARSE: ParseRules = ParseRules {
     domain: DomainRule::WithoutSearch,
     nameservers: NameserverRules {
         max: None,
-        syntax: AddressSyntax::Aton,
+        syntax: AddressSyntax::AtonWithPort,
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Ignored,
@@ -70,7 +70,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             unencodable: Unencodable::Stop,
             repeated: RepeatedName::Kept,
             name: NameRules {
-                check: NameCheck::Encodable,
+                check: NameCheck::Word,
                 literal: Literal::Reverse,
                 case: NameCase::Kept,
                 special: &[],

@@ -36,7 +36,7 @@ const PARSE: ParseRules = ParseRules {
         max: None,
         value_limit: Some(511),
     },
-    domain: DomainRule::WithoutSearch,
+    domain: DomainRule::FirstWithoutSearch,
     nameservers: NameserverRules {
         max: None,
         syntax: AddressSyntax::WithPort,
@@ -50,6 +50,7 @@ const PARSE: ParseRules = ParseRules {
         repeated: Repeated::LastWins,
         known: &[
             OptionRule::number("ndots:", Target::Ndots, NumberSyntax::EmptyOrStrict, 0, u32::MAX),
+            OptionRule::number("ndots", Target::Ndots, NumberSyntax::EmptyOrStrict, 0, u32::MAX),
             OptionRule::number("timeout:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
             OptionRule::number("retrans:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
             OptionRule::number("attempts:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
@@ -87,12 +88,12 @@ const STEPS: StepTable =
 
 /// Since 1.19 localhost is a matter of the hosts file alone, in any case and with any name below it.
 const SPECIAL: &[Special] = &[
-    Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Refused },
+    Special { name: SpecialName::Undotted("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
 ];
 const SPECIAL_1_18: &[Special] = &[
-    Special { name: SpecialName::Exactly("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Exactly("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
 ];
 
@@ -151,7 +152,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             sibling: if since(20) { Sibling::NotRetried } else { Sibling::Independent },
             strikes_off: if since(20) { &[] } else { SERVER_ERRORS },
             only_server: OnlyServer::Kept,
-            after_tcp: if since(20) { AfterTcp::Tcp } else { AfterTcp::TcpOnce },
+            after_tcp: AfterTcp::TcpOnce,
             edns_refused: EdnsRefused::RepeatedWithout,
             ..EachRules::PLAIN
         }),
@@ -166,7 +167,7 @@ fn parse(version: Version) -> ParseRules {
     }
     if !since(28, 0) {
         parse.domain = DomainRule::FirstWord;
-        parse.env.local_domain = LocalDomain::AllWords;
+        parse.env.local_domain = LocalDomain::AllWordsIfAny;
         parse.search.value_limit = None;
     }
     // 1.34 without a patch number is its last.
@@ -178,6 +179,7 @@ fn parse(version: Version) -> ParseRules {
         parse.search.bad_label = BadLabel::Kept;
     }
     if !since(20, 0) {
+        parse.nameservers.syntax = AddressSyntax::Strict;
         parse.defaults = Defaults { ndots: 1, timeout_ms: 5000, attempts: 4 };
     }
     parse

@@ -18,7 +18,7 @@ use crate::profile::{
 };
 use crate::{Outcome, Profile, QType};
 
-const BLANKS: &[u8] = b" \t\r";
+const BLANKS: &[u8] = b" \t\r\x0b\x0c";
 
 /// `Resolver.read_resolv_conf`.
 const PARSE: ParseRules = ParseRules {
@@ -81,7 +81,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             unencodable: Unencodable::Abort,
             repeated: RepeatedName::Kept,
             name: NameRules {
-                check: NameCheck::Master,
+                check: NameCheck::Encodable,
                 literal: Literal::Name,
                 case: NameCase::Kept,
                 special: &[],

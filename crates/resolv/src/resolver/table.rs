@@ -170,3 +170,33 @@ static TABLE: &[TableRow] = &[
         build: getent::profile,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_ids() {
+        let ids: Vec<ResolverId> = TABLE.iter().map(|row| row.id).collect();
+        assert_eq!(ids, ResolverId::ALL);
+    }
+
+    #[test]
+    fn mistyped_resolver_is_told_what_is_known() {
+        let error = Resolver::parse("glib").unwrap_err().to_string();
+        assert!(error.contains("did you mean `glibc`?") && error.contains("busybox-nslookup"), "{error}");
+        let error = Resolver::parse("musl@new").unwrap_err().to_string();
+        assert_eq!(error, "`new` is not a version of musl; give it as musl@1.2.5");
+        let error = Resolver::parse("dig").and_then(|dig| dig.with_api("axfr")).unwrap_err().to_string();
+        assert_eq!(error, "bind-dig has no call `axfr`; known are `dig +search`, `dig`");
+    }
+
+    #[test]
+    fn aliases_and_versions_are_read() {
+        assert_eq!(Resolver::parse("nslookup").map(|resolver| resolver.id), Ok(ResolverId::BindNslookup));
+        assert_eq!(
+            Resolver::parse("musl@1.2.3-r5").map(|resolver| resolver.version),
+            Ok(Version::new(1, 2, 3))
+        );
+    }
+}

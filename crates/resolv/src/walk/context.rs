@@ -21,6 +21,8 @@ pub(super) struct Memory {
     pub(super) one_by_one: OneByOne,
     /// Failures in a row of each server, for resolvers that prefer the better ones.
     failures: Vec<u32>,
+    /// Whether everything goes over TCP since an answer was cut off (BIND's tools).
+    pub(super) tcp_sticks: bool,
     /// What is left of the tries that BIND's tools spend on a server before they turn to the next.
     pub(super) tries_left: Option<u32>,
 }

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::exchange::{Ended, Progress, Transmission};
 use super::question::{Question, State};
 use crate::conf::Flag;
-use crate::profile::schedule::{EachRules, EdnsRefused, Icmp, Lifetime, LoneCname, Sibling};
+use crate::profile::schedule::{AfterTcp, EachRules, EdnsRefused, Icmp, Lifetime, LoneCname, Sibling};
 use crate::profile::{AskRules, Shape, Socket};
 use crate::{Message, Outcome, Reply, Settings, Transport};
 
@@ -23,6 +23,8 @@ pub(super) struct Each {
     outbox: VecDeque<Transmission>,
     begun_us: Option<u64>,
     followed: usize,
+    /// The questions in the order they ended.
+    order: Vec<usize>,
 }
 
 impl Each {
@@ -38,6 +40,7 @@ impl Each {
             outbox: VecDeque::new(),
             begun_us: None,
             followed: 0,
+            order: Vec::new(),
         }
     }
 
@@ -45,7 +48,26 @@ impl Each {
         self.questions.iter().map(Question::ended).collect()
     }
 
+    /// The questions in the order they ended.
+    pub(super) fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    fn note_order(&mut self) {
+        for index in 0..self.questions.len() {
+            if self.questions[index].ended().is_some() && !self.order.contains(&index) {
+                self.order.push(index);
+            }
+        }
+    }
+
     pub(super) fn next(&mut self, context: &mut Context<'_>) -> Progress {
+        let progress = self.progress(context);
+        self.note_order();
+        progress
+    }
+
+    fn progress(&mut self, context: &mut Context<'_>) -> Progress {
         self.begun_us.get_or_insert(context.now_us);
         loop {
             self.start(context);
@@ -108,6 +130,10 @@ impl Each {
     }
 
     fn transmit(&mut self, index: usize, context: &mut Context<'_>) {
+        let Some(timeout_us) = self.timeout_us(index, context) else {
+            self.questions[index].end(Ended::without_answer(Outcome::Timeout, context.now_us));
+            return;
+        };
         self.questions[index].pick(&self.rules, context);
         let picked = self.questions[index].group.clone();
         self.questions[index].group.retain(|server| context.settings.reaches(*server));
@@ -119,10 +145,6 @@ impl Each {
             self.failed(index, Outcome::Unreachable, context);
             return;
         }
-        let Some(timeout_us) = self.timeout_us(index, context) else {
-            self.questions[index].end(Ended::without_answer(Outcome::Timeout, context.now_us));
-            return;
-        };
         let question = &mut self.questions[index];
         question.sent(context.now_us + timeout_us);
         question.sends = 0;
@@ -191,8 +213,22 @@ impl Each {
         }
         match reply {
             Reply::Unreachable if self.rules.icmp == Icmp::Unnoticed => {}
-            Reply::Unreachable => self.server_failed(index, sent.server, Outcome::Unreachable, context),
+            Reply::Unreachable => self.unreachable(index, sent.server, context),
             Reply::Message(message) => self.message(index, sent.server, message, context),
+        }
+        self.note_order();
+    }
+
+    /// An ICMP error hits the socket, and with it every question that waits on it.
+    fn unreachable(&mut self, index: usize, server: usize, context: &mut Context<'_>) {
+        let shared = self.ask.socket == Socket::Channel;
+        for other in 0..self.questions.len() {
+            let waits = self.questions[other].state == State::InFlight
+                && self.questions[other].transport == self.questions[index].transport
+                && self.questions[other].awaited.contains(&server);
+            if other == index || (shared && waits) {
+                self.server_failed(other, server, Outcome::Unreachable, context);
+            }
         }
     }
 
@@ -211,6 +247,7 @@ impl Each {
         let repeats = self.rules.edns_refused == EdnsRefused::RepeatedWithout && question.edns.is_some();
         if outcome == Outcome::Truncated {
             question.repeat_over_tcp();
+            context.memory.tcp_sticks |= self.rules.after_tcp == AfterTcp::Sticks;
         } else if outcome == Outcome::FormErr && repeats {
             question.repeat_without_edns();
         } else if self.rules.accept.contains(&outcome) {

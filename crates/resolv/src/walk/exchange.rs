@@ -120,6 +120,14 @@ impl Exchange {
             .collect()
     }
 
+    /// The places in [`Self::ends`] of a single step in the order the questions ended, where that is known.
+    pub(super) fn order(&self) -> &[usize] {
+        match self {
+            Self::Each(each) => each.order(),
+            Self::Unsendable | Self::Paired(_) | Self::Flood(_) => &[],
+        }
+    }
+
     /// The addresses found for one step.
     pub(super) fn addresses(&self, step: usize, steps: usize, types: usize) -> Vec<IpAddr> {
         let of_step = self.ended().into_iter().skip(step).step_by(steps).take(types);

@@ -25,7 +25,10 @@ use std::net::IpAddr;
 use crate::conf::Flag;
 use crate::plan::{Direction, Plan, Wire};
 use crate::profile::planning::Unencodable;
-use crate::profile::{AskRules, Decision, Passes, Step, ThenFailure, ThenName, combine, step_after};
+use crate::profile::{
+    AskRules, Decision, PairRule, Passes, QuestionEnd, Report, Step, ThenFailure, ThenName, combine,
+    step_after,
+};
 use crate::{Candidate, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
 
 use context::{Context, Memory};
@@ -209,7 +212,7 @@ impl Walk {
     fn record_end(&mut self, current: &Current, step: usize, now_us: u64) -> Decision {
         let index = current.first_step + step;
         let ends = current.exchange.ends(step, current.steps, current.types);
-        let outcome = current.exchange.outcome().unwrap_or_else(|| combine(&ends, self.profile.verdict.pair));
+        let outcome = current.exchange.outcome().unwrap_or_else(|| self.combined(current, &ends));
         let record = &mut self.trail[index];
         let decision = match record.candidate.wire {
             Wire::Unencodable => Decision::unsendable(&self.profile, &record.candidate),
@@ -225,6 +228,17 @@ impl Walk {
         record.ended_us = Some(now_us);
         record.decision = Some(decision.clone());
         decision
+    }
+
+    /// What the questions of a step came to. Where the order of ends decides, equal times are told apart by it.
+    fn combined(&self, current: &Current, ends: &[QuestionEnd]) -> Outcome {
+        let order = current.exchange.order();
+        let rule = self.profile.verdict.pair;
+        if rule == PairRule::AddressesElseLastEnded && order.len() == ends.len() {
+            let ordered: Vec<QuestionEnd> = order.iter().map(|&index| ends[index]).collect();
+            return combine(&ordered, rule);
+        }
+        combine(ends, rule)
     }
 
     fn follow(&mut self, current: &Current, decision: &Decision) {
@@ -256,6 +270,10 @@ impl Walk {
 
     fn conclude(&mut self) -> Verdict {
         match self.answered_by {
+            // Go's LookupHost takes an empty list of candidates for success.
+            None if self.plan.candidates.is_empty() && self.profile.verdict.report == Report::First => {
+                Verdict::without_asking(Vec::new())
+            }
             Some(step) => Verdict::found(std::mem::take(&mut self.addresses), step),
             None if self.plan.returned_anyway.is_some() => {
                 Verdict::without_asking(self.plan.returned_anyway.into_iter().collect())

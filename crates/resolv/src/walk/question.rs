@@ -105,6 +105,9 @@ impl Question {
             self.first_server = context.memory.rotation;
             context.memory.rotation += 1;
         }
+        if context.memory.tcp_sticks {
+            self.transport = Transport::Tcp;
+        }
         self.state = State::Ready;
     }
 
@@ -156,7 +159,7 @@ impl Question {
         match rules.after_tcp {
             AfterTcp::Udp if was_tcp => self.transport = Transport::Udp,
             AfterTcp::TcpOnce if was_tcp => self.struck_off.extend(&self.group),
-            AfterTcp::Udp | AfterTcp::Tcp | AfterTcp::TcpOnce => {}
+            AfterTcp::Udp | AfterTcp::Tcp | AfterTcp::TcpOnce | AfterTcp::Sticks => {}
         }
         self.wake_us = None;
         let more = match rules.order {

@@ -1,0 +1,76 @@
+//! What each resolver says about a file it does not take as it stands.
+
+mod support;
+
+use support::lookup;
+
+fn notes(resolver: &str, conf: &str) -> Vec<String> {
+    match lookup(resolver, "web", conf).settings() {
+        Ok(settings) => settings.notes.iter().map(ToString::to_string).collect(),
+        Err(refused) => vec![refused.to_string()],
+    }
+}
+
+#[test]
+fn every_oddity_is_noted_where_it_stands() {
+    let server = "nameserver 10.96.0.10\n";
+    let cases = [
+        ("glibc", " search a.test", "line 2, column 2: glibc ignores indented lines"),
+        ("musl", " search a.test", "line 2, column 2: musl ignores indented lines"),
+        ("glibc", "search", "line 2: glibc ignores a `search` line without a suffix"),
+        ("musl", "search", "line 2: musl clears the search list here"),
+        ("nslookup", "search", "line 2: bind-nslookup takes the words of the next line for suffixes"),
+        ("glibc", "search a.test # b", "line 2, column 15: glibc takes `#` for a suffix"),
+        ("glibc", "domain a.test b.test", "line 2, column 15: glibc takes one word after `domain`"),
+        ("glibc", "options ndots:99", "line 2, column 9: glibc reads `ndots:99` as 15"),
+        ("glibc", "options ndots:-1", "line 2, column 9: glibc reads `ndots:-1` as 15"),
+        ("go", "options ndots:abc", "line 2, column 9: go reads `ndots:abc` as 0"),
+        ("musl", "options ndots:abc", "line 2, column 9: `abc` is no number to musl, the option is ignored"),
+        ("musl", "options edns0 ndots:2", "line 2, column 9: musl ignores this option"),
+        ("glibc", "options bogus", "line 2, column 9: glibc does not know this option"),
+        (
+            "glibc",
+            "nameserver 10.96.0.10#53",
+            "line 2, column 12: `10.96.0.10#53` is no address to glibc, the line is ignored",
+        ),
+        (
+            "glibc",
+            "search\ta.test\tb.test\nSEARCH x",
+            "line 3, column 1: glibc does not know the keyword `SEARCH`",
+        ),
+        ("c-ares", "search a.test A.test", "line 2, column 15: c-ares drops the repeated suffix"),
+        ("hickory", "search a.test,b.test", "line 2, column 8: hickory drops the suffix `a.test,b.test`"),
+        ("go", "search . a.test", "line 2, column 8: go drops the suffix `.`"),
+        (
+            "nslookup",
+            "options ndots:abc",
+            "bind-nslookup refuses this resolv.conf: line 2: `abc` is no number",
+        ),
+    ];
+    for (resolver, lines, expected) in cases {
+        let found = notes(resolver, &format!("{server}{lines}\n"));
+        assert!(found.iter().any(|note| note == expected), "{resolver} {lines:?}: {found:?}");
+    }
+}
+
+#[test]
+fn fourth_nameserver_and_overlong_line_are_noted() {
+    let four: String = (1..=4).map(|last| format!("nameserver 10.0.0.{last}\n")).collect();
+    assert_eq!(notes("glibc", &four), ["line 4, column 12: glibc uses the first 3 nameservers only"]);
+    assert_eq!(notes("c-ares", &four), Vec::<String>::new());
+    let long = format!("nameserver 10.0.0.1\nsearch {}\n", "s.test ".repeat(40));
+    assert_eq!(notes("musl", &long), ["line 2: musl ignores lines of this length"]);
+}
+
+#[test]
+fn standard_pod_file_has_nothing_to_note() {
+    for resolver in ["glibc", "musl", "go", "c-ares", "bind-nslookup", "hickory", "dnspython", "netty"] {
+        assert_eq!(notes(resolver, support::K), Vec::<String>::new(), "{resolver}");
+    }
+}
+
+#[test]
+fn notes_of_a_hostile_file_are_bounded() {
+    let file = "options bogus\n".repeat(200_000);
+    assert!(notes("glibc", &file).len() <= 1000);
+}
