@@ -1,5 +1,7 @@
 //! What-if: what a change saves, and what it would break.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod support;
 
 use dnsprobe_resolv::advice::{Seen, advise, smallest_safe_fix};

@@ -194,8 +194,8 @@ fn carriage_returns_cost_glibc_its_nameserver() {
 
 #[test]
 fn musl_ignores_a_search_line_of_255_characters() {
-    let list: String = (0..40).map(|index| format!(" s{index:02}.test")).collect();
-    let conf = format!("nameserver 10.96.0.10\nsearch{list}\n");
+    let list: Vec<String> = (0..40).map(|index| format!("s{index:02}.test")).collect();
+    let conf = format!("nameserver 10.96.0.10\nsearch {}\n", list.join(" "));
     assert_eq!(lookup("glibc", "web", &conf).run().sent.len(), 82);
     assert_eq!(lookup("go", "web", &conf).run().sent.len(), 82);
     assert_eq!(lookup("glibc@2.25", "web", &conf).run().sent.len(), 14);

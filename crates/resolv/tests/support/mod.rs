@@ -1,6 +1,7 @@
 //! Short forms for tables of cases.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use dnsprobe_resolv::conf::{self, HostAddress};
 use dnsprobe_resolv::simulate::{Answered, Answers};
@@ -51,7 +52,7 @@ impl Lookup {
     }
 
     pub(crate) fn hostname(mut self, hostname: &str) -> Self {
-        self.situation.hostname = hostname.to_owned();
+        hostname.clone_into(&mut self.situation.hostname);
         self
     }
 
