@@ -70,7 +70,22 @@ fn standard_pod_file_has_nothing_to_note() {
 }
 
 #[test]
-fn notes_of_a_hostile_file_are_bounded() {
-    let file = "options bogus\n".repeat(200_000);
-    assert!(notes("glibc", &file).len() <= 1000);
+fn what_is_kept_of_a_hostile_file_is_bounded() {
+    for line in [
+        "options bogus\n",
+        "options x x x ",
+        "search a.test b.test\n",
+        "search a.test ",
+        "nameserver 10.0.0.1\n",
+    ] {
+        let file = line.repeat(6_000);
+        for resolver in
+            ["glibc", "musl", "go", "c-ares", "c-ares@1.18", "dnspython", "netty", "busybox-nslookup"]
+        {
+            let Ok(settings) = lookup(resolver, "web", &file).settings() else { continue };
+            assert!(settings.notes.len() <= 1000, "{resolver}");
+            assert!(settings.search.len() <= 4096, "{resolver}");
+            assert!(settings.nameservers.len() <= 256, "{resolver}");
+        }
+    }
 }

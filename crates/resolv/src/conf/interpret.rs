@@ -1,7 +1,7 @@
 //! One resolver's reading of `resolv.conf`.
 
 use super::options::{self, Place, Values};
-use super::settings::{Note, Settings, Suffix};
+use super::settings::{NOTES_MAX, Note, Settings, Suffix};
 use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use super::{Nameserver, address};
@@ -12,10 +12,12 @@ use crate::profile::parse::{
 };
 use crate::{Profile, Version};
 
-/// Notes kept of one file; hostile files have millions.
-const NOTES_MAX: usize = 1000;
 /// Suffixes kept of one file where the resolver itself has no limit. Kubernetes allows 32.
 const SUFFIXES_MAX: usize = 4096;
+/// Words of a search list looked at, kept or not.
+const WORDS_MAX: usize = 4 * SUFFIXES_MAX;
+/// Nameservers kept of one file where the resolver itself has no limit.
+const NAMESERVERS_MAX: usize = 256;
 
 /// The resolver refuses the file and asks nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -148,7 +150,7 @@ impl<'p> Reader<'p> {
             self.note(line, word.column, what + ", the line is ignored");
             return Ok(());
         };
-        if rules.max.is_some_and(|max| self.nameservers.len() >= max) {
+        if self.nameservers.len() >= rules.max.unwrap_or(NAMESERVERS_MAX) {
             let what =
                 format!("{} uses the first {} nameservers only", self.resolver, self.nameservers.len());
             self.note(line, word.column, what);
@@ -173,7 +175,7 @@ impl<'p> Reader<'p> {
         }
         let mut suffixes: Vec<Suffix> = Vec::new();
         let limit = rules.max.unwrap_or(SUFFIXES_MAX);
-        for word in words_from(content, rest, rules.separators) {
+        for word in words_from(content, rest, rules.separators).take(WORDS_MAX) {
             if word.bytes.starts_with(b"#") || word.bytes.starts_with(b";") {
                 let what = format!("{} takes `{}` for a suffix", self.resolver, escape(word.bytes));
                 self.note(line, word.column, what);
@@ -202,7 +204,10 @@ impl<'p> Reader<'p> {
             return Ok(());
         }
         match (&mut self.search, rules.lines) {
-            (Some(list), Repeated::AddUp) => list.append(&mut suffixes),
+            (Some(list), Repeated::AddUp) => {
+                list.append(&mut suffixes);
+                list.truncate(SUFFIXES_MAX);
+            }
             _ => self.search = Some(suffixes),
         }
         if self.rules.domain != DomainRule::BeforeSearch {
@@ -300,7 +305,6 @@ impl<'p> Reader<'p> {
         let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver, version: self.version };
         let rules = &self.rules.options;
         let applied = options::apply(content, rest, &place, rules, &mut self.values, &mut self.notes);
-        self.notes.truncate(NOTES_MAX);
         applied.map_err(|fatal| self.refuse(line, fatal.column, format!("`{}` is no number", fatal.word)))
     }
 

@@ -1,7 +1,7 @@
 //! `options` lines and `RES_OPTIONS`.
 
 use super::number::{self, Number};
-use super::settings::{Flags, Note};
+use super::settings::{Flags, NOTES_MAX, Note};
 use super::syntax::{Word, words_from};
 use crate::Version;
 use crate::name::escape;
@@ -46,7 +46,7 @@ pub(super) fn apply(
     for word in words_from(content, start, place.blanks) {
         match find(word.bytes, rules, place.version) {
             Some(rule) => set(content, word, place, rule, rules, values, notes)?,
-            None => notes.push(note(place, word, format!("{} does not know this option", place.resolver))),
+            None => keep(notes, note(place, word, format!("{} does not know this option", place.resolver))),
         }
     }
     Ok(())
@@ -71,7 +71,7 @@ fn apply_anywhere(
     for word in words_from(content, start, place.blanks) {
         let inside = |column: &usize| (word.column..word.column + word.bytes.len()).contains(column);
         if !taken.iter().any(inside) {
-            notes.push(note(place, word, format!("{} ignores this option", place.resolver)));
+            keep(notes, note(place, word, format!("{} ignores this option", place.resolver)));
         }
     }
     Ok(())
@@ -114,7 +114,7 @@ fn set(
                 escape(&text[..first]),
                 place.resolver
             );
-            notes.push(note(place, word, what));
+            keep(notes, note(place, word, what));
             Ok(())
         }
         // A value over the limit is fatal where a bad one is.
@@ -128,7 +128,7 @@ fn set(
             if escape(&text[..first]) != kept.to_string() {
                 let what =
                     format!("{} reads `{}{}` as {kept}", place.resolver, rule.word, escape(&text[..first]));
-                notes.push(note(place, word, what));
+                keep(notes, note(place, word, what));
             }
             store(kept, target, rules.repeated, values);
             Ok(())
@@ -160,4 +160,11 @@ fn store(value: u32, target: Target, repeated: Repeated, values: &mut Values) {
 
 fn note(place: &Place, word: Word<'_>, what: String) -> Note {
     Note { line: place.line, column: word.column, what }
+}
+
+/// Keeps a note while there is room: hostile files have millions of oddities.
+fn keep(notes: &mut Vec<Note>, note: Note) {
+    if notes.len() < NOTES_MAX {
+        notes.push(note);
+    }
 }

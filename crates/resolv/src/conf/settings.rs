@@ -6,6 +6,9 @@ use std::net::IpAddr;
 use super::{HostAddress, Nameserver};
 use crate::name;
 
+/// Notes kept of one file; hostile files have millions.
+pub(super) const NOTES_MAX: usize = 1000;
+
 /// What a resolver takes from `resolv.conf` and its situation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -128,7 +128,7 @@ impl fmt::Display for ResolverId {
 pub struct Resolver {
     /// Which resolver.
     pub id: ResolverId,
-    /// Its version; for Java and getent that of the libc beneath.
+    /// Its version; for getent that of glibc. What lies beneath Java and Node.js is taken in its default version.
     pub version: Version,
     /// The call, one of [`ResolverId::apis`].
     pub api: &'static str,
