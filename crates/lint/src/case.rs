@@ -140,10 +140,19 @@ fn without_smuggled(settings: &PodDns) -> PodDns {
 fn used<'a>(pod: &Pod, mentions: &[&'a Mention], classify: impl Fn(&Mention) -> Name) -> Vec<Used<'a>> {
     let aliases: HashSet<&str> = pod.aliases.iter().filter_map(|alias| alias.text()).collect();
     let mut seen = HashSet::new();
-    let fresh = mentions.iter().filter(|mention| {
-        !aliases.contains(mention.host.as_str()) && seen.insert((mention.host.as_str(), mention.absolute))
-    });
-    fresh.map(|mention| Used { mention, name: classify(mention) }).collect()
+    let mut used = Vec::new();
+    for mention in mentions.iter().filter(|mention| !aliases.contains(mention.host.as_str())) {
+        if seen.contains(&(mention.host.as_str(), mention.absolute)) {
+            continue;
+        }
+        let name = classify(mention);
+        // The same word may be a host elsewhere, where its form says so.
+        if name != Name::Unknown {
+            seen.insert((mention.host.as_str(), mention.absolute));
+            used.push(Used { mention, name });
+        }
+    }
+    used
 }
 
 /// True when every container that runs beside the others has an image of musl's world, by its last path segment and

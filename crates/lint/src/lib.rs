@@ -2,7 +2,8 @@
 //!
 //! Text in, diagnostics out: no files, no network, no printing. [`scan`] reads one text (in parallel if wanted),
 //! [`judge`] applies the rules to all of them together, since Services, `ConfigMap`s and Namespaces of one file decide
-//! about pods in another. [`apply`] makes the edits a diagnostic carries. [`RULES`] are the rules with their pages.
+//! about pods in another. [`apply`] makes the edits a diagnostic carries, [`workloads`] lists the pods with the settings
+//! they will get. [`RULES`] are the rules with their pages.
 
 mod case;
 mod config;

@@ -18,7 +18,7 @@ pub(crate) struct Mention {
 }
 
 /// How a name was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
     /// Behind the scheme, lower case.
     Url(String),
@@ -28,7 +28,7 @@ pub(crate) enum Form {
 }
 
 /// What the key of a value says about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Meaning {
     /// `DB_HOST`, `--server` …
     Host,

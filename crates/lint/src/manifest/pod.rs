@@ -3,6 +3,7 @@
 use super::config_map::mentions_of;
 use super::{Command, DnsFields, Mention, Object, Place, Role, command, object, places};
 use crate::yaml::{Node, Span, Value};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How much the API server checks of the kind a pod spec lies in.
@@ -107,8 +108,11 @@ impl Pod {
         if found.trust != Trust::Embedded {
             pod.misplaced(found, root);
         }
-        // A name is reported at its first place.
+        // A name is reported at its first place; the others need not be kept.
         pod.mentions.sort_by_key(|mention| mention.place.span.start);
+        let mut seen = HashSet::new();
+        pod.mentions.retain(|one| seen.insert((one.host.clone(), one.absolute, one.form.clone())));
+        pod.mentions.shrink_to_fit();
         pod
     }
 
@@ -289,7 +293,7 @@ fn duplicates(spec: Node<'_, '_>) -> Vec<Duplicate> {
     }
     let mut duplicates = Vec::new();
     for mapping in mappings {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for (key, _) in mapping.own_entries().filter(|(key, _)| !key.is_merge()) {
             if let Some(text) = key.text().filter(|text| !seen.insert(*text)) {
                 duplicates.push(Duplicate { key: text.to_owned(), span: key.span() });

@@ -29,7 +29,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     let longest =
         case.searches().iter().map(|suffix| suffix.trim_end_matches('.').len() + 1).max().unwrap_or(0);
-    for used in case.names.iter().filter(|used| used.name != Name::Unknown) {
+    for used in &case.names {
         let added = if case.is_searched(used) { longest } else { 0 };
         let label = used.host().split('.').map(str::len).max().unwrap_or(0);
         let message = match used.host().len() + added {
