@@ -54,7 +54,7 @@ pub(crate) enum Detail {
 /// Without a terminal, and on one that does not tell.
 const DEFAULT_WIDTH: usize = 80;
 /// Narrower than this nothing can be laid out.
-const LEAST_WIDTH: usize = 60;
+const LEAST_WIDTH: usize = 72;
 /// Wider lines are no easier to read.
 const MOST_WIDTH: usize = 140;
 

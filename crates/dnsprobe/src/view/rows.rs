@@ -1,6 +1,7 @@
 //! Lookups for people: one row each, its steps below it, drawn as a waterfall.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width};
@@ -168,12 +169,36 @@ fn row(lookup: &Lookup, ui: &Ui) -> String {
     text
 }
 
-/// Time, name, outcome, total, waste, resolver; in columns, so that one line can be compared with the next.
+/// Time, name, outcome, total, waste, resolver; in columns, so that one line can be compared with the next. What is
+/// uncommon stands on a line of its own where there is no room.
 fn header(lookup: &Lookup, ui: &Ui) -> String {
     let palette = ui.out;
     let totals = lookup.totals();
     let good = lookup.outcome == Outcome::Answer;
     let width = ui.width.saturating_sub(BESIDE_NAME).clamp(16, 48);
+    let total = totals.latency.map_or_else(|| "no end".to_owned(), duration);
+    let waste = waste_words(totals.wasted_questions, totals.questions);
+    let mut line = format!(
+        "{}  {} {}{total:>9}  {}",
+        palette.paint(Paint::Dim, &lookup.start.map(clock_time).unwrap_or_default()),
+        palette.paint(Paint::Bold, &format!("{:width$}", lookup.name)),
+        palette.paint(if good { Paint::Good } else { Paint::Bad }, &format!("{:9}", lookup.outcome)),
+        palette
+            .paint(if totals.wasted_questions > 0 { Paint::Bad } else { Paint::Dim }, &format!("{waste:14}")),
+    );
+    let marks = marks(lookup);
+    let used = BESIDE_NAME - RESOLVER + width.max(lookup.name.chars().count());
+    if used + marks.chars().count() <= ui.width {
+        line.push_str(&palette.paint(Paint::Dim, &format!(" {marks}")));
+    } else {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "\n    {}", palette.paint(Paint::Dim, &format!("({marks})")));
+    }
+    line
+}
+
+/// The resolver, and what is not sure about the lookup.
+fn marks(lookup: &Lookup) -> String {
     let mut marks = lookup.resolver.id.clone();
     if lookup.partial {
         marks.push_str(", partly captured");
@@ -181,21 +206,13 @@ fn header(lookup: &Lookup, ui: &Ui) -> String {
     if !lookup.certain {
         marks.push_str(", uncertain");
     }
-    let total = totals.latency.map_or_else(|| "no end".to_owned(), duration);
-    let waste = waste_words(totals.wasted_questions, totals.questions);
-    format!(
-        "{}  {} {}{total:>9}  {} {}",
-        palette.paint(Paint::Dim, &lookup.start.map(clock_time).unwrap_or_default()),
-        palette.paint(Paint::Bold, &format!("{:width$}", lookup.name)),
-        palette.paint(if good { Paint::Good } else { Paint::Bad }, &format!("{:9}", lookup.outcome)),
-        palette
-            .paint(if totals.wasted_questions > 0 { Paint::Bad } else { Paint::Dim }, &format!("{waste:16}")),
-        palette.paint(Paint::Dim, &marks),
-    )
+    marks
 }
 
+/// Columns of a header line for the resolver.
+const RESOLVER: usize = 6;
 /// Columns of a header line that are not the name.
-const BESIDE_NAME: usize = 12 + 2 + 1 + 9 + 9 + 2 + 16 + 1 + 6;
+const BESIDE_NAME: usize = 12 + 2 + 1 + 9 + 9 + 2 + 14 + 1 + RESOLVER;
 
 /// Text in lines no wider than the terminal, indented.
 pub(crate) fn wrapped(text: &str, ui: &Ui, paint: Paint) -> String {
@@ -264,3 +281,7 @@ fn step_colour(step: &Step) -> comfy_table::Color {
         _ => comfy_table::Color::Red,
     }
 }
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;
