@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completions, demo, explain, read, watch};
+use crate::commands::{completions, demo, explain, lint, read, watch};
 
 /// DNS lookups of a pod: which questions ndots and the search list caused, and what each suffix cost
 #[derive(Debug, Parser)]
@@ -22,9 +22,11 @@ Examples:
   sudo dnsprobe explain www.example.com --pid 4711   plan it, then ask it for real from inside the namespace
   sudo dnsprobe watch --pid 4711                     every lookup as it finishes, sums at the end
   dnsprobe read capture.pcap                         the same from a capture file, without root
+  helm template . | dnsprobe lint -                  what is wrong with DNS in these manifests
   dnsprobe explain web --offline --resolv-conf pod.conf --resolver musl
 
-Exit status: 0 done; 1 the name did not resolve (explain); 2 could not do the job.";
+Exit status: 0 done; 1 the name did not resolve (explain), or something was
+found (lint); 2 could not do the job.";
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Watch(watch::Args),
     /// Show the lookups in a capture file (pcap or pcapng); needs no root
     Read(read::Args),
+    /// Judge the DNS settings and names in Kubernetes manifests: what will go wrong, what each name costs, and the fix
+    Lint(lint::Args),
     /// Print shell completions
     Completions(completions::Args),
     /// Print the manual page

@@ -2,9 +2,11 @@
 
 mod advice;
 mod answers;
+pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod lint;
 pub(crate) mod read;
 mod resolvers;
 mod session;
@@ -20,6 +22,7 @@ pub(crate) fn run(command: Command, ui: &Ui) -> Result<Status, CommandError> {
     match command {
         Command::Demo(args) => demo::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
+        Command::Lint(args) => lint::run(&args, ui),
         Command::Watch(args) => watch::run(&args, ui),
         Command::Read(args) => read::run(&args, ui),
         Command::Completions(args) => completions::completions(&args),
