@@ -16,6 +16,8 @@ use crate::time::{Nanos, Timestamp};
 const COPY: Nanos = Nanos::from_millis(5);
 /// The same question from the same socket after this long is another one: the port was used again.
 const REUSE: Nanos = Nanos::from_millis(60_000);
+/// Exchanges remembered of one port, server and id: a resolver has one or two, only a flood has more.
+const MOST_OF_A_SOCKET: usize = 64;
 /// Exchanges remembered at once.
 const MOST: usize = 65_536;
 
@@ -168,6 +170,10 @@ impl Attempts {
             }
         }
         exchanges.retain(|exchange| exchange.question != question);
+        if exchanges.len() >= MOST_OF_A_SOCKET {
+            exchanges.remove(0);
+            self.leftovers.forgotten += 1;
+        }
         self.next += 1;
         let id = ExchangeId(self.next);
         exchanges.push(Exchange {

@@ -10,6 +10,8 @@ use crate::time::{Nanos, Timestamp};
 
 /// Bytes kept while a message is incomplete: the largest message with its length, twice.
 const LARGEST_BUFFER: usize = 2 * (65_535 + 2);
+/// Bytes kept of all directions together; the longest idle ones make room.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Directions remembered at once; the longest idle ones make room.
 const MOST_STREAMS: usize = 4_096;
 /// A direction that said nothing for this long is forgotten.
@@ -35,6 +37,8 @@ pub(crate) struct Segment<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     streams: HashMap<Direction, Stream>,
+    /// Bytes kept of all of them.
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -58,32 +62,44 @@ impl Streams {
     ) -> Vec<Vec<u8>> {
         self.make_room(now);
         let stream = self.streams.entry(direction).or_default();
+        let before = stream.bytes();
         stream.last = now;
         if segment.syn {
             *stream = Stream { next: Some(segment.sequence.wrapping_add(1)), last: now, ..Stream::default() };
         }
         let messages = stream.take(segment);
+        self.bytes = self.bytes + stream.bytes() - before;
         if segment.end {
-            self.streams.remove(&direction);
+            self.forget(direction);
         }
         messages
     }
 
+    fn forget(&mut self, direction: Direction) {
+        if let Some(stream) = self.streams.remove(&direction) {
+            self.bytes -= stream.bytes();
+        }
+    }
+
     fn make_room(&mut self, now: Timestamp) {
-        if self.streams.len() < MOST_STREAMS {
+        if self.streams.len() < MOST_STREAMS && self.bytes < MOST_BYTES {
             return;
         }
-        self.streams.retain(|_, stream| now - stream.last < IDLE);
-        if self.streams.len() >= MOST_STREAMS
-            && let Some(oldest) =
-                self.streams.iter().min_by_key(|(_, stream)| stream.last).map(|(key, _)| *key)
-        {
-            self.streams.remove(&oldest);
-        }
+        // Half of them at once: looking for the oldest at every segment would cost more than it saves.
+        let mut ages: Vec<Timestamp> = self.streams.values().map(|stream| stream.last).collect();
+        ages.sort_unstable();
+        let middle = ages.get(ages.len() / 2).copied().unwrap_or(now);
+        self.streams.retain(|_, stream| stream.last > middle && now - stream.last < IDLE);
+        self.bytes = self.streams.values().map(Stream::bytes).sum();
     }
 }
 
 impl Stream {
+    /// Bytes kept.
+    fn bytes(&self) -> usize {
+        self.buffer.len() + self.early_bytes
+    }
+
     fn take(&mut self, segment: Segment<'_>) -> Vec<Vec<u8>> {
         // A SYN may carry data (TCP fast open): its bytes begin one after its number.
         let sequence = if segment.syn { segment.sequence.wrapping_add(1) } else { segment.sequence };

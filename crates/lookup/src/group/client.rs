@@ -1,6 +1,7 @@
 //! One client's lookups: which lookup a question belongs to, and when a lookup is over.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dnsprobe_resolv::ResolverId;
@@ -8,7 +9,7 @@ use dnsprobe_resolv::ResolverId;
 use super::fingerprint::fingerprint;
 use super::finish::{End, finish};
 use super::fit::{Relation, fit};
-use super::open::{MOST_TRANSMISSIONS, Open, Walk};
+use super::open::{Open, Walk};
 use super::readings::{Readings, TypedName};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::lookup::Lookup;
@@ -18,6 +19,8 @@ use crate::time::{Nanos, Timestamp};
 /// Number of a lookup under construction.
 type OpenId = u64;
 
+/// Lookups of one name that a question is held against. More at once are a flood, not an application.
+const MOST_ALIKE: usize = 256;
 /// Resolvers remembered of a client.
 const MOST_RESOLVERS: usize = 8;
 /// So long after a capture began, a walk may have begun before it.
@@ -28,8 +31,10 @@ const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 pub(crate) struct Client {
     open: HashMap<OpenId, Entry>,
     next: OpenId,
-    /// Who may expect a name, by its folded form.
+    /// Who may expect a name, by its folded form, the longest open first.
     expecting: HashMap<String, Vec<OpenId>>,
+    /// Who asked from a port last.
+    by_socket: HashMap<SocketAddr, OpenId>,
     exchanges: HashMap<ExchangeId, OpenId>,
     deadlines: BTreeSet<(Timestamp, OpenId)>,
     /// Resolvers that this client surely has, the latest first.
@@ -125,7 +130,12 @@ impl Client {
     /// certain any more.
     fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Relation, Vec<Walk>)> {
         let mut fits: Vec<(Relation, Timestamp, OpenId, Vec<Walk>)> = Vec::new();
-        for id in self.expecting.get(asked.name.folded()).into_iter().flatten() {
+        let alike = self.expecting.get(asked.name.folded()).map(Vec::as_slice).unwrap_or_default();
+        let same_socket = self
+            .by_socket
+            .get(&asked.client)
+            .filter(|id| alike.get(..MOST_ALIKE).is_some_and(|first| !first.contains(id)));
+        for id in alike.iter().take(MOST_ALIKE).chain(same_socket) {
             let Some(Entry { lookup: open, .. }) = self.open.get(id) else { continue };
             if let Some((relation, walks)) = fit(open, asked, now) {
                 let ready = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
@@ -175,6 +185,7 @@ impl Client {
             self.expecting.entry(name.clone()).or_default().push(id);
         }
         self.exchanges.insert(asked.exchange, id);
+        self.by_socket.insert(asked.client, id);
         let lookup = Open::new(asked, now, walks);
         self.open.insert(id, Entry { lookup, deadline: now, expected });
         self.schedule(id, around.readings);
@@ -189,6 +200,7 @@ impl Client {
         now: Timestamp,
     ) {
         self.exchanges.insert(asked.exchange, id);
+        self.by_socket.insert(asked.client, id);
         if let Some(Entry { lookup: open, .. }) = self.open.get_mut(&id) {
             match fit {
                 Some((relation, walks)) => {
@@ -227,8 +239,11 @@ impl Client {
     /// Notes when a lookup will be over.
     fn schedule(&mut self, id: OpenId, readings: &Readings) {
         let Some(entry) = self.open.get_mut(&id) else { return };
-        let full = entry.lookup.sent().count() >= MOST_TRANSMISSIONS;
-        let at = if full { Timestamp(i64::MIN) } else { entry.lookup.deadline(readings.timeout()) };
+        let at = if entry.lookup.is_full() {
+            Timestamp(i64::MIN)
+        } else {
+            entry.lookup.deadline(readings.timeout())
+        };
         self.deadlines.remove(&(entry.deadline, id));
         entry.deadline = at;
         self.deadlines.insert((at, id));
@@ -239,6 +254,9 @@ impl Client {
         self.deadlines.remove(&(deadline, id));
         for sent in open.sent() {
             self.exchanges.remove(&sent.asked.exchange);
+            if self.by_socket.get(&sent.asked.client) == Some(&id) {
+                self.by_socket.remove(&sent.asked.client);
+            }
         }
         self.stop_expecting(&expected, id);
         let shown = fingerprint(&open, &self.resolvers);

@@ -25,7 +25,7 @@ use readings::Readings;
 /// Clients remembered at once; a node has some hundred pods.
 const MOST_CLIENTS: usize = 4_096;
 /// Lookups under construction at once, over all clients.
-const MOST_OPEN: usize = 16_384;
+const MOST_OPEN: usize = 8_192;
 /// Events held back at once, over all clients, until search lists are known.
 const MOST_HELD: usize = 65_536;
 /// Events after which one client's search list is decided.

@@ -10,8 +10,11 @@ use crate::attempt::{Asked, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
-/// Transmissions kept of one lookup; what is beyond is no lookup but a fault, and begins a new one.
-pub(crate) const MOST_TRANSMISSIONS: usize = 1_024;
+/// Transmissions kept of one candidate. glibc sends 60 at most (2 types, 3 nameservers, 5 attempts, each from a pair and
+/// alone); what is beyond is no lookup but a fault, and begins a new one.
+const MOST_OF_A_STEP: usize = 128;
+/// Candidates kept of one lookup: Kubernetes allows 32 suffixes, and `getent` walks the list twice.
+const MOST_STEPS: usize = 128;
 
 /// A lookup under construction.
 #[derive(Debug)]
@@ -158,6 +161,12 @@ impl Open {
     pub(crate) fn step(&self) -> &OpenStep {
         // Every lookup is begun with a step, and none is ever taken away.
         &self.steps[self.steps.len() - 1]
+    }
+
+    /// Whether no more is taken.
+    pub(crate) fn is_full(&self) -> bool {
+        let step = self.step();
+        self.steps.len() >= MOST_STEPS || step.sent.len().max(step.answers.len()) >= MOST_OF_A_STEP
     }
 
     /// All transmissions, in wire order.
