@@ -94,12 +94,14 @@ fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
     if wasted == 0 {
         return None;
     }
-    let time = millis(totals.added_by_search);
-    let candidates = if wasted == 1 { "candidate" } else { "candidates" };
+    // Offline nothing takes any time that is known.
+    let known = lookup.steps.iter().all(|step| !step.wasted || step.added.is_some());
+    let time = if known { format!(" and {}", millis(totals.added_by_search)) } else { String::new() };
+    let candidates = if wasted == 1 { "candidate that does" } else { "candidates that do" };
     Some(finding(
         FindingCode::SearchWaste,
         format!(
-            "{} of {} questions and {time} went to {wasted} {candidates} that do not exist; {} asks only for what is meant.",
+            "{} of {} questions{time} went to {wasted} {candidates} not exist; {} asks only for what is meant.",
             totals.wasted_questions,
             totals.questions,
             remedy(lookup),

@@ -111,11 +111,12 @@ fn question(question: &Question) -> Value {
 /// `totals` of a lookup or an explanation.
 pub(super) fn totals(lookup: &Lookup) -> Value {
     let totals = lookup.totals();
+    let known = lookup.steps.iter().all(|step| !step.wasted || step.added.is_some());
     json!({
         "questions": totals.questions,
         "wasted_questions": totals.wasted_questions,
         "latency_us": totals.latency.map(Nanos::as_micros),
-        "added_by_search_us": totals.added_by_search.as_micros(),
+        "added_by_search_us": known.then(|| totals.added_by_search.as_micros()),
     })
 }
 

@@ -1,0 +1,280 @@
+//! `dnsprobe watch` on a pod's packets, compared with what the DNS server was asked and what the applications got.
+
+#![allow(clippy::unwrap_used, reason = "test code; clippy only exempts functions marked as tests")]
+
+mod common;
+mod pod;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::process::Command;
+
+use common::{Report, dnsprobe, findings, list, nanos, questions, run, text, words};
+use pod::clients::{Client, Done, getent};
+use pod::cluster::{Cluster, Logged};
+use pod::watch::Capturing;
+use pod::{Pod, SERVER};
+use serde_json::{Value, json};
+
+/// A service, one of another namespace, an outside name with and without its dot, one that does not exist, one that a
+/// wildcard takes over, one that fails, and one with an answer too long for UDP.
+const NAMES: [&str; 8] = [
+    "web",
+    "api.payments",
+    "www.example.com",
+    "www.example.com.",
+    "gone.example.com",
+    "metrics.vendor.test",
+    "broken.example.com",
+    "big.example.com",
+];
+
+fn watch(pod: &Pod, more: &[&str]) -> Capturing {
+    let line = [&["watch", "--netns", pod.name(), "-o", "json"], more].concat();
+    Capturing::start(dnsprobe(&line), "watching")
+}
+
+/// When a lookup or a question left, in nanoseconds since 1970-01-01 UTC.
+fn time(value: &Value, field: &str) -> i64 {
+    let at: jiff::Timestamp = text(value, field).parse().unwrap();
+    i64::try_from(at.as_nanosecond()).unwrap()
+}
+
+fn addresses(lookup: &Value) -> BTreeSet<IpAddr> {
+    list(&lookup["addresses"]).iter().map(|it| it.as_str().unwrap().parse().unwrap()).collect()
+}
+
+/// How often each question was asked.
+fn counted(questions: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    questions.fold(BTreeMap::new(), |mut counts, question| {
+        *counts.entry(question).or_default() += 1;
+        counts
+    })
+}
+
+fn in_words(question: &Value) -> String {
+    format!("{} {} {}", text(question, "qname"), text(question, "qtype"), text(question, "transport"))
+}
+
+/// Every question that the server was asked is in exactly one lookup, and no other is.
+fn has_what_the_server_was_asked(report: &Report, log: &[Logged]) {
+    let seen = counted(report.lookups.iter().flat_map(questions).map(in_words));
+    let asked = counted(log.iter().map(|logged| logged.question.clone()));
+    assert_eq!(seen, asked);
+    for question in report.lookups.iter().flat_map(questions) {
+        assert_eq!(text(question, "server"), SERVER);
+        let (asked, sent) = (in_words(question), time(question, "sent"));
+        let arrived = log.iter().any(|logged| logged.question == asked && logged.at >= sent);
+        assert!(arrived, "{question} left before it arrived");
+    }
+    assert_eq!(report.summary["questions"], log.len() as u64);
+}
+
+/// The lookup that was seen while the application waited for this name.
+fn seen<'r>(report: &'r Report, done: &Done) -> &'r Value {
+    let during = |lookup: &&Value| (done.start..=done.end).contains(&time(lookup, "start"));
+    let lookups: Vec<&Value> = report.lookups.iter().filter(during).filter(|it| it["name"] == done.name.as_str()).collect();
+    let [one] = lookups[..] else {
+        let all: Vec<_> = report.lookups.iter().map(|it| (&it["name"], &it["start"])).collect();
+        panic!("{} lookups for {done:?} among {all:?}", lookups.len());
+    };
+    one
+}
+
+/// Every lookup of an application is one that was seen, with its name, result, resolver and no more than its time.
+fn has_what_the_applications_did(report: &Report, done: &[Done]) {
+    for done in done {
+        let lookup = seen(report, done);
+        assert_eq!(addresses(lookup), done.addresses, "{done:?}: {lookup}");
+        assert_eq!(lookup["outcome"] == "ANSWER", !done.addresses.is_empty(), "{done:?}: {lookup}");
+        let resolver = (text(&lookup["resolver"], "id"), text(&lookup["resolver"], "from"));
+        assert_eq!(resolver, (done.resolver, "inferred"), "{done:?}: {lookup}");
+        assert_eq!((&lookup["certain"], &lookup["partial"]), (&json!(true), &json!(false)), "{lookup}");
+        // Without one, a timeout ended it.
+        if let Some(latency) = nanos(&lookup["totals"]["latency_us"]) {
+            assert!(latency <= done.end - done.start, "{done:?}: {lookup}");
+        }
+    }
+    assert_eq!(report.lookups.len(), done.len(), "{:?}", report.names());
+}
+
+fn nothing_was_missed(report: &Report) {
+    for field in ["dropped_by_kernel", "malformed", "unmatched_answers", "given_up"] {
+        assert_eq!(report.summary[field], 0, "{field}: {}", report.summary);
+    }
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn every_question_of_three_resolvers_is_in_the_lookup_that_caused_it() {
+    let pod = Pod::new("");
+    let cluster = Cluster::start(&pod);
+    let watching = watch(&pod, &[]);
+    let mut done: Vec<Done> = Client::ALL.iter().flat_map(|client| client.ask(&pod, &NAMES)).collect();
+    done.extend(["web", "www.example.com"].map(|name| getent(&pod, name)));
+    let left = watching.stop().exits(0);
+    let report = left.complains(&["packets captured", "0 dropped by kernel"]).report();
+    has_what_the_server_was_asked(&report, &cluster.log());
+    has_what_the_applications_did(&report, &done);
+    nothing_was_missed(&report);
+    let target = &report.lookups[0]["target"];
+    assert_eq!((text(target, "kind"), text(target, "name")), ("named", pod.name()));
+    for lookup in &report.lookups {
+        let hijacked = text(lookup, "name") == "metrics.vendor.test";
+        assert_eq!(findings(lookup).contains(&"suffix-answered"), hijacked, "{lookup}");
+    }
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn resolvers_at_work_at_the_same_time_are_told_apart() {
+    let pod = Pod::new("");
+    let cluster = Cluster::start(&pod);
+    let watching = watch(&pod, &[]);
+    let names = Client::ALL.map(|client| {
+        (0..12).map(|number| format!("w{number}-{}.many.example.com", client.id())).collect::<Vec<_>>()
+    });
+    let asking: Vec<_> = Client::ALL
+        .iter()
+        .zip(&names)
+        .map(|(client, names)| client.begin(&pod, &names.iter().map(String::as_str).collect::<Vec<_>>()))
+        .collect();
+    let done: Vec<Done> = asking.into_iter().flat_map(pod::clients::Asking::finish).collect();
+    let report = watching.stop().exits(0).report();
+    has_what_the_server_was_asked(&report, &cluster.log());
+    has_what_the_applications_did(&report, &done);
+    nothing_was_missed(&report);
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_lost_question_is_a_row_of_its_own_and_a_stall() {
+    let pod = Pod::new("timeout:1");
+    let cluster = Cluster::start(&pod);
+    let watching = watch(&pod, &[]);
+    let name = |client: Client| format!("lossy-{}.example.com.", client.id());
+    let done: Vec<Done> = Client::ALL.iter().flat_map(|client| client.ask(&pod, &[&name(*client)])).collect();
+    let report = watching.stop().exits(0).report();
+    has_what_the_server_was_asked(&report, &cluster.log());
+    has_what_the_applications_did(&report, &done);
+    nothing_was_missed(&report);
+    for done in &done {
+        let lookup = seen(&report, done);
+        assert!(findings(lookup).contains(&"stall"), "{lookup}");
+        let lost: Vec<_> = questions(lookup).filter(|it| it["latency_us"].is_null()).map(|it| text(it, "qtype")).collect();
+        assert_eq!(lost, ["AAAA"], "{lookup}");
+    }
+    assert_eq!(report.summary["unanswered"], 3);
+}
+
+/// tcpdump in the pod, beside dnsprobe.
+fn tcpdump(pod: &Pod, file: &str) -> Capturing {
+    let options = ["--time-stamp-precision=nano", "--immediate-mode", "-U", "-Z", "root", "-n", "-i", "eth0"];
+    let command: Command = pod.program(&[&["tcpdump"], &options[..], &["-w", file, "port 53"]].concat());
+    Capturing::start(command, "listening on")
+}
+
+/// What must not differ between the live view and a file: everything but the target. Times may by a microsecond.
+fn the_same(live: &Value, replayed: &Value) {
+    for field in ["name", "client", "resolver", "outcome", "addresses", "certain", "partial"] {
+        assert_eq!(live[field], replayed[field], "{field}");
+    }
+    assert_eq!(findings(live), findings(replayed));
+    assert_eq!(questions(live).count(), questions(replayed).count());
+    for (one, other) in questions(live).zip(questions(replayed)) {
+        assert_eq!(in_words(one), in_words(other));
+        assert_eq!((&one["outcome"], &one["round"]), (&other["outcome"], &other["round"]));
+        assert!((time(one, "sent") - time(other, "sent")).abs() <= 1_000, "{one} {other}");
+    }
+    let steps = |lookup: &Value| -> Vec<Value> {
+        common::steps(lookup).iter().map(|it| json!([it["candidate"], it["suffix"], it["outcome"], it["wasted"]])).collect()
+    };
+    assert_eq!(steps(live), steps(replayed));
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn its_own_file_and_that_of_tcpdump_read_as_what_was_shown_live() {
+    let pod = Pod::new("timeout:1");
+    let cluster = Cluster::start(&pod);
+    let (directory, conf) = (tempfile::tempdir().unwrap(), pod.conf());
+    let [own, tcpdumps] = ["own.pcap", "tcpdump.pcap"].map(|name| directory.path().join(name));
+    let beside = tcpdump(&pod, words(&tcpdumps));
+    let watching = watch(&pod, &["-w", words(&own)]);
+    for client in Client::ALL {
+        client.ask(&pod, &NAMES);
+        client.ask(&pod, &[&format!("lossy-{}.example.com", client.id())]);
+    }
+    let live = watching.stop().exits(0).report();
+    beside.stop().exits(0).complains(&["0 packets dropped by kernel"]);
+    has_what_the_server_was_asked(&live, &cluster.log());
+    for file in [&own, &tcpdumps] {
+        let line = ["read", words(file), "--resolv-conf", words(&conf), "-o", "json"];
+        let replayed = run(&line).exits(0).quietly().report();
+        assert_eq!(live.lookups.len(), replayed.lookups.len(), "{:?} {:?}", live.names(), replayed.names());
+        let by_start = |report: &Report| -> Vec<Value> {
+            let mut lookups = report.lookups.clone();
+            lookups.sort_by_key(|lookup| time(lookup, "start"));
+            lookups
+        };
+        for (one, other) in by_start(&live).iter().zip(&by_start(&replayed)) {
+            the_same(one, other);
+        }
+    }
+    // dnsprobe's own file has its own packets, to the nanosecond.
+    let line = ["read", words(&own), "--resolv-conf", words(&conf), "-o", "json"];
+    let starts = |lookups: &[Value]| lookups.iter().map(|it| time(it, "start")).collect::<BTreeSet<_>>();
+    assert_eq!(starts(&run(&line).exits(0).report().lookups), starts(&live.lookups));
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_duration_ends_the_watch_with_its_summary() {
+    let pod = Pod::new("");
+    let cluster = Cluster::start(&pod);
+    let mut watching = watch(&pod, &["--duration", "1500ms"]);
+    let mut done: Vec<Done> = Vec::new();
+    while watching.runs() {
+        done.extend(Client::Glibc.ask(&pod, &["web"]));
+    }
+    let report = watching.ended().exits(0).report();
+    // The first is over long before the end, the last may be cut off by it.
+    assert!((1..=done.len()).contains(&report.lookups.len()), "{:?}", report.names());
+    assert!(report.summary["questions"].as_u64().unwrap() <= cluster.log().len() as u64);
+    assert!(report.names().iter().all(|name| *name == "web"));
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_packet_count_ends_the_watch() {
+    let pod = Pod::new("");
+    let _cluster = Cluster::start(&pod);
+    let watching = watch(&pod, &["-c", "4"]);
+    Client::Glibc.ask(&pod, &["web"]);
+    let report = watching.ended().exits(0).report();
+    assert_eq!((report.names(), &report.summary["frames"]), (vec!["web"], &json!(4)));
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn people_see_every_lookup_and_the_counters() {
+    let pod = Pod::new("");
+    let _cluster = Cluster::start(&pod);
+    let watching = Capturing::start(dnsprobe(&["watch", "--netns", pod.name()]), "watching");
+    Client::Musl.ask(&pod, &["www.example.com", "metrics.vendor.test"]);
+    let left = watching.stop().exits(0);
+    left.fits().prints(&["www.example.com", ".shop.svc.cluster.local", "suffix-answered", "2 lookups", "musl"]);
+    left.complains(&[pod.name(), "packets captured", "0 dropped by kernel"]);
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn one_interface_sees_only_its_own_packets() {
+    let pod = Pod::new("");
+    let _cluster = Cluster::start(&pod);
+    let (eth0, lo) = (watch(&pod, &["-i", "eth0"]), watch(&pod, &["-i", "lo"]));
+    Client::Glibc.ask(&pod, &["web"]);
+    assert_eq!(eth0.stop().exits(0).report().names(), ["web"]);
+    assert_eq!(lo.stop().exits(0).report().summary["frames"], 0);
+    run(&["watch", "--netns", pod.name(), "-i", "eth7"]).exits(2).complains(&["eth7", "eth0", "lo"]);
+}
