@@ -22,8 +22,17 @@ const MAY_IMPORT: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates with sockets, clocks or files of their own making, which a pure crate has no use for.
-const IMPURE: [&str; 9] =
-    ["caps", "hickory-resolver", "hickory-server", "libc", "nix", "pnet_datalink", "signal-hook", "socket2", "tokio"];
+const IMPURE: [&str; 9] = [
+    "caps",
+    "hickory-resolver",
+    "hickory-server",
+    "libc",
+    "nix",
+    "pnet_datalink",
+    "signal-hook",
+    "socket2",
+    "tokio",
+];
 
 /// The crates without input or output.
 const PURE: [&str; 3] = ["dnsprobe-resolv", "dnsprobe-lookup", "dnsprobe-lint"];
@@ -143,14 +152,19 @@ fn every_unsafe_block_says_why_it_is_sound() {
     assert!(blocks().count() > 0);
     for (at, line) in blocks() {
         let before = &lines[at.saturating_sub(6)..at];
-        assert!(before.iter().any(|it| it.trim_start().starts_with("// SAFETY:")), "{UNSAFE}:{}: {line}", at + 1);
+        assert!(
+            before.iter().any(|it| it.trim_start().starts_with("// SAFETY:")),
+            "{UNSAFE}:{}: {line}",
+            at + 1
+        );
     }
 }
 
 #[test]
 fn no_file_names_a_place_on_somebodys_machine() {
     // In two pieces, or this file would find itself.
-    let places = [concat!("/Us", "ers/"), concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("C:\\", "Users")];
+    let places =
+        [concat!("/Us", "ers/"), concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("C:\\", "Users")];
     for path in files() {
         let content = content(&path);
         for place in places {
@@ -166,7 +180,10 @@ fn the_map_names_every_crate() {
     for entry in fs::read_dir(repository().join("crates")).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {
             let name = entry.file_name().into_string().unwrap();
-            assert!(map.contains(&format!("`{name}`")) || map.contains(&format!("({name}")), "{name} is not in crates/README.md");
+            assert!(
+                map.contains(&format!("`{name}`")) || map.contains(&format!("({name}")),
+                "{name} is not in crates/README.md"
+            );
         }
     }
 }
@@ -180,7 +197,8 @@ fn every_example_is_used_by_a_test_or_shown_in_a_readme() {
     let users: String = users.map(|path| content(&path)).collect();
     for path in files().into_iter().filter(|path| path.starts_with("examples")) {
         let mut names = path.ancestors().filter_map(|it| it.file_name()?.to_str());
-        let used = names.any(|name| name != "examples" && users.contains(name)) || users.contains("\"examples\"");
+        let used =
+            names.any(|name| name != "examples" && users.contains(name)) || users.contains("\"examples\"");
         assert!(used || path.ends_with("README.md"), "nothing uses {}", path.display());
     }
 }

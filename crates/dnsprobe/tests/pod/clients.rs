@@ -89,7 +89,9 @@ fn go_compiler(directory: &Path, source: &Path, output: &Path) -> Command {
     let mut command = program("go");
     command.args(["build", "-o"]).arg(output).arg(source).current_dir(directory);
     // Its own resolver and no cgo; nothing is fetched, and what it keeps is kept beside the result.
-    for (key, value) in [("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=mod"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")] {
+    for (key, value) in
+        [("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=mod"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]
+    {
         command.env(key, value);
     }
     command.env("GOCACHE", directory.join("go-cache")).env("GOPATH", directory.join("go"));
@@ -115,7 +117,13 @@ impl Done {
         };
         let addresses: BTreeSet<IpAddr> = split(addresses);
         assert_eq!(result == "0", !addresses.is_empty(), "{line}");
-        Self { resolver, name: name.to_owned(), start: start.parse().unwrap(), end: end.parse().unwrap(), addresses }
+        Self {
+            resolver,
+            name: name.to_owned(),
+            start: start.parse().unwrap(),
+            end: end.parse().unwrap(),
+            addresses,
+        }
     }
 }
 
@@ -171,4 +179,14 @@ pub(crate) fn getent(pod: &Pod, name: &str) -> Done {
     let lines = String::from_utf8(output.stdout).unwrap();
     let addresses = lines.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     Done { resolver: "glibc", name: name.to_owned(), start, end, addresses }
+}
+
+/// The version of the musl that `musl-gcc` links, as its dynamic loader says it.
+pub(crate) fn musl_version() -> String {
+    let mut entries = fs::read_dir("/lib").unwrap().map(|entry| entry.unwrap().path());
+    let loader = entries.find(|path| words(path).starts_with("/lib/ld-musl-")).expect("musl's loader is in /lib");
+    let said = program(loader).output().unwrap().stderr;
+    let said = String::from_utf8(said).unwrap();
+    let version = said.lines().find_map(|line| line.strip_prefix("Version "));
+    version.unwrap_or_else(|| panic!("no version in {said:?}")).to_owned()
 }

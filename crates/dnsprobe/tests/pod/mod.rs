@@ -6,10 +6,10 @@
 
 pub(crate) mod clients;
 pub(crate) mod cluster;
-pub(crate) mod watch;
 /// The DNS server that the demo plays with, too.
 #[path = "../../src/demo/server.rs"]
 pub(crate) mod server;
+pub(crate) mod watch;
 
 use std::fs;
 use std::path::PathBuf;
