@@ -225,6 +225,10 @@ fn its_own_file_and_that_of_tcpdump_read_as_what_was_shown_live() {
     let cluster = Cluster::start(&pod);
     let (directory, conf) = (tempfile::tempdir().unwrap(), pod.conf());
     let [own, tcpdumps] = ["own.pcap", "tcpdump.pcap"].map(|name| directory.path().join(name));
+    let replayed = |file| {
+        let line = ["read", words(file), "--resolv-conf", words(&conf), "-o", "json"];
+        run(&line).exits(0).quietly().report()
+    };
     let beside = tcpdump(&pod, words(&tcpdumps));
     let watching = watch(&pod, &["-w", words(&own)]);
     for client in Client::ALL {
@@ -235,8 +239,7 @@ fn its_own_file_and_that_of_tcpdump_read_as_what_was_shown_live() {
     beside.stop().exits(0).complains(&["0 packets dropped by kernel"]);
     has_what_the_server_was_asked(&live, &cluster.log());
     for file in [&own, &tcpdumps] {
-        let line = ["read", words(file), "--resolv-conf", words(&conf), "-o", "json"];
-        let replayed = run(&line).exits(0).quietly().report();
+        let replayed = replayed(file);
         assert_eq!(live.lookups.len(), replayed.lookups.len(), "{:?} {:?}", live.names(), replayed.names());
         let by_start = |report: &Report| -> Vec<Value> {
             let mut lookups = report.lookups.clone();
@@ -248,9 +251,8 @@ fn its_own_file_and_that_of_tcpdump_read_as_what_was_shown_live() {
         }
     }
     // dnsprobe's own file has its own packets, to the nanosecond.
-    let line = ["read", words(&own), "--resolv-conf", words(&conf), "-o", "json"];
     let starts = |lookups: &[Value]| lookups.iter().map(|it| time(it, "start")).collect::<BTreeSet<_>>();
-    assert_eq!(starts(&run(&line).exits(0).report().lookups), starts(&live.lookups));
+    assert_eq!(starts(&replayed(&own).lookups), starts(&live.lookups));
 }
 
 #[test]
