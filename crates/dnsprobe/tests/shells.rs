@@ -6,7 +6,7 @@ mod common;
 
 use common::{fed, program, run};
 
-const COMMANDS: [&str; 6] = ["demo", "explain", "watch", "read", "completions", "man"];
+const COMMANDS: [&str; 7] = ["demo", "explain", "watch", "read", "lint", "completions", "man"];
 
 /// Whether this machine has the program.
 fn exists(name: &str) -> bool {
