@@ -184,7 +184,8 @@ pub(crate) fn getent(pod: &Pod, name: &str) -> Done {
 /// The version of the musl that `musl-gcc` links, as its dynamic loader says it.
 pub(crate) fn musl_version() -> String {
     let mut entries = fs::read_dir("/lib").unwrap().map(|entry| entry.unwrap().path());
-    let loader = entries.find(|path| words(path).starts_with("/lib/ld-musl-")).expect("musl's loader is in /lib");
+    let loader =
+        entries.find(|path| words(path).starts_with("/lib/ld-musl-")).expect("musl's loader is in /lib");
     let said = program(loader).output().unwrap().stderr;
     let said = String::from_utf8(said).unwrap();
     let version = said.lines().find_map(|line| line.strip_prefix("Version "));
