@@ -2,9 +2,11 @@
 //! released binary.
 
 pub mod compare;
+pub mod kubelet;
 pub mod predict;
 pub mod vector;
 
 pub use compare::{Agreement, Comparison, compare};
+pub use kubelet::PodVector;
 pub use predict::{Prediction, predict};
-pub use vector::{Vector, VectorError, read_vectors};
+pub use vector::{Vector, VectorError, read_lines, read_vectors};

@@ -7,10 +7,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use dnsprobe_conformance::vector::Question;
-use dnsprobe_conformance::{Agreement, Comparison, Prediction, Vector, compare, predict, read_vectors};
+use dnsprobe_conformance::{
+    Agreement, Comparison, PodVector, Prediction, Vector, compare, predict, read_lines, read_vectors,
+};
 
 const USAGE: &str = "usage: dnsprobe-conformance predict FILE
        dnsprobe-conformance score FILE [--resolver PREFIX] [--show N]
+       dnsprobe-conformance kubelet FILE
 
 FILE holds vectors, one JSON object a line; .gz is unpacked, - is standard input.";
 
@@ -34,6 +37,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     match arguments {
         [command, file] if command == "predict" => print_predictions(Path::new(file)),
         [command, file, options @ ..] if command == "score" => score(Path::new(file), options),
+        [command, file] if command == "kubelet" => kubelet(Path::new(file)),
         _ => Err(USAGE.into()),
     }
 }
@@ -46,6 +50,22 @@ fn print_predictions(file: &Path) -> Result<ExitCode, Box<dyn Error>> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what the kubelet makes of every pod; what differs from the recording goes to standard error.
+fn kubelet(file: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut code = ExitCode::SUCCESS;
+    for vector in read_lines::<PodVector>(file)? {
+        serde_json::to_writer(&mut out, &vector.line())?;
+        out.write_all(b"\n")?;
+        if vector.agrees() == Some(false) {
+            eprintln!("{}: expected {}", vector.id, serde_json::to_string(&vector.expect)?);
+            code = ExitCode::from(1);
+        }
+    }
+    out.flush()?;
+    Ok(code)
 }
 
 /// Counts of one resolver.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// One recorded lookup. The recorded part is missing from vectors that are only to be predicted.
@@ -164,6 +165,11 @@ pub enum VectorError {
 
 /// Reads a file of vectors; `.gz` is unpacked, `-` is standard input.
 pub fn read_vectors(path: &Path) -> Result<Vec<Vector>, VectorError> {
+    read_lines(path)
+}
+
+/// Reads values of one kind of vector, one a line; as [`read_vectors`].
+pub fn read_lines<V: DeserializeOwned>(path: &Path) -> Result<Vec<V>, VectorError> {
     let failed = |source| VectorError::Io { path: path.to_owned(), source };
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     let reader: Box<dyn Read> = match path.to_str() {
