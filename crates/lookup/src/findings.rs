@@ -74,17 +74,21 @@ fn suffix_answered(lookup: &Lookup, context: &Context) -> Option<Finding> {
 }
 
 /// Whether a name under one of the cluster's own suffixes has the form of a service: `svc.ns`, `pod.svc.ns`,
-/// `svc.ns.svc` … (Kubernetes DNS specification 1.1.0, section 2.3).
+/// `svc.ns.svc` … (Kubernetes DNS specification 1.1.0, section 2.3). A longer one has to begin with an underscore, as
+/// the names of ports do.
 fn is_service(typed: &str, suffix: &str, cluster_domain: &str) -> bool {
-    let Some(rest) = suffix.strip_suffix(cluster_domain) else { return false };
     let dots = typed.matches('.').count();
-    match rest {
+    let up_to = |most: usize| dots <= most || (typed.starts_with('_') && dots <= most + 1);
+    if suffix == cluster_domain {
         // `svc.ns.svc`, `1-2-3-4.ns.pod`
-        "" => [".svc", ".pod"].iter().any(|kind| typed.ends_with(kind)),
+        return [".svc", ".pod"].iter().any(|kind| typed.ends_with(kind));
+    }
+    match suffix.strip_suffix(cluster_domain).and_then(|rest| rest.strip_suffix('.')) {
         // `svc.ns`, `pod.svc.ns`, `_port._proto.svc.ns`
-        "svc." => dots <= 3,
+        Some("svc") => up_to(2),
         // `pod.svc`, `_port._proto.svc` in the pod's own namespace
-        _ => dots <= 2,
+        Some(own) => own.strip_suffix(".svc").is_some_and(|namespace| !namespace.contains('.')) && up_to(1),
+        None => false,
     }
 }
 
@@ -94,14 +98,12 @@ fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
     if wasted == 0 {
         return None;
     }
-    // Offline nothing takes any time that is known.
-    let known = lookup.steps.iter().all(|step| !step.wasted || step.added.is_some());
-    let time = if known { format!(" and {}", millis(totals.added_by_search)) } else { String::new() };
-    let candidates = if wasted == 1 { "candidate that does" } else { "candidates that do" };
+    let time = totals.added_by_search.map_or_else(String::new, |time| format!(" and {}", millis(time)));
+    let candidates = if wasted == 1 { "candidate" } else { "candidates" };
     Some(finding(
         FindingCode::SearchWaste,
         format!(
-            "{} of {} questions{time} went to {wasted} {candidates} not exist; {} asks only for what is meant.",
+            "{} of {} questions{time} went to {wasted} {candidates} that did not answer; {} asks only for what is meant.",
             totals.wasted_questions,
             totals.questions,
             remedy(lookup),
@@ -110,12 +112,9 @@ fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
 }
 
 fn remedy(lookup: &Lookup) -> String {
-    let as_is_answered = answering_step(lookup).is_some_and(|step| step.suffix.is_none());
-    if as_is_answered {
-        format!("`{}.` with a trailing dot", lookup.name)
-    } else {
-        "the full service name".to_owned()
-    }
+    lookup
+        .absolute_name()
+        .map_or_else(|| "another name".to_owned(), |name| format!("`{name}` with its trailing dot"))
 }
 
 /// A question that never got an answer.
@@ -165,14 +164,14 @@ fn stall(lookup: &Lookup, context: &Context) -> Option<Finding> {
 fn is_stall(first: &Question, again: &Question, context: &Context) -> bool {
     let Some((sent, resent)) = first.sent.zip(again.sent) else { return false };
     let answered_before = first.latency.is_some_and(|latency| sent + latency <= resent);
-    !answered_before && (resent - sent).0 * 10 >= context.resend_after.0 * 9
+    !answered_before && (resent - sent).0 >= context.resend_after.0 / 10 * 9
 }
 
 /// A and AAAA left from one port at once, one was answered, the other was not.
 fn is_conntrack_shape(lookup: &Lookup, lost: &Question) -> bool {
     let Some(at) = lost.sent else { return false };
     questions(lookup).any(|other| {
-        let together = other.sent.is_some_and(|sent| (sent - at).0.abs() < 1_000_000);
+        let together = other.sent.is_some_and(|sent| (sent - at).0.unsigned_abs() < 1_000_000);
         let pair = matches!((lost.qtype, other.qtype), (QType::A, QType::Aaaa) | (QType::Aaaa, QType::A));
         let quick = other.latency.is_some_and(|latency| latency < Nanos::from_millis(500));
         pair && together && quick && other.qname == lost.qname && lost.latency.is_none()

@@ -85,6 +85,9 @@ fn service_names_under_the_clusters_suffixes_are_meant_so() {
     }
     assert!(!is_service("www.example.com", "cluster.local", "cluster.local"));
     assert!(!is_service("api.payments", "corp.example", "cluster.local"));
+    assert!(!is_service("www.shop.example.com", "svc.cluster.local", "cluster.local"));
+    assert!(!is_service("api.payments", "mycluster.local", "cluster.local"));
+    assert!(!is_service("api.payments", "node.cluster.local", "cluster.local"));
 }
 
 #[test]

@@ -120,8 +120,8 @@ pub struct Totals {
     pub wasted_questions: u64,
     /// The lookup's latency.
     pub latency: Option<Nanos>,
-    /// The wasted steps' share of it.
-    pub added_by_search: Nanos,
+    /// The wasted steps' share of it; `None` where that is not known.
+    pub added_by_search: Option<Nanos>,
 }
 
 impl Lookup {
@@ -132,7 +132,7 @@ impl Lookup {
             questions: self.steps.iter().map(|step| step.questions.len() as u64).sum(),
             wasted_questions: wasted.clone().map(|step| step.questions.len() as u64).sum(),
             latency: self.latency,
-            added_by_search: wasted.filter_map(|step| step.added).sum(),
+            added_by_search: wasted.map(|step| step.added).sum(),
         }
     }
 }

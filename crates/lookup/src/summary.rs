@@ -23,6 +23,8 @@ pub struct Summary {
     pub unanswered: u64,
     /// All latencies that are known.
     pub latency: Nanos,
+    /// Lookups whose latency is not, because a timeout ended them.
+    pub endless: u64,
     /// The wasted steps' share of it.
     pub added_by_search: Nanos,
     by_suffix: Groups,
@@ -52,8 +54,8 @@ pub struct Cost {
     pub wasted_questions: u64,
     /// Transmissions without an answer.
     pub unanswered: u64,
-    /// Time: of a suffix what its steps added, else the lookups' latencies.
-    pub latency: Nanos,
+    /// Time that is known: of a suffix what its steps added, else the lookups' latencies; `None` where none is.
+    pub latency: Option<Nanos>,
     /// Time that wasted steps added.
     pub added_by_search: Nanos,
 }
@@ -73,22 +75,22 @@ impl Summary {
     /// Adds one lookup; `target` names where it was seen.
     pub fn add(&mut self, lookup: &Lookup, target: Option<&str>) {
         let totals = lookup.totals();
-        let latency = totals.latency.unwrap_or_default();
         let questions = || lookup.steps.iter().flat_map(|step| &step.questions);
         let unanswered = questions().filter(|question| question.latency.is_none()).count() as u64;
         self.lookups += 1;
         self.questions += totals.questions;
         self.wasted_questions += totals.wasted_questions;
         self.unanswered += unanswered;
-        self.latency = self.latency + latency;
-        self.added_by_search = self.added_by_search + totals.added_by_search;
+        self.latency = self.latency + totals.latency.unwrap_or_default();
+        self.endless += u64::from(totals.latency.is_none());
+        self.added_by_search = self.added_by_search + totals.added_by_search.unwrap_or_default();
         let cost = Cost {
             lookups: 1,
             questions: totals.questions,
             wasted_questions: totals.wasted_questions,
             unanswered,
-            latency,
-            added_by_search: totals.added_by_search,
+            latency: totals.latency,
+            added_by_search: totals.added_by_search.unwrap_or_default(),
         };
         self.by_name.add(&lookup.name, &cost);
         if let Some(target) = target {
@@ -104,8 +106,8 @@ impl Summary {
         for step in &lookup.steps {
             let Some(suffix) = &step.suffix else { continue };
             let questions = step.questions.len() as u64;
-            let added = step.added.unwrap_or_default();
-            let wasted = if step.wasted { (questions, added) } else { (0, Nanos(0)) };
+            let wasted =
+                if step.wasted { (questions, step.added.unwrap_or_default()) } else { (0, Nanos(0)) };
             let unanswered =
                 step.questions.iter().filter(|question| question.latency.is_none()).count() as u64;
             self.by_suffix.add(
@@ -115,7 +117,7 @@ impl Summary {
                     questions,
                     wasted_questions: wasted.0,
                     unanswered,
-                    latency: added,
+                    latency: step.added,
                     added_by_search: wasted.1,
                 },
             );
@@ -156,7 +158,10 @@ impl Cost {
         self.questions += other.questions;
         self.wasted_questions += other.wasted_questions;
         self.unanswered += other.unanswered;
-        self.latency = self.latency + other.latency;
+        self.latency = match (self.latency, other.latency) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
         self.added_by_search = self.added_by_search + other.added_by_search;
     }
 }
@@ -185,7 +190,8 @@ impl Groups {
     fn costliest(&self) -> Vec<Entry> {
         let mut all: Vec<(&String, &Cost)> = self.counted.iter().collect();
         all.sort_by(|(one_key, one), (other_key, other)| {
-            let weight = |cost: &Cost| (cost.added_by_search, cost.latency, cost.questions);
+            // What never got an answer kept the application waiting longest.
+            let weight = |cost: &Cost| (cost.latency.is_none(), cost.latency, cost.questions);
             weight(other).cmp(&weight(one)).then_with(|| one_key.cmp(other_key))
         });
         let shown = all.iter().take(MOST_SHOWN);
@@ -209,7 +215,7 @@ mod tests {
     use super::*;
 
     fn cost(ms: i64) -> Cost {
-        Cost { lookups: 1, questions: 2, latency: Nanos::from_millis(ms), ..Cost::default() }
+        Cost { lookups: 1, questions: 2, latency: Some(Nanos::from_millis(ms)), ..Cost::default() }
     }
 
     #[test]

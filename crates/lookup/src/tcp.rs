@@ -14,6 +14,8 @@ const LARGEST_BUFFER: usize = 2 * (65_535 + 2);
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Directions remembered at once; the longest idle ones make room.
 const MOST_STREAMS: usize = 4_096;
+/// Segments that came too early and are kept, of one direction.
+const MOST_EARLY: usize = 512;
 /// A direction that said nothing for this long is forgotten.
 const IDLE: Nanos = Nanos::from_millis(120_000);
 
@@ -112,7 +114,7 @@ impl Stream {
         } else {
             self.append(sequence, segment.payload);
         }
-        while let Some((&sequence, _)) = self.early.iter().find(|(start, _)| self.reaches(**start)) {
+        while let Some(sequence) = self.nearest_early().filter(|start| self.reaches(*start)) {
             let payload = self.early.remove(&sequence).unwrap_or_default();
             self.early_bytes -= payload.len();
             self.append(sequence, &payload);
@@ -122,6 +124,16 @@ impl Stream {
 
     fn reaches(&self, start: u32) -> bool {
         self.next.is_some_and(|next| distance(next, start) <= 0)
+    }
+
+    /// The early segment that comes first in the stream: numbers go in a circle, so that may be the smallest at or
+    /// behind the next byte, the smallest of all, or the largest when it lies just before.
+    fn nearest_early(&self) -> Option<u32> {
+        let next = self.next?;
+        let behind = self.early.range(next..).next();
+        let before = self.early.range(..next).next_back();
+        let ends = [self.early.first_key_value(), self.early.last_key_value(), behind, before];
+        ends.into_iter().flatten().map(|(start, _)| *start).min_by_key(|start| distance(next, *start))
     }
 
     /// Adds what is new of a segment that begins at or before the next expected byte.
@@ -141,7 +153,7 @@ impl Stream {
         if let Some(same) = self.early.insert(sequence, payload.to_vec()) {
             self.early_bytes -= same.len();
         }
-        if self.early_bytes > LARGEST_BUFFER {
+        if self.early_bytes > LARGEST_BUFFER || self.early.len() > MOST_EARLY {
             self.give_up_gap();
         }
     }

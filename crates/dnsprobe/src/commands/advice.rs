@@ -21,6 +21,12 @@ pub(super) fn advise(
     }
     let mut advice = advice::advise(profile, settings, request, &seen);
     advice.retain(|advice| advice.saves_questions > 0);
+    let totals = lookup.totals();
+    let wasted = i64::try_from(totals.wasted_questions).unwrap_or(i64::MAX);
+    for advice in advice.iter_mut().filter(|advice| advice.saves_questions == wasted) {
+        // What saves all the waste saves the time that was measured for it, pauses between the answers included.
+        advice.saves_us = totals.added_by_search.map(|time| time.0 / 1_000).or(advice.saves_us);
+    }
     if lookup.is_hijacked() {
         // The wrong answer is nothing to keep: only what leads back to the name that was meant is advice.
         advice.retain(|advice| matches!(advice.kind, AdviceKind::TrailingDot | AdviceKind::DropSuffix(_)));

@@ -39,6 +39,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     };
     let shown = args.file.display().to_string();
     let input = open(&args.file)?;
+    keep_apart(&args.file, args.lookups.write.as_deref())?;
     let mut session = Session::new(showing, search, Vec::new(), ui)?;
     let ending = pcap::read(input, &mut |frame| session.frame(&frame));
     let failed = match ending {
@@ -69,6 +70,20 @@ fn open(path: &Path) -> Result<Box<dyn Read>, CommandError> {
     let failed = |error: io::Error| CommandError::wrap(format!("open the capture {}", path.display()), error);
     let file = File::open(path).map_err(failed)?;
     Ok(Box::new(file))
+}
+
+/// Writing over the capture that is being read would destroy it.
+fn keep_apart(input: &Path, output: Option<&Path>) -> Result<(), CommandError> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
+    match output.and_then(identity) {
+        Some(other) if identity(input) == Some(other) => Err(CommandError::new(format!(
+            "{} is read and cannot be written at the same time",
+            input.display()
+        ))
+        .hint("give -w another file")),
+        _ => Ok(()),
+    }
 }
 
 fn unreadable(shown: &str, error: ReadError) -> CommandError {

@@ -22,8 +22,10 @@ pub(crate) struct Session {
     packets_left: u64,
     target: Option<String>,
     detail: Detail,
-    /// What went wrong when writing; frames keep coming until the source notices.
+    /// What went wrong when writing results; frames keep coming until the source notices.
     failed: Option<CommandError>,
+    /// What went wrong when writing packets.
+    not_kept: Option<CommandError>,
 }
 
 /// How a session shows what it finds.
@@ -67,6 +69,7 @@ impl Session {
             target: showing.target_name,
             detail: ui.detail,
             failed: None,
+            not_kept: None,
         })
     }
 
@@ -76,16 +79,24 @@ impl Session {
             return ControlFlow::Break(());
         }
         self.packets_left -= 1;
-        let kept = self.packets.as_mut().map_or(Ok(()), |packets| packets.write(frame));
+        self.keep(|packets| packets.write(frame));
         let finished = self.pipeline.frame(frame);
-        self.show(kept, &finished)
+        self.show(&finished)
+    }
+
+    /// A packet file that fails is given up and reported at the end; the rows go on.
+    fn keep(&mut self, action: impl Fn(&mut PacketFile) -> Result<(), CommandError>) {
+        if let Some(Err(error)) = self.packets.as_mut().map(action) {
+            self.packets = None;
+            self.not_kept = Some(error);
+        }
     }
 
     /// Notes that time has passed.
     pub(crate) fn silence(&mut self, now: Timestamp) -> ControlFlow<()> {
         let finished = self.pipeline.silence(now);
-        let kept = self.packets.as_mut().map_or(Ok(()), PacketFile::flush);
-        let flow = self.show(kept, &finished);
+        self.keep(PacketFile::flush);
+        let flow = self.show(&finished);
         if let Err(error) = self.reporter.tick(now) {
             self.failed = Some(error.into());
             return ControlFlow::Break(());
@@ -104,8 +115,8 @@ impl Session {
             return Err(error);
         }
         let finished = self.pipeline.finish();
-        let kept = self.packets.as_mut().map_or(Ok(()), PacketFile::flush);
-        let _ = self.show(kept, &finished);
+        self.keep(PacketFile::flush);
+        let _ = self.show(&finished);
         let counters = self.pipeline.counters();
         let inferred = self.pipeline.inferred();
         self.reporter.close(&Closing {
@@ -117,18 +128,24 @@ impl Session {
         if let Some(passed_over) = passed_over(&counters, self.detail) {
             note(&format!("dnsprobe: {passed_over}"));
         }
-        match self.failed {
+        let left_out = self.packets.as_ref().map_or(0, |packets| packets.left_out);
+        if left_out > 0 {
+            note(&format!(
+                "dnsprobe: {left_out} packets of another link type have no place in the packet file"
+            ));
+        }
+        match self.failed.or(self.not_kept) {
             Some(error) => Err(error),
             None => Ok(self.summary),
         }
     }
 
-    fn show(&mut self, kept: Result<(), CommandError>, finished: &[Lookup]) -> ControlFlow<()> {
-        let mut result = kept;
+    fn show(&mut self, finished: &[Lookup]) -> ControlFlow<()> {
+        let mut result = Ok(());
         for lookup in finished {
             self.summary.add(lookup, self.target.as_deref());
             if let Err(error) = self.reporter.lookup(lookup) {
-                result = Err(error.into());
+                result = Err(CommandError::from(error));
                 break;
             }
         }
@@ -177,6 +194,8 @@ fn reason(skipped: Skipped) -> String {
 struct PacketFile {
     path: PathBuf,
     writer: Writer,
+    /// Packets of another link type than a classic file has.
+    left_out: u64,
 }
 
 enum Writer {
@@ -202,7 +221,7 @@ impl PacketFile {
             Some(_) => Writer::Pcapng(PcapngWriter::new(output, interfaces).map_err(failed)?),
             None => Writer::Waiting(output),
         };
-        let mut file = Self { path: path.to_owned(), writer };
+        let mut file = Self { path: path.to_owned(), writer, left_out: 0 };
         file.flush()?;
         Ok(file)
     }
@@ -211,7 +230,10 @@ impl PacketFile {
         let result = match &mut self.writer {
             Writer::Pcap(link, writer) if *link == frame.link => writer.write(frame),
             // An interface of another kind that came later has no place in a classic file.
-            Writer::Pcap(..) => Ok(()),
+            Writer::Pcap(..) => {
+                self.left_out += 1;
+                Ok(())
+            }
             Writer::Pcapng(writer) => writer.write(frame),
             Writer::Waiting(output) => {
                 let output = std::mem::replace(output, Box::new(io::sink()));

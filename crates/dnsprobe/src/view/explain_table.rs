@@ -116,21 +116,24 @@ impl ExplainTable {
         let palette = self.ui.out;
         let lookup = explained.lookup;
         let mut text = String::new();
+        if explained.settings.is_none() {
+            // The resolver refuses its file: there was no verdict before.
+            let _ = writeln!(
+                text,
+                "{}",
+                self.ui.out.paint(Paint::Bad, &format!("{}: nothing is asked.", lookup.name))
+            );
+        }
         if lookup.steps.len() > 1 && lookup.latency.is_some() && self.ui.detail > Detail::Less {
             let _ = writeln!(text, "\n{}", steps_block(&lookup.steps, &self.ui));
         }
         let _ = writeln!(text, "\n{}", self.result(explained));
         let totals = lookup.totals();
         if totals.wasted_questions > 0 {
-            let time = if totals.added_by_search > Nanos(0) {
-                format!(
-                    " and {} of {}",
-                    duration(totals.added_by_search),
-                    lookup.latency.map_or_else(|| "?".to_owned(), duration)
-                )
-            } else {
-                String::new()
-            };
+            let time = totals.added_by_search.zip(lookup.latency);
+            let time = time.map_or_else(String::new, |(wasted, all)| {
+                format!(" and {} of {}", duration(wasted), duration(all))
+            });
             let waste =
                 format!("wasted: {} of {} questions{time}", totals.wasted_questions, totals.questions);
             let _ = writeln!(text, "{}", palette.paint(Paint::Bad, &waste));
@@ -164,7 +167,7 @@ impl ExplainTable {
         let typed = name::escape(&request.name);
         let who = format!("{} {version}{how}", seen.id);
         let (text, paint) = match (all, suffixed) {
-            (0, _) => (format!("{typed}: {who} asks nothing."), Paint::Bold),
+            (0, _) => (format!("`{typed}`: {who} asks nothing."), Paint::Bold),
             (all, 0) => {
                 let count = plural(all, "question");
                 (
@@ -206,11 +209,11 @@ impl ExplainTable {
     /// The safe fixes worth printing: the name to write, and the setting; for each the one that saves most.
     fn fixes(&self, explained: &Explained<'_>) -> String {
         if explained.lookup.is_hijacked() {
-            let fix = self.ui.out.paint(Paint::Good, "fix:");
             let name = &explained.lookup.name;
-            return format!(
-                "{fix} write `{name}.` with a trailing dot: it asks for the host that is meant\n"
-            );
+            let line =
+                format!("fix: write `{name}.` with a trailing dot: it asks for the host that is meant");
+            let line = filled(&line, self.ui.width).join("\n     ");
+            return format!("{}\n", self.ui.out.paint(Paint::Good, &line));
         }
         let safe = || explained.advice.iter().filter(|advice| advice.is_safe());
         let name = safe().find(|it| matches!(it.kind, AdviceKind::TrailingDot | AdviceKind::FullName(_)));
@@ -240,7 +243,9 @@ impl ExplainTable {
         };
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {what}: saves {saves}", palette.paint(Paint::Good, "fix:"));
+        let line = format!("fix: {what}: saves {saves}");
+        let _ =
+            writeln!(text, "{}", palette.paint(Paint::Good, &filled(&line, self.ui.width).join("\n     ")));
         if let Some(caution) = explained.profile.and_then(|profile| advice.kind.caution(profile)) {
             let _ = writeln!(text, "{}", wrapped(&format!("but {caution}"), &self.ui, Paint::Warn));
         }

@@ -111,12 +111,11 @@ fn question(question: &Question) -> Value {
 /// `totals` of a lookup or an explanation.
 pub(super) fn totals(lookup: &Lookup) -> Value {
     let totals = lookup.totals();
-    let known = lookup.steps.iter().all(|step| !step.wasted || step.added.is_some());
     json!({
         "questions": totals.questions,
         "wasted_questions": totals.wasted_questions,
         "latency_us": totals.latency.map(Nanos::as_micros),
-        "added_by_search_us": known.then(|| totals.added_by_search.as_micros()),
+        "added_by_search_us": totals.added_by_search.map(Nanos::as_micros),
     })
 }
 
@@ -145,6 +144,7 @@ fn summary_json(closing: &Closing<'_>) -> Value {
         "wasted_questions": summary.wasted_questions,
         "unanswered": summary.unanswered,
         "latency_us": summary.latency.as_micros(),
+        "lookups_without_latency": summary.endless,
         "added_by_search_us": summary.added_by_search.as_micros(),
         "by_suffix": entries(&summary.by_suffix(), "suffix"),
         "by_name": entries(&summary.by_name(), "name"),
@@ -161,14 +161,14 @@ fn entries(entries: &[Entry], key: &str) -> Vec<Value> {
             fields.insert("others".to_owned(), entry.others.into());
         }
         let cost = entry.cost;
-        let added = if key == "suffix" { cost.latency } else { cost.added_by_search };
+        let added = if key == "suffix" { cost.latency } else { Some(cost.added_by_search) };
         for (name, value) in [
             ("lookups", json!(cost.lookups)),
             ("questions", json!(cost.questions)),
             ("wasted_questions", json!(cost.wasted_questions)),
             ("unanswered", json!(cost.unanswered)),
-            ("latency_us", json!(cost.latency.as_micros())),
-            ("added_us", json!(added.as_micros())),
+            ("latency_us", json!(cost.latency.map(Nanos::as_micros))),
+            ("added_us", json!(added.map(Nanos::as_micros))),
         ] {
             fields.insert(name.to_owned(), value);
         }

@@ -125,12 +125,14 @@ impl Held {
             _ => "no answer".to_owned(),
         };
         let waste = waste_words(self.wasted, self.questions);
+        let good = self.example.outcome == Outcome::Answer;
         format!(
-            "{}  {}  {}  {times}  {}",
+            "{}  {} {} {}  {times}  {}",
             palette.paint(Paint::Dim, &self.example.start.map(clock_time).unwrap_or_default()),
             palette.paint(Paint::Bold, &self.example.name),
+            palette.paint(if good { Paint::Good } else { Paint::Bad }, self.example.outcome.as_str()),
             palette.paint(Paint::Warn, &format!("×{}", self.count)),
-            palette.paint(if self.wasted > 0 { Paint::Bad } else { Paint::Good }, &waste),
+            palette.paint(if self.wasted > 0 { Paint::Bad } else { Paint::Dim }, &waste),
         )
     }
 }
@@ -174,7 +176,7 @@ fn row(lookup: &Lookup, ui: &Ui) -> String {
 fn header(lookup: &Lookup, ui: &Ui) -> String {
     let palette = ui.out;
     let totals = lookup.totals();
-    let good = lookup.outcome == Outcome::Answer;
+    let good = lookup.outcome == Outcome::Answer && !lookup.is_hijacked();
     let width = ui.width.saturating_sub(BESIDE_NAME).clamp(16, 48);
     let total = totals.latency.map_or_else(|| "no end".to_owned(), duration);
     let waste = waste_words(totals.wasted_questions, totals.questions);

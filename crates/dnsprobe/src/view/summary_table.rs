@@ -36,7 +36,8 @@ pub(crate) fn closing(closing: &Closing<'_>, ui: &Ui) -> String {
     text.push_str(&findings(summary, ui));
     text.push_str(&fixes(summary, ui));
     for line in filled(&verdict(summary), ui.width) {
-        let paint = if summary.wasted_questions > 0 { Paint::Bad } else { Paint::Good };
+        let fine = summary.wasted_questions == 0 && summary.endless == 0;
+        let paint = if fine { Paint::Good } else { Paint::Bad };
         let _ = writeln!(text, "{}", ui.out.paint(paint, &line));
     }
     text
@@ -124,7 +125,7 @@ fn table(title: &str, entries: &[Entry], time: Time, ui: &Ui) -> String {
             Cell::new(cost.lookups),
             Cell::new(cost.questions),
             wasted,
-            Cell::new(duration(cost.latency)),
+            Cell::new(cost.latency.map_or_else(|| "no end".to_owned(), duration)),
         ]);
     }
     for index in 1..5 {
@@ -141,19 +142,20 @@ fn verdict(summary: &Summary) -> String {
         return "No DNS lookups were seen.".to_owned();
     }
     let seen = format!("{}, {}", plural(summary.lookups, "lookup"), plural(summary.questions, "question"));
-    if summary.wasted_questions == 0 {
-        return format!("{seen}: none was wasted on the search list.");
+    let mut parts: Vec<String> = Vec::new();
+    if summary.endless > 0 {
+        parts.push(format!("{} ended without all answers", plural(summary.endless, "lookup")));
     }
-    let waste = format!(
-        "{} ({} %) asked for names that only the search list made up",
-        summary.wasted_questions,
-        summary.wasted_questions * 100 / summary.questions.max(1)
-    );
-    let time = if summary.added_by_search > Nanos(0) {
-        let (wasted, all) = (duration(summary.added_by_search), duration(summary.latency));
-        format!("; applications waited {wasted} of {all} for that")
+    if summary.wasted_questions > 0 {
+        let share = summary.wasted_questions * 100 / summary.questions.max(1);
+        let wasted = summary.wasted_questions;
+        parts.push(format!("{wasted} ({share} %) asked for names that only the search list made up"));
     } else {
-        String::new()
-    };
-    format!("{seen}: {waste}{time}.")
+        parts.push("none was wasted on the search list".to_owned());
+    }
+    if summary.added_by_search > Nanos(0) {
+        let (wasted, all) = (duration(summary.added_by_search), duration(summary.latency));
+        parts.push(format!("applications waited {wasted} of {all} for that"));
+    }
+    format!("{seen}: {}.", parts.join("; "))
 }

@@ -24,7 +24,14 @@ pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> L
     let walk = reading(open);
     let rule =
         Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
-    let outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
+    let mut outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
+    // Whether an answer came after the capture's end is not known.
+    let unseen = |outcome| {
+        if end == End::CaptureEnded && outcome == Outcome::Timeout { Outcome::Unknown } else { outcome }
+    };
+    if let Some(last) = outcomes.last_mut() {
+        *last = unseen(*last);
+    }
     let last = outcomes.last().copied().unwrap_or(Outcome::Unknown);
     let answered = (last == Outcome::Answer).then(|| open.step().name.clone());
     let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), id, timeout));
@@ -39,7 +46,7 @@ pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> L
                 candidate: step.name.as_str().to_owned(),
                 suffix: suffix_of(walk, step),
                 outcome: outcomes[index],
-                added: until.map(|until| until - step.begun()),
+                added: until.map(|until| (until - step.begun()).max(Nanos(0))),
                 wasted: answered.as_ref().is_some_and(|name| *name != step.name),
                 questions: questions(step),
             }
@@ -54,7 +61,7 @@ pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> L
         outcome: last,
         addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
         error: None,
-        latency: start.zip(ended).map(|(start, ended)| ended - start),
+        latency: steps.iter().map(|step| step.added).sum(),
         certain: open.certain,
         partial: end == End::CaptureEnded || walk.typed.entry > 0,
         findings: Vec::new(),
@@ -146,7 +153,7 @@ fn questions(step: &OpenStep) -> Vec<Question> {
                 round: round(earlier, sent),
                 outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
                 sent: Some(sent.at),
-                latency: answer.map(|answer| answer.at - sent.at),
+                latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
             }
         })
         .collect()
@@ -156,6 +163,7 @@ fn questions(step: &OpenStep) -> Vec<Question> {
 fn round(earlier: &[Sent], sent: &Sent) -> u32 {
     let same = |other: &&Sent| {
         other.asked.qtype == sent.asked.qtype
+            && other.asked.name == sent.asked.name
             && other.asked.server == sent.asked.server
             && other.asked.transport == sent.asked.transport
     };
@@ -173,8 +181,9 @@ fn pair_up(step: &OpenStep) -> Vec<Option<&Answered>> {
     for exchange in exchanges {
         let answers = step.answers.iter().filter(|answer| answer.exchange == exchange).rev();
         for answer in answers {
+            let once = step.sent.iter().filter(|sent| sent.asked.exchange == exchange).count() == 1;
             let free = step.sent.iter().enumerate().rev().find(|(index, sent)| {
-                sent.asked.exchange == exchange && sent.at <= answer.at && paired[*index].is_none()
+                sent.asked.exchange == exchange && (once || sent.at <= answer.at) && paired[*index].is_none()
             });
             if let Some((index, _)) = free {
                 paired[index] = Some(answer);

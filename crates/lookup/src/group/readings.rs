@@ -10,8 +10,12 @@ use dnsprobe_resolv::{
 use crate::message::QName;
 use crate::time::Nanos;
 
-/// Typed names remembered for a question before the memory is emptied.
-const MOST_REMEMBERED: usize = 4_096;
+/// Candidates remembered for questions before the memory is emptied.
+const MOST_REMEMBERED: usize = 65_536;
+/// Suffixes walked. The kubelet writes 32 at most; a file that a container wrote itself may have thousands.
+const MOST_SUFFIXES: usize = 64;
+/// Readings of one question that are tried.
+const MOST_TYPED: usize = 8;
 
 /// The resolvers whose walks are tried on traffic. Those that are missing walk as one of these does.
 const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverId::Go];
@@ -23,6 +27,8 @@ pub(crate) struct Readings {
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
     remembered: HashMap<String, Arc<[Arc<TypedName>]>>,
+    /// Candidates in `remembered`.
+    weight: usize,
 }
 
 /// A name that an application may have typed, with the candidates that follow from it.
@@ -63,7 +69,8 @@ impl Readings {
             .filter_map(|id| Resolver::parse(id.as_str()).ok())
             .filter_map(|resolver| {
                 let profile = resolver.profile();
-                let settings = conf::interpret(file, &Situation::default(), &profile).ok()?;
+                let mut settings = conf::interpret(file, &Situation::default(), &profile).ok()?;
+                settings.search.truncate(MOST_SUFFIXES);
                 Some((profile, settings))
             })
             .collect();
@@ -74,7 +81,7 @@ impl Readings {
                 suffixes.push(suffix);
             }
         }
-        Self { resolvers, suffixes, remembered: HashMap::new() }
+        Self { resolvers, suffixes, remembered: HashMap::new(), weight: 0 }
     }
 
     /// How long this resolver waits before it sends an unanswered question again to the first nameserver.
@@ -94,7 +101,7 @@ impl Readings {
             .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)))
     }
 
-    /// The search list as glibc reads it, without dots at the ends.
+    /// Every suffix that some resolver appends, without dots at the ends.
     pub(crate) fn search(&self) -> &[String] {
         &self.suffixes
     }
@@ -124,8 +131,10 @@ impl Readings {
         // Stable: the order of `could_be_typed` decides among equals.
         found.sort_by_key(|typed| typed.entry);
         let found: Arc<[Arc<TypedName>]> = found.into_iter().map(Arc::new).collect();
-        if self.remembered.len() >= MOST_REMEMBERED {
+        self.weight += found.iter().map(|typed| typed.candidates.len() + 1).sum::<usize>();
+        if self.weight >= MOST_REMEMBERED {
             self.remembered.clear();
+            self.weight = 0;
         }
         self.remembered.insert(qname.folded().to_owned(), Arc::clone(&found));
         found
@@ -139,7 +148,7 @@ impl Readings {
             let rest = folded.strip_suffix(suffix.as_str())?.strip_suffix('.')?;
             (!rest.is_empty()).then(|| shown[..rest.len()].to_owned())
         };
-        let mut typed: Vec<String> = self.suffixes.iter().filter_map(without).collect();
+        let mut typed: Vec<String> = self.suffixes.iter().filter_map(without).take(MOST_TYPED).collect();
         typed.push(shown.to_owned());
         typed.push(format!("{shown}."));
         typed
