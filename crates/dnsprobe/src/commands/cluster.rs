@@ -23,6 +23,14 @@ pub(crate) struct ClusterArgs {
     pub(crate) libc: Option<LibcArg>,
 }
 
+impl ClusterArgs {
+    /// Whether any of it was given.
+    pub(crate) fn says_something(&self) -> bool {
+        let lists = self.cluster_dns.is_some() || self.host_search.is_some();
+        lists || self.cluster_domain.is_some() || self.kube_version.is_some() || self.libc.is_some()
+    }
+}
+
 /// `--libc`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -14,6 +14,7 @@ use dnsprobe_sniffer::{Detection, Located, detect};
 use serde_json::Value;
 
 use super::situation::{self, ConfFile};
+use super::workload::{Planned, WorkloadArgs};
 use super::{answers, resolvers};
 use crate::cli::{Format, TargetArgs};
 use crate::error::{CommandError, Status};
@@ -43,6 +44,8 @@ pub(crate) struct Args {
     /// Another resolv.conf than the target's own (`-` is standard input); without a target, only the plan is shown
     #[arg(long, value_name = "FILE|-")]
     resolv_conf: Option<PathBuf>,
+    #[command(flatten)]
+    manifest: WorkloadArgs,
     /// Ask nothing: assume that suffixed candidates do not exist and the name as-is does
     #[arg(long, conflicts_with = "answers")]
     offline: bool,
@@ -71,7 +74,7 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 With --pid or --netns (or neither, for this machine itself) every question is asked for real, from inside the
-namespace; that needs CAP_SYS_ADMIN and CAP_SYS_PTRACE for a namespace of others. --offline, --answers, and
+namespace; that needs CAP_SYS_ADMIN and CAP_SYS_PTRACE for a namespace of others. --offline, --answers, -f, and
 --resolv-conf without a target need neither root nor a network.
 
 Exit status: 0 every name resolved, 1 one did not, 2 it could not be found out.";
@@ -102,9 +105,14 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     if args.list_resolvers {
         return resolvers::list(args.output, ui);
     }
+    let planned = args.manifest.planned(ui)?;
     let asking = Asking::new(args)?;
-    let resolvers = asking.resolvers(args)?;
-    let file = asking.conf_file(args)?;
+    let resolvers = asking.resolvers(args, planned.as_ref())?;
+    let file = match &planned {
+        Some(planned) => planned.conf_file(),
+        None => asking.conf_file(args)?,
+    };
+    let target = planned.as_ref().map_or(Value::Null, Planned::target);
     let situation = asking.situation(args)?;
     let times = if args.answers.is_some() || matches!(asking, Asking::Live(..)) {
         Times::Known
@@ -116,7 +124,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     for name in &args.names {
         printer.name(name);
         for (resolver, from, evidence) in &resolvers {
-            let one = One { resolver, from: *from, evidence, file: &file, situation: &situation, args };
+            let (file, situation, target) = (&file, &situation, &target);
+            let one = One { resolver, from: *from, evidence, file, situation, target, args };
             if one.explain(name, &asking, &mut printer)? != Outcome::Answer {
                 status = Status::Found;
             }
@@ -140,7 +149,8 @@ impl Asking {
             return Ok(Self::Script(Box::new(answers::read(path)?)));
         }
         let no_target = args.target.pid.is_none() && args.target.netns.is_none();
-        if args.offline || (args.resolv_conf.is_some() && no_target) {
+        let no_pod = args.resolv_conf.is_some() && no_target;
+        if args.offline || args.manifest.manifest.is_some() || no_pod {
             return Ok(Self::Script(Box::new(Offline)));
         }
         let located = situation::locate(&args.target)?;
@@ -160,7 +170,11 @@ impl Asking {
     }
 
     /// The resolvers wanted, how each came to be known, and what says so.
-    fn resolvers(&self, args: &Args) -> Result<Vec<(Resolver, ResolverFrom, String)>, CommandError> {
+    fn resolvers(
+        &self,
+        args: &Args,
+        planned: Option<&Planned>,
+    ) -> Result<Vec<(Resolver, ResolverFrom, String)>, CommandError> {
         let with_api = |resolver: Resolver| match &args.api {
             Some(word) => resolver.with_api(word).map_err(CommandError::new),
             None => Ok(resolver),
@@ -170,7 +184,8 @@ impl Asking {
                 Ok(ResolverId::ALL.map(|id| (Resolver::new(id), ResolverFrom::Given, String::new())).to_vec())
             }
             "auto" => {
-                let (resolver, from, evidence) = self.detected(args)?;
+                let known = planned.and_then(Planned::resolver);
+                let (resolver, from, evidence) = known.map_or_else(|| self.detected(args), Ok)?;
                 Ok(vec![(with_api(resolver)?, from, evidence)])
             }
             given => {
@@ -254,6 +269,8 @@ struct One<'a> {
     evidence: &'a str,
     file: &'a ConfFile,
     situation: &'a Situation,
+    /// Whose plan it is, when nothing is asked.
+    target: &'a Value,
     args: &'a Args,
 }
 
@@ -271,7 +288,7 @@ impl One<'_> {
                 let lookup = self.not_asked(name);
                 let error = refused.to_string();
                 printer
-                    .finished(&Explained { error: Some(&error), ..self.explained(&lookup, &Value::Null) })?;
+                    .finished(&Explained { error: Some(&error), ..self.explained(&lookup, self.target) })?;
                 Ok(lookup.outcome)
             }
         }
@@ -303,7 +320,7 @@ impl One<'_> {
                 for step in &lookup.steps {
                     printer.step(step)?;
                 }
-                (lookup, &Value::Null)
+                (lookup, self.target)
             }
         };
         lookup.findings = judge(&lookup, &context(profile, settings));

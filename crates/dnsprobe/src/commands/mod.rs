@@ -12,6 +12,7 @@ mod resolvers;
 mod session;
 mod situation;
 pub(crate) mod watch;
+mod workload;
 
 use crate::cli::Command;
 use crate::error::{CommandError, Status};

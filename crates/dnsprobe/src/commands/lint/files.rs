@@ -28,6 +28,14 @@ pub(super) struct Filter {
     pub(super) exclude: Globs,
 }
 
+impl Filter {
+    /// Everything that looks like a manifest.
+    pub(super) fn of_manifests() -> Result<Self, CommandError> {
+        let include = Globs::of(Path::new("/"), &["*.yaml", "*.yml", "*.json"].map(str::to_owned))?;
+        Ok(Self { include, exclude: Globs::default() })
+    }
+}
+
 /// One text of the input.
 #[derive(Debug)]
 struct Source {
@@ -151,12 +159,13 @@ impl Texts {
         facts
     }
 
-    /// Says what could not be read so far; how many those are.
-    pub(super) fn report_problems(&mut self, ui: &Ui) -> usize {
-        for problem in &self.problems {
+    /// What could not be read so far: says all of it but the last, which is left to end the command with.
+    pub(super) fn take_problem(&mut self, ui: &Ui) -> Option<CommandError> {
+        let last = self.problems.pop();
+        for problem in self.problems.drain(..) {
             problem.report(ui);
         }
-        std::mem::take(&mut self.problems).len()
+        last
     }
 
     /// How many texts there are.
@@ -192,7 +201,11 @@ impl Source {
     fn read(&self) -> io::Result<Cow<'_, [u8]>> {
         match &self.content {
             Content::Held(bytes, _) => Ok(Cow::Borrowed(bytes)),
-            Content::File(path) => capped(File::open(path)?).map(Cow::Owned),
+            Content::File(path) => {
+                let file = File::open(path)?;
+                // Told in advance where the file says how large it is; a pipe does not.
+                if file.metadata()?.len() > MOST_BYTES { Err(too_large()) } else { capped(file).map(Cow::Owned) }
+            }
         }
     }
 }
@@ -207,9 +220,13 @@ fn capped(input: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(io::Error::other(format!("larger than {} MiB: split it", MOST_BYTES >> 20)));
+        return Err(too_large());
     }
     Ok(bytes)
+}
+
+fn too_large() -> io::Error {
+    io::Error::other(format!("larger than {} MiB: split it", MOST_BYTES >> 20))
 }
 
 /// A path as text, bytes that are no text as `\xff`, so that two paths never look the same.

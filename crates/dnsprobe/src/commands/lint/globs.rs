@@ -11,7 +11,14 @@ use crate::error::CommandError;
 pub(super) struct Globs(Vec<(PathBuf, Gitignore)>);
 
 impl Globs {
-    /// Adds globs that start from `folder`, an absolute path.
+    /// Globs that start from `folder`, an absolute path.
+    pub(super) fn of(folder: &Path, globs: &[String]) -> Result<Self, CommandError> {
+        let mut set = Self::default();
+        set.add(folder, globs)?;
+        Ok(set)
+    }
+
+    /// Adds to them.
     pub(super) fn add(&mut self, folder: &Path, globs: &[String]) -> Result<(), CommandError> {
         if globs.is_empty() {
             return Ok(());

@@ -14,7 +14,9 @@ pub(crate) use args::Args;
 use std::path::Path;
 
 use self::config_file::{ConfigFile, current_folder};
-use self::files::Texts;
+use dnsprobe_lint::Facts;
+
+use self::files::{Filter, Texts};
 use self::settings::{Judged, Settings};
 use crate::error::{CommandError, Status};
 use crate::view::{LintFormat, Linted, Ui, write_linted};
@@ -36,7 +38,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let settings = Settings::new(args, &file, &here)?;
     let mut texts = find(args, &settings, &here)?;
     let mut judged = settings.judge(&mut texts);
-    let unread = texts.report_problems(ui);
+    let problem = texts.take_problem(ui);
     let status = if let Some(path) = &args.choice.write_baseline {
         baseline::write(path, &here, &judged.diagnostics, &texts)?;
         Status::Done
@@ -49,14 +51,22 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         }
         show(args, &judged, &texts, &settings, ui)?
     };
-    if unread > 0 {
-        return Err(CommandError::new(format!("not everything could be read ({unread} above)"))
-            .hint("the rest was linted"));
+    // The rest was linted all the same.
+    if let Some(problem) = problem {
+        return Err(problem);
     }
     if judged.objects == 0 && args.fail_if_no_objects_found {
         return Err(CommandError::new("no Kubernetes object was found"));
     }
     Ok(status)
+}
+
+/// Reads the manifests a path names, for commands that look at the workloads in them.
+pub(crate) fn read_manifests(path: &Path, ui: &Ui) -> Result<Vec<Facts>, CommandError> {
+    let filter = Filter::of_manifests()?;
+    let mut texts = Texts::find(&[path.to_owned()], None, &current_folder()?, &filter);
+    let facts = texts.scan();
+    texts.take_problem(ui).map_or(Ok(facts), Err)
 }
 
 fn find(args: &Args, settings: &Settings, here: &Path) -> Result<Texts, CommandError> {
@@ -65,6 +75,10 @@ fn find(args: &Args, settings: &Settings, here: &Path) -> Result<Texts, CommandE
     if stdin && stdin_path.is_none() && args.output == LintFormat::Sarif {
         return Err(CommandError::new("SARIF places every result in a file, and standard input is none")
             .hint("--stdin-path PATH says which file it stands for"));
+    }
+    if args.repair.suggested && !args.repair.fix && !args.repair.diff {
+        return Err(CommandError::new("--unsafe says how far repairs go, and none was asked for")
+            .hint("--fix makes them, --diff shows them"));
     }
     if stdin && args.repair.fix && !args.repair.diff {
         return Err(CommandError::new("--fix cannot write to standard input")

@@ -86,22 +86,20 @@ impl Settings {
 }
 
 fn filter(args: &Args, table: &LintTable, folder: &Path, here: &Path) -> Result<Filter, CommandError> {
-    let (mut include, mut exclude) = (Globs::default(), Globs::default());
-    match (&args.choice.include[..], &table.include[..]) {
-        ([], []) => include.add(Path::new("/"), &["*.yaml", "*.yml", "*.json"].map(str::to_owned))?,
-        ([], globs) => include.add(folder, globs)?,
-        (globs, _) => include.add(here, globs)?,
+    let mut filter = Filter::of_manifests()?;
+    if !args.choice.include.is_empty() {
+        filter.include = Globs::of(here, &args.choice.include)?;
+    } else if !table.include.is_empty() {
+        filter.include = Globs::of(folder, &table.include)?;
     }
-    exclude.add(folder, &table.exclude)?;
-    exclude.add(here, &args.choice.exclude)?;
-    Ok(Filter { include, exclude })
+    filter.exclude.add(folder, &table.exclude)?;
+    filter.exclude.add(here, &args.choice.exclude)?;
+    Ok(filter)
 }
 
 fn per_path(table: &LintTable, folder: &Path) -> Result<Vec<(Globs, Vec<String>)>, CommandError> {
     let entry = |(glob, words): (&String, &Vec<String>)| {
-        let mut globs = Globs::default();
-        globs.add(folder, std::slice::from_ref(glob))?;
-        Ok((globs, codes(words)?))
+        Ok((Globs::of(folder, std::slice::from_ref(glob))?, codes(words)?))
     };
     table.per_path_ignore.iter().map(entry).collect()
 }
