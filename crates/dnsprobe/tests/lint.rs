@@ -158,9 +158,10 @@ fn folders_are_read_without_what_is_ignored_hidden_or_no_manifest() {
     );
     assert_eq!(folder.found(&["--include", "*.txt"], 1), ["notes.txt:7:14 DP101"]);
     assert_eq!(folder.found(&["--exclude", "sub/", "--exclude", "*.txt"], 1), ["a.yaml:7:14 DP101"]);
-    assert_eq!(folder.found(&["--exclude", "a.yaml", "a.yaml", "out/rendered.yaml"], 1), [
-        "out/rendered.yaml:7:14 DP101"
-    ]);
+    assert_eq!(
+        folder.found(&["--exclude", "a.yaml", "a.yaml", "out/rendered.yaml"], 1),
+        ["out/rendered.yaml:7:14 DP101"]
+    );
 }
 
 #[test]
@@ -191,10 +192,7 @@ fn a_pipe_in_a_folder_is_not_waited_for() {
 fn files_are_judged_together() {
     let pod = WARNED.replace("  hostNetwork: true\n", "").replace("https://api.example.com", "db.billing");
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: db, namespace: billing}\n";
-    let pod = pod.replace(
-        "spec:\n",
-        "spec:\n  dnsConfig:\n    options: [{name: ndots, value: \"1\"}]\n",
-    );
+    let pod = pod.replace("spec:\n", "spec:\n  dnsConfig:\n    options: [{name: ndots, value: \"1\"}]\n");
     let folder = Folder::of(&[("pod.yaml", &pod), ("service.yaml", service)]);
     assert_eq!(folder.found(&["--select", "DP504", "pod.yaml"], 0), Vec::<String>::new());
     assert_eq!(folder.found(&["--select", "DP504", "pod.yaml", "service.yaml"], 0), ["pod.yaml:13:26 DP504"]);
@@ -401,7 +399,9 @@ fn every_example_is_found_wrong_and_its_repair_right() {
 #[test]
 fn any_bytes_are_survived() {
     let folder = Folder::of(&[]);
-    for bytes in [&b"\xff\xfe\x00"[..], b"", b"\0\0", &b"[".repeat(100_000), b"a: &a [*a]\n", b"\x1b[31m: {\n"] {
+    for bytes in
+        [&b"\xff\xfe\x00"[..], b"", b"\0\0", &b"[".repeat(100_000), b"a: &a [*a]\n", b"\x1b[31m: {\n"]
+    {
         let left = fed(folder.command(&["--fail-on", "never", "-"]), bytes).exits(0);
         assert!(!left.text().contains('\u{1b}'));
     }

@@ -131,8 +131,8 @@ impl Texts {
 
     fn add(&mut self, path: PathBuf, whole: PathBuf, found: Found) {
         if self.known.insert(whole.clone()) {
-            let shown = path.strip_prefix(".").unwrap_or(&path).to_owned();
-            self.push(&shown, whole, Content::File(path), found);
+            let path = path.strip_prefix(".").map_or(path.clone(), Path::to_owned);
+            self.push(&path.clone(), whole, Content::File(path), found);
         }
     }
 
@@ -204,7 +204,11 @@ impl Source {
             Content::File(path) => {
                 let file = File::open(path)?;
                 // Told in advance where the file says how large it is; a pipe does not.
-                if file.metadata()?.len() > MOST_BYTES { Err(too_large()) } else { capped(file).map(Cow::Owned) }
+                if file.metadata()?.len() > MOST_BYTES {
+                    Err(too_large())
+                } else {
+                    capped(file).map(Cow::Owned)
+                }
             }
         }
     }
