@@ -114,10 +114,11 @@ impl FailOn {
     }
 }
 
-const AFTER_HELP: &str = "\
+pub(super) const AFTER_HELP: &str = "\
 All files are judged together: a Service in one decides about a pod in another.
-A finding is suppressed by a comment on its line or above its block, `# dnsprobe: ignore DP501 reason`, by the annotation
-`dnsprobe/ignore: DP501,DP502` on the object or its pod template, or for paths in the configuration file.
+A finding is suppressed by a comment on its line or above its block
+(`# dnsprobe: ignore DP501 reason`), by an annotation of the object or its pod template
+(`dnsprobe/ignore: DP501,DP502`), or for paths in the configuration file.
 
 The configuration file, .dnsprobe.toml; every key may be left out, options of the command line win:
   [lint]
@@ -139,5 +140,5 @@ The configuration file, .dnsprobe.toml; every key may be left out, options of th
   [lint.per-path-ignore]
   \"charts/legacy/**\" = [\"DP501\", \"DP502\"]
 
-Exit status: 0 nothing found at or above --fail-on, 1 something was, 2 the job could not be done (the rest is still
-linted).";
+Exit status: 0 nothing found at or above --fail-on, 1 something was, 2 the job could not be done
+(what could be read is still linted).";

@@ -119,3 +119,30 @@ fn position(text: &str, byte: usize) -> (usize, usize) {
     let line = before.rsplit('\n').next().unwrap_or_default();
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_shown_in_the_help_can_be_read_and_names_every_key() {
+        let help = super::super::args::AFTER_HELP;
+        let indented: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+        let sample = indented.join("\n");
+        let whole: Whole = toml::from_str(&sample).expect("the sample is right");
+        assert_eq!(whole.lint.per_path_ignore.len(), 1);
+        let keys =
+            toml::from_str::<Whole>("lint.x = 1").expect_err("there is no such key").message().to_owned();
+        let keys: Vec<&str> = keys.split('`').skip(3).step_by(2).collect();
+        assert!(keys.len() > 15, "{keys:?}");
+        for key in keys {
+            assert!(sample.contains(key), "the help does not show {key}");
+        }
+    }
+
+    #[test]
+    fn places_are_counted_in_characters() {
+        assert_eq!(position("a\nüx", 4), (2, 2));
+        assert_eq!(position("", 0), (1, 1));
+    }
+}

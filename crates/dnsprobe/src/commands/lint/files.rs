@@ -75,7 +75,7 @@ impl Texts {
             match path.canonicalize() {
                 Ok(whole) if whole.is_dir() => texts.folder(path, &whole, filter),
                 Ok(whole) if filter.exclude.cover(&whole) => {}
-                Ok(whole) => texts.add(path.clone(), whole, Found::Named),
+                Ok(whole) => texts.add(path, whole, Found::Named),
                 Err(error) => texts.unread(path, error),
             }
         }
@@ -122,17 +122,17 @@ impl Texts {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => {
                 let whole = if is_link { path.canonicalize().unwrap_or(whole) } else { whole };
-                self.add(path, whole, Found::InFolder);
+                self.add(&path, whole, Found::InFolder);
             }
             Ok(_) => {}
             Err(error) => self.unread(&path, error),
         }
     }
 
-    fn add(&mut self, path: PathBuf, whole: PathBuf, found: Found) {
+    fn add(&mut self, path: &Path, whole: PathBuf, found: Found) {
         if self.known.insert(whole.clone()) {
-            let path = path.strip_prefix(".").map_or(path.clone(), Path::to_owned);
-            self.push(&path.clone(), whole, Content::File(path), found);
+            let path = path.strip_prefix(".").unwrap_or(path);
+            self.push(path, whole, Content::File(path.to_owned()), found);
         }
     }
 

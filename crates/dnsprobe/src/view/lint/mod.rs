@@ -27,6 +27,7 @@ pub(crate) enum LintFormat {
     Sarif,
     /// Workflow commands of GitHub Actions
     Github,
+    #[value(help = "JUnit XML")]
     /// `JUnit` XML
     Junit,
     /// Checkstyle XML
