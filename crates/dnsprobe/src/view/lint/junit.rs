@@ -1,4 +1,4 @@
-//! `JUnit` XML: a suite for every text with findings, a case for every object and rule.
+//! `JUnit` XML: a suite for every text with findings, a failed case for every object and rule.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ pub(super) fn write(out: &mut dyn Write, linted: &Linted<'_>) -> io::Result<()> 
     let suites: Vec<(&str, Vec<Case<'_>>)> =
         linted.diagnostics.chunk_by(|one, next| one.path == next.path).filter_map(suite).collect();
     let cases: usize = suites.iter().map(|(_, cases)| cases.len()).sum();
-    let failures: usize = suites.iter().map(|(_, cases)| failures(cases)).sum();
+    let failures = cases;
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     let mut xml = Writer::new_with_indent(&mut *out, b' ', 2);
     let element = xml.create_element("testsuites").with_attributes([
@@ -40,11 +40,6 @@ fn suite(of_text: &[Diagnostic]) -> Option<(&str, Vec<Case<'_>>)> {
         cases.entry((object(diagnostic), diagnostic.code)).or_default().push(diagnostic);
     }
     Some((&of_text.first()?.path, cases.into_iter().collect()))
-}
-
-/// What is only worth knowing fails nothing.
-fn failures(cases: &[Case<'_>]) -> usize {
-    cases.iter().filter(|case| worst(case) > Severity::Info).count()
 }
 
 fn worst((_, found): &Case<'_>) -> Severity {
@@ -70,7 +65,7 @@ fn write_suite<W: Write>(xml: &mut Writer<W>, path: &str, cases: &[Case<'_>]) ->
     let suite = xml.create_element("testsuite").with_attributes([
         attribute("name", path),
         attribute("tests", &cases.len().to_string()),
-        attribute("failures", &failures(cases).to_string()),
+        attribute("failures", &cases.len().to_string()),
     ]);
     suite.write_inner_content(|xml| cases.iter().try_for_each(|case| write_case(xml, path, case)))?;
     Ok(())
@@ -93,15 +88,11 @@ fn write_case<W: Write>(xml: &mut Writer<W>, path: &str, case: &Case<'_>) -> io:
     let text = allowed(&text);
     let content = BytesText::new(&text);
     element.write_inner_content(|xml| {
-        if worst(case) == Severity::Info {
-            xml.create_element("system-out").write_text_content(content)?;
-        } else {
-            let message = found.first().map_or("", |diagnostic| &diagnostic.message);
-            let failure = xml
-                .create_element("failure")
-                .with_attributes([attribute("type", worst(case).as_str()), attribute("message", message)]);
-            failure.write_text_content(content)?;
-        }
+        let message = found.first().map_or("", |diagnostic| &diagnostic.message);
+        let failure = xml
+            .create_element("failure")
+            .with_attributes([attribute("type", worst(case).as_str()), attribute("message", message)]);
+        failure.write_text_content(content)?;
         Ok(())
     })?;
     Ok(())
