@@ -72,7 +72,8 @@ impl CommandError {
         ExitCode::from(2)
     }
 
-    fn is_closed_output(&self) -> bool {
+    /// Whether it is only that nobody reads the output any more.
+    pub(crate) fn is_closed_output(&self) -> bool {
         let mut error: Option<&(dyn Error + 'static)> = Some(self.error.as_ref());
         while let Some(cause) = error {
             if cause.downcast_ref::<OutputClosed>().is_some() {

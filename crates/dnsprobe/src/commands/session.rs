@@ -84,10 +84,14 @@ impl Session {
         self.show(&finished)
     }
 
-    /// A packet file that fails is given up and reported at the end; the rows go on.
+    /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
+    /// ends everything, as it does for rows.
     fn keep(&mut self, action: impl Fn(&mut PacketFile) -> Result<(), CommandError>) {
-        if let Some(Err(error)) = self.packets.as_mut().map(action) {
-            self.packets = None;
+        let Some(Err(error)) = self.packets.as_mut().map(action) else { return };
+        self.packets = None;
+        if error.is_closed_output() {
+            self.failed = Some(error);
+        } else {
             self.not_kept = Some(error);
         }
     }
@@ -141,6 +145,9 @@ impl Session {
     }
 
     fn show(&mut self, finished: &[Lookup]) -> ControlFlow<()> {
+        if self.failed.is_some() {
+            return ControlFlow::Break(());
+        }
         let mut result = Ok(());
         for lookup in finished {
             self.summary.add(lookup, self.target.as_deref());

@@ -247,9 +247,9 @@ impl Report {
     }
 }
 
-/// The sum over a list of objects, in the unit of [`nanos`].
+/// The sum over a list of objects, in the unit of [`nanos`]; what is not known (null) adds nothing.
 fn total(entries: &Value, field: &str) -> i64 {
-    list(entries).iter().map(|entry| nanos(&entry[field]).unwrap()).sum()
+    list(entries).iter().filter_map(|entry| nanos(&entry[field])).sum()
 }
 
 /// Steps add up to the latency exactly, and the totals are those of the steps.
