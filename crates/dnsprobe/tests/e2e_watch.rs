@@ -27,15 +27,8 @@ const NAMES: [&str; 8] = [
     "gone.example.com",
     "metrics.vendor.test",
     "big.example.com",
-    // Last: see `names_for`.
     "broken.example.com",
 ];
-
-/// musl asks a failing server again and again until its time is up, with seconds between; where such a lookup ends the
-/// packets do not tell.
-fn names_for(client: Client) -> &'static [&'static str] {
-    if client == Client::Musl { &NAMES[..NAMES.len() - 1] } else { &NAMES }
-}
 
 fn watch(pod: &Pod, more: &[&str]) -> Capturing {
     let line = [&["watch", "--netns", pod.name(), "-o", "json"], more].concat();
@@ -129,7 +122,7 @@ fn every_question_is_in_the_lookup_that_caused_it() {
         let pod = Pod::new("");
         let cluster = Cluster::start(&pod);
         let watching = watch(&pod, &[]);
-        let mut done = client.ask(&pod, names_for(client));
+        let mut done = client.ask(&pod, &NAMES);
         if client == Client::Glibc {
             done.extend(["web", "www.example.com"].map(|name| getent(&pod, name)));
         }
@@ -232,7 +225,7 @@ fn its_own_file_and_that_of_tcpdump_read_as_what_was_shown_live() {
     let beside = tcpdump(&pod, words(&tcpdumps));
     let watching = watch(&pod, &["-w", words(&own)]);
     for client in Client::ALL {
-        client.ask(&pod, names_for(client));
+        client.ask(&pod, &NAMES);
         client.ask(&pod, &[&format!("lossy-{}.example.com", client.id())]);
     }
     let live = watching.stop().exits(0).report();

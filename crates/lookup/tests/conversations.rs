@@ -176,6 +176,28 @@ fn musl_is_known_by_its_ids_and_stops_at_nodata() {
 }
 
 #[test]
+fn musl_waits_for_a_better_answer_than_servfail_until_its_timeout() {
+    let mut talk = Conversation::new();
+    let name = "web.shop.svc.cluster.local";
+    for pause in [0, 2_500] {
+        talk.wait_ms(pause);
+        for _ in 0..3 {
+            talk.ask(name, QType::A, 40_000, 500);
+            talk.ask(name, QType::Aaaa, 40_000, 785);
+            talk.wait_ms(1);
+            talk.answer(name, QType::A, 40_000, 500, Say::ServFail);
+            talk.answer(name, QType::Aaaa, 40_000, 785, Say::ServFail);
+        }
+    }
+    talk.wait_ms(20_000);
+    talk.pair("db.shop.svc.cluster.local", 41_000, Say::Address);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 2);
+    assert_eq!((lookups[0].outcome, lookups[0].latency), (Outcome::ServFail, None));
+    assert_eq!(lookups[0].totals().questions, 12);
+}
+
+#[test]
 fn copies_of_packets_change_nothing() {
     let mut once = Conversation::new();
     external(&mut once, "www.example.com", 40_000);

@@ -36,6 +36,11 @@ pub(crate) fn fingerprint(open: &Open, before: &[ResolverId]) -> Fingerprint {
     }
 }
 
+/// Whether the packets look like musl's, as far as they go.
+pub(crate) fn looks_like_musl(open: &Open) -> bool {
+    fingerprint(open, &[]).id == ResolverId::Musl
+}
+
 /// The EDNS size, and whether there is a cookie.
 fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<ResolverId> {
     let edns = signs.edns?;
@@ -74,11 +79,12 @@ fn by_order_of_types(signs: &Signs) -> Option<ResolverId> {
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
-    let by_behaviour = signs.several_servers_at_once;
-    if by_behaviour || (signs.pairs_seen >= 2 && signs.close_ids == signs.pairs_seen) {
+    // Most pairs decide: a process stopped between its two queries has ids far apart once.
+    let most_close = signs.close_ids * 2 > signs.pairs_seen;
+    if signs.several_servers_at_once || (signs.pairs_seen >= 2 && most_close) {
         return Fingerprint { id: ResolverId::Musl, sure: true };
     }
-    if signs.close_ids < signs.pairs_seen {
+    if !most_close {
         return Fingerprint { id: ResolverId::Glibc, sure: true };
     }
     // One pair with close ids: one in fifty glibc pairs looks so too.

@@ -3,7 +3,7 @@
 use dnsprobe_resolv::profile::{PairRule, QuestionEnd, combine};
 use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 
-use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk};
+use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk, is_no_answer};
 use crate::attempt::ExchangeId;
 use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
 use crate::time::{Nanos, Timestamp};
@@ -121,6 +121,10 @@ fn ended_at(step: &OpenStep) -> Option<Timestamp> {
 /// Whether the last answer came when the resolver had given up. The longest wait after a transmission is glibc's for the
 /// third of three nameservers, four thirds of `timeout` (2.36 `resolv/res_send.c`, `send_dg`); c-ares waits longer.
 fn came_too_late(step: &OpenStep, id: ResolverId, timeout: Nanos) -> bool {
+    if id == ResolverId::Musl && step.standings().iter().any(|it| is_no_answer(it.outcome())) {
+        // It waited for a better answer until its timeout.
+        return true;
+    }
     let strict = matches!(id, ResolverId::Glibc | ResolverId::Musl | ResolverId::Go | ResolverId::Getent);
     let longest = Nanos(timeout.0.saturating_mul(4) / 3 + 50_000_000);
     let late = |it: &Standing<'_>| it.answer.is_some_and(|answer| answer.at - it.last_sent > longest);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dnsprobe_resolv::{Outcome, QType, Transport};
 
+use super::fingerprint::looks_like_musl;
 use super::readings::{Planned, TypedName};
 use crate::attempt::{Asked, ExchangeId};
 use crate::message::{QName, Response};
@@ -206,6 +207,11 @@ impl Open {
             return step.last_sent() + timeout + timeout + Nanos::from_millis(1_000);
         }
         let last = step.last_answer().unwrap_or_default();
+        let refused = |standing: &Standing<'_>| is_no_answer(standing.outcome());
+        if standings.iter().any(refused) && looks_like_musl(self) {
+            // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
+            return step.begun() + timeout + LINGER;
+        }
         last + self.patience(&standings)
     }
 
@@ -233,6 +239,12 @@ impl Open {
         }
         if both && !errors { Nanos(0) } else { LINGER }
     }
+}
+
+/// What musl takes for no answer at all (1.2.5 `src/network/res_msend.c`): any rcode but NOERROR and NXDOMAIN.
+pub(crate) fn is_no_answer(outcome: Outcome) -> bool {
+    use Outcome::{FormErr, NotImp, Refused, ServFail, Unknown};
+    matches!(outcome, FormErr | NotImp | Refused | ServFail | Unknown)
 }
 
 /// After an answer a resolver asks on at once or not at all; this leaves room for a busy machine.
