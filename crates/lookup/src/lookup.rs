@@ -135,9 +135,7 @@ impl Lookup {
             added_by_search: wasted.map(|step| step.added).sum(),
         }
     }
-}
 
-impl Lookup {
     /// Whether a suffixed candidate answered that should not have.
     pub fn is_hijacked(&self) -> bool {
         self.findings.iter().any(|finding| finding.code == FindingCode::SuffixAnswered)

@@ -185,27 +185,42 @@ impl Records {
     fn response(&self, header: &Header, qtype: Option<QType>) -> Response {
         let mut addresses = Vec::new();
         let mut alias = None;
-        let mut found = false;
+        let mut found = Found::Nothing;
         for record in &self.answers {
-            found |= qtype == Some(QType::from(u16::from(record.record_type())));
+            if qtype == Some(QType::from(u16::from(record.record_type()))) {
+                found = Found::Records;
+            }
             match &record.data {
                 RData::A(address) => addresses.push(IpAddr::V4(address.0)),
                 RData::AAAA(address) => addresses.push(IpAddr::V6(address.0)),
-                RData::CNAME(target) => alias = Some(presentation(&target.0)),
+                RData::CNAME(target) => {
+                    alias = Some(presentation(&target.0));
+                    found = found.max(Found::Alias);
+                }
                 _ => {}
             }
         }
-        let outcome = outcome(header, found, alias.is_some());
+        let outcome = outcome(header, found);
         Response { outcome, addresses, alias, truncated: header.metadata.truncation }
     }
 }
 
-fn outcome(header: &Header, found: bool, alias: bool) -> Outcome {
+/// What the answer section holds, as far as it was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    Nothing,
+    /// An alias, but no record of the type asked for.
+    Alias,
+    /// Records of the type asked for.
+    Records,
+}
+
+fn outcome(header: &Header, found: Found) -> Outcome {
     let flags = &header.metadata;
     match flags.response_code {
         ResponseCode::NoError if flags.truncation => Outcome::Truncated,
-        ResponseCode::NoError if found => Outcome::Answer,
-        ResponseCode::NoError if alias => Outcome::Cname,
+        ResponseCode::NoError if found == Found::Records => Outcome::Answer,
+        ResponseCode::NoError if found == Found::Alias => Outcome::Cname,
         // Nothing, from a server that neither owns the name nor asks on: glibc 2.36 resolv/res_send.c (send_dg).
         ResponseCode::NoError
             if header.counts.answers == 0

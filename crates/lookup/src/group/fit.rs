@@ -74,7 +74,7 @@ fn within(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     }
     let same_port = step.sent.iter().any(|sent| sent.asked.client == asked.client);
     if step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype) {
-        return again(step, asked, now, same_port);
+        return again(step, asked, now);
     }
     if same_port {
         return Some(Relation::Partner);
@@ -104,7 +104,8 @@ fn elsewhere(open: &Open, now: Timestamp) -> Option<Relation> {
     }
 }
 
-fn again(step: &OpenStep, asked: &Asked, now: Timestamp, same_port: bool) -> Option<Relation> {
+fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
+    let same_port = step.sent.iter().any(|sent| sent.asked.client == asked.client);
     let standings = step.standings();
     let standing = standings.iter().find(|standing| standing.qtype == asked.qtype)?;
     let relation = if same_port { Relation::SamePort } else { Relation::Again };
