@@ -93,6 +93,27 @@ fn the_walk_decides_where_taking_suffixes_off_would_not() {
 }
 
 #[test]
+fn questions_stand_in_the_order_of_their_times_however_they_were_captured() {
+    let name = "web.shop.svc.cluster.local";
+    let lookup = |captured: fn(&mut Conversation)| {
+        let mut talk = Conversation::new();
+        // As Go asks: two sockets, two threads, perhaps two processors.
+        talk.ask(name, QType::Aaaa, 40_001, 7);
+        talk.wait_ms(1);
+        talk.ask(name, QType::A, 40_000, 9_000);
+        captured(&mut talk);
+        talk.wait_ms(1);
+        talk.answer(name, QType::A, 40_000, 9_000, Say::Address);
+        talk.answer(name, QType::Aaaa, 40_001, 7, Say::NoData);
+        talk.lookups(known())
+    };
+    let (in_order, overtaken) = (lookup(|_| {}), lookup(Conversation::overtake));
+    assert_eq!(in_order, overtaken);
+    let asked: Vec<_> = overtaken[0].steps[0].questions.iter().map(|question| question.qtype).collect();
+    assert_eq!(asked, [QType::Aaaa, QType::A]);
+}
+
+#[test]
 fn a_lost_half_of_a_pair_is_a_stall_of_exactly_its_length() {
     let mut talk = Conversation::new();
     let name = "web.shop.svc.cluster.local";

@@ -93,6 +93,13 @@ impl OpenStep {
         Self { name, sent: Vec::new(), answers: Vec::new() }
     }
 
+    /// Adds a transmission where its time puts it: two packets that left on two processors at once may be captured in
+    /// either order, and each capture of them in its own.
+    fn add(&mut self, sent: Sent) {
+        let place = self.sent.partition_point(|earlier| earlier.at <= sent.at);
+        self.sent.insert(place, sent);
+    }
+
     /// Every type asked in this step, in the order they were first asked. A question for another name (the end of an
     /// alias) counts by its type too.
     pub(crate) fn standings(&self) -> Vec<Standing<'_>> {
@@ -180,7 +187,7 @@ impl Open {
     /// Adds a transmission to the candidate being asked.
     pub(crate) fn ask(&mut self, asked: Asked, at: Timestamp) {
         if let Some(step) = self.steps.last_mut() {
-            step.sent.push(Sent { at, asked });
+            step.add(Sent { at, asked });
         }
     }
 

@@ -70,6 +70,12 @@ impl Conversation {
         self.packet(53, port, &message);
     }
 
+    /// Has the last packet captured before the one in front of it; both keep their times.
+    pub(crate) fn overtake(&mut self) {
+        let last = self.packets.len() - 1;
+        self.packets.swap(last - 1, last);
+    }
+
     /// A and AAAA from one port with unrelated ids, answered after a millisecond; then a little thinking.
     pub(crate) fn pair(&mut self, name: &str, port: u16, say: Say) {
         let id = port.wrapping_mul(31);
