@@ -18,6 +18,8 @@ fn main() -> ExitCode {
         return status;
     }
     let cli = cli::Cli::parse();
+    // Whatever is started from here on gains nothing. The kernel refuses this to nobody.
+    let _ = dnsprobe_sniffer::privileges::no_new_privs();
     let ui = view::Ui::new(&cli.global);
     match commands::run(cli.command, &ui) {
         Ok(status) => status.into(),

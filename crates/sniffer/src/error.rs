@@ -152,7 +152,7 @@ impl Error {
             Self::Denied { .. } => {
                 Some("the capabilities are there; a security module, seccomp or a user namespace stands in the way".into())
             }
-            Self::UnknownPod { evidence, denied, .. } => Some(if *denied > 0 {
+            Self::UnknownPod { evidence, denied, .. } => Some(if *denied > 0 && !privileges::missing(privileges::TO_INSPECT).is_empty() {
                 format!(
                     "the namespaces of {denied} processes are not shown to this user; as root there may be more: {}",
                     privileges::sudo_line(command_line)

@@ -20,13 +20,14 @@ mod packet_socket;
 pub mod pod_files;
 pub mod privileges;
 pub mod process;
+pub mod roster;
 pub mod sandbox;
 mod sys;
 pub mod target;
 pub mod wake;
 
 pub use capture::{
-    Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, SourceId, Statistics,
+    Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, SourceId, Statistics, Tap,
 };
 pub use detect::{Detected, Detection};
 pub use error::Error;
@@ -35,6 +36,7 @@ pub use netns::Netns;
 pub use node::{ContainerQuery, Entry, Kind, Node, PodQuery};
 pub use pod_files::{Content, FileRead, Root, Unreadable};
 pub use process::{Hostname, Process};
+pub use roster::{Change, Follow, Joined, MemberId, Roster};
 pub use sandbox::{Entered, Sandbox};
 pub use target::{Located, Target};
 pub use wake::{Wake, Waker};

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod lint;
 pub(crate) mod list;
+mod packet_file;
 pub(crate) mod read;
 mod resolvers;
 mod session;

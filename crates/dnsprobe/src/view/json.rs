@@ -7,12 +7,11 @@ use dnsprobe_lookup::summary::Entry;
 use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Closing, Output, Reporter};
+use super::{Closing, Output, Reporter, SeenAt};
 
 /// Writes one JSON object a line, flushed each.
 pub(crate) struct JsonLines {
     output: Output,
-    target: Value,
     shown: Shown,
 }
 
@@ -24,9 +23,8 @@ pub(crate) enum Shown {
 }
 
 impl JsonLines {
-    /// `target` goes into every lookup; null for files.
-    pub(crate) fn new(output: Output, target: Value, shown: Shown) -> Self {
-        Self { output, target, shown }
+    pub(crate) fn new(output: Output, shown: Shown) -> Self {
+        Self { output, shown }
     }
 
     fn line(&mut self, value: &Value) -> io::Result<()> {
@@ -37,9 +35,9 @@ impl JsonLines {
 }
 
 impl Reporter for JsonLines {
-    fn lookup(&mut self, lookup: &Lookup) -> io::Result<()> {
+    fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()> {
         match self.shown {
-            Shown::Lookups => self.line(&lookup_json(lookup, &self.target)),
+            Shown::Lookups => self.line(&lookup_json(lookup, &seen_at.target)),
             Shown::SummaryOnly => Ok(()),
         }
     }

@@ -126,10 +126,21 @@ pub(crate) struct Closing<'a> {
     pub(crate) inferred: &'a [(std::net::IpAddr, InferredConf)],
 }
 
+/// Where lookups are seen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SeenAt {
+    /// For programs.
+    pub(crate) target: serde_json::Value,
+    /// In a word, for sums.
+    pub(crate) name: Option<String>,
+    /// The same, where rows have to tell several apart.
+    pub(crate) among_others: Option<String>,
+}
+
 /// Shows lookups as they finish, and the sums at the end.
 pub(crate) trait Reporter {
     /// A lookup is over.
-    fn lookup(&mut self, lookup: &Lookup) -> io::Result<()>;
+    fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()>;
     /// Time has passed; what was held back for it is shown.
     fn tick(&mut self, now: Timestamp) -> io::Result<()>;
     /// The run is over.
