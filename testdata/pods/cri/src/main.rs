@@ -20,9 +20,9 @@ use anyhow::{Context, Result, bail};
 use k8s_cri::v1::image_service_client::ImageServiceClient;
 use k8s_cri::v1::runtime_service_client::RuntimeServiceClient;
 use k8s_cri::v1::{
-    ContainerState, ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest, ImageSpec, ImageStatusRequest,
-    ListContainersRequest, ListPodSandboxRequest, PodSandbox, PodSandboxStatusRequest, RemovePodSandboxRequest,
-    RunPodSandboxRequest, StartContainerRequest, StopPodSandboxRequest,
+    ContainerState, ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest, ImageSpec,
+    ImageStatusRequest, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PodSandboxStatusRequest,
+    RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest, StopPodSandboxRequest,
 };
 use pod::{Container, Pod};
 use serde_json::{Value, json};
@@ -40,9 +40,12 @@ struct Kubelet {
 async fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let channel = Endpoint::from_static(SOCKET).connect().await.with_context(|| format!("cannot reach {SOCKET}"))?;
-    let mut kubelet =
-        Kubelet { runtime: RuntimeServiceClient::new(channel.clone()), images: ImageServiceClient::new(channel) };
+    let channel =
+        Endpoint::from_static(SOCKET).connect().await.with_context(|| format!("cannot reach {SOCKET}"))?;
+    let mut kubelet = Kubelet {
+        runtime: RuntimeServiceClient::new(channel.clone()),
+        images: ImageServiceClient::new(channel),
+    };
     match arguments[..] {
         ["run", file] => kubelet.run(file).await?,
         ["list"] => kubelet.list().await?,
@@ -58,7 +61,8 @@ async fn main() -> Result<ExitCode> {
 impl Kubelet {
     async fn run(&mut self, file: &str) -> Result<()> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
-        let pods: Vec<Pod> = serde_json::from_str(&text).with_context(|| format!("cannot read pods from {file}"))?;
+        let pods: Vec<Pod> =
+            serde_json::from_str(&text).with_context(|| format!("cannot read pods from {file}"))?;
         for pod in &pods {
             self.start(pod).await.with_context(|| format!("cannot start {}/{}", pod.namespace, pod.name))?;
         }
@@ -96,7 +100,8 @@ impl Kubelet {
 
     async fn image(&mut self, name: &str) -> Result<String> {
         let image = Some(ImageSpec { image: name.to_owned(), ..ImageSpec::default() });
-        let found = self.images.image_status(ImageStatusRequest { image, verbose: false }).await?.into_inner().image;
+        let found =
+            self.images.image_status(ImageStatusRequest { image, verbose: false }).await?.into_inner().image;
         Ok(found.with_context(|| format!("the runtime has no image {name}"))?.id)
     }
 
@@ -123,7 +128,8 @@ impl Kubelet {
     }
 
     async fn containers(&mut self, pod: &PodSandbox) -> Result<Vec<Value>> {
-        let all = self.runtime.list_containers(ListContainersRequest::default()).await?.into_inner().containers;
+        let all =
+            self.runtime.list_containers(ListContainersRequest::default()).await?.into_inner().containers;
         let mut lines = Vec::new();
         for container in all.into_iter().filter(|it| it.pod_sandbox_id == pod.id) {
             let request = ContainerStatusRequest { container_id: container.id.clone(), verbose: true };
