@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completions, demo, explain, lint, read, watch};
+use crate::commands::{completions, demo, explain, lint, list, read, watch};
 
 /// DNS lookups of a pod: which questions ndots and the search list caused, and what each suffix cost
 #[derive(Debug, Parser)]
@@ -19,8 +19,9 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   dnsprobe demo                                      see what ndots costs, without root or a cluster
-  sudo dnsprobe explain www.example.com --pid 4711   plan it, then ask it for real from inside the namespace
-  sudo dnsprobe watch --pid 4711                     every lookup as it finishes, sums at the end
+  sudo dnsprobe explain www.example.com --pod web    plan it, then ask it for real from inside the namespace
+  sudo dnsprobe list                                 the pods of this node, and what each resolves with
+  sudo dnsprobe watch --ns sre                       every lookup of these pods as it finishes, sums at the end
   dnsprobe read capture.pcap                         the same from a capture file, without root
   helm template . | dnsprobe lint -                  what is wrong with DNS in these manifests
   dnsprobe explain web --offline --resolv-conf pod.conf --resolver musl
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Watch(watch::Args),
     /// Show the lookups in a capture file (pcap or pcapng); needs no root
     Read(read::Args),
+    /// Show every network namespace of this node: pods, containers, named ones, processes; and what each resolves with
+    List(list::Args),
     /// Judge the DNS settings and names in Kubernetes manifests: what will go wrong, what each name costs, and the fix
     Lint(lint::Args),
     /// Print shell completions
@@ -83,14 +86,29 @@ pub(crate) enum Command {
 
 /// Whose network namespace.
 #[derive(Debug, Args)]
-#[group(multiple = false)]
+#[command(next_help_heading = "Target (none: the namespace dnsprobe runs in)")]
 pub(crate) struct TargetArgs {
+    /// A pod on this node, by its name, its UID, or its workload's name where that leaves one
+    #[arg(long, value_name = "[NS/]NAME", conflicts_with_all = ["pid", "netns", "all"])]
+    pub(crate) pod: Option<String>,
+    /// The Kubernetes namespace of --pod; alone, every pod of it on this node
+    #[arg(short = 'n', long = "ns", visible_alias = "namespace", value_name = "NS", conflicts_with_all = ["pid", "netns", "all"])]
+    pub(crate) ns: Option<String>,
+    /// A container by its id, the beginning of its id, or its name; beside --pod, one of its containers
+    #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["pid", "netns", "all"])]
+    pub(crate) container: Option<String>,
     /// The network namespace and the files of this process
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", conflicts_with_all = ["netns", "all"])]
     pub(crate) pid: Option<u32>,
     /// A network namespace by its `ip netns` name, or by the path of its file
-    #[arg(long, value_name = "NAME|PATH")]
+    #[arg(long, value_name = "NAME|PATH", conflicts_with = "all")]
     pub(crate) netns: Option<String>,
+    /// Every pod on this node
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Where the node's root directory is mounted, with its own /proc
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) host_root: PathBuf,
 }
 
 /// How lookups are shown, the same for every command that shows them.

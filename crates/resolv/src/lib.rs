@@ -12,7 +12,7 @@ pub mod advice;
 pub mod answers;
 pub mod conf;
 pub mod name;
-mod nearest;
+pub mod nearest;
 pub mod outcome;
 pub mod plan;
 pub mod pod;

@@ -1,7 +1,7 @@
 //! The nearest known word to a mistyped one, for error messages.
 
 /// The word of `known` with the fewest edits from `word`, if that is at most a third of its letters (and one at least).
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, near) =
         known.into_iter().map(|candidate| (edits(word, candidate), candidate)).min_by_key(|pair| pair.0)?;
     let allowed = (near.chars().count() / 3).max(1);

@@ -51,9 +51,14 @@ pub struct Detected {
 /// The resolver of the target's process; without a process, the one that the programs below its root use
 /// (by `bin/sh`).
 pub fn resolver_of(located: &Located) -> Detection {
-    let found = match &located.process {
-        Some(process) => of_process(process, &located.root),
-        None => of_shell(&located.root),
+    resolver_in(located.process.as_ref(), &located.root)
+}
+
+/// The same for a process and a root that belong together.
+pub fn resolver_in(process: Option<&Process>, root: &Root) -> Detection {
+    let found = match process {
+        Some(process) => of_process(process, root),
+        None => of_shell(root),
     };
     found.unwrap_or_else(Detection::Unknown)
 }

@@ -30,6 +30,62 @@ pub enum Error {
         /// The names that exist, sorted.
         existing: Vec<String>,
     },
+    /// No pod on this node has this name.
+    #[error("no pod on this node is named {name:?}{}", ended.as_ref().map(|pod| format!("; {pod} ran here and has ended: its logs are still in /var/log/pods")).unwrap_or_default())]
+    UnknownPod {
+        /// The name asked for, with the namespace where one was given.
+        name: String,
+        /// The names of those that run here, with their namespaces where one was given.
+        existing: Vec<String>,
+        /// A pod of that name that ran here and left its logs.
+        ended: Option<String>,
+        /// What the list rests on.
+        evidence: String,
+        /// Processes whose namespace was not shown for want of a privilege.
+        denied: usize,
+    },
+    /// Several pods fit.
+    #[error("{name:?} fits {} pods on this node: {}", matches.len(), listed(matches, "pods"))]
+    AmbiguousPod {
+        /// The name asked for.
+        name: String,
+        /// Options that name one each.
+        matches: Vec<String>,
+    },
+    /// No container has this name or id.
+    #[error("no container{} is named {name:?}, nor does an id begin so; {}", pod.as_ref().map(|pod| format!(" of pod {pod}")).unwrap_or_default(), listed(existing, "containers there"))]
+    UnknownContainer {
+        /// The name or id asked for.
+        name: String,
+        /// The pod, when one was named too.
+        pod: Option<String>,
+        /// The names that exist.
+        existing: Vec<String>,
+    },
+    /// Several containers fit.
+    #[error("{name:?} fits {} containers on this node: {}", matches.len(), listed(matches, "containers"))]
+    AmbiguousContainer {
+        /// The name or id asked for.
+        name: String,
+        /// Options that name one each.
+        matches: Vec<String>,
+    },
+    /// Nothing holds its network namespace: no process that runs, no file.
+    #[error("{what} has no running process and no namespace file on this node")]
+    NothingRuns {
+        /// The pod or container.
+        what: String,
+    },
+    /// A process changed between being found and being entered.
+    #[error(
+        "process {pid} is no longer what it was when {what} was found: it has ended and its number is another's, or it has moved to another namespace"
+    )]
+    Changed {
+        /// The process.
+        pid: u32,
+        /// The pod or container.
+        what: String,
+    },
     /// The file is no network namespace.
     #[error("{} is not a network namespace but {found}", path.display())]
     NotANetns {
@@ -95,6 +151,19 @@ impl Error {
             }
             Self::Denied { .. } => {
                 Some("the capabilities are there; a security module, seccomp or a user namespace stands in the way".into())
+            }
+            Self::UnknownPod { evidence, denied, .. } => Some(if *denied > 0 {
+                format!(
+                    "the namespaces of {denied} processes are not shown to this user; as root there may be more: {}",
+                    privileges::sudo_line(command_line)
+                )
+            } else {
+                format!("`dnsprobe list` shows every pod of this node; it rests on {evidence}")
+            }),
+            Self::AmbiguousPod { .. } | Self::AmbiguousContainer { .. } => Some("add one of these to the command".into()),
+            Self::Changed { .. } => Some("run the command again".into()),
+            Self::NothingRuns { .. } => {
+                Some("a container that has crashed is looked at through the other processes of its pod".into())
             }
             Self::NotANetns { .. } => Some("`ip netns list` and `lsns -t net` show those that exist".into()),
             Self::SandboxForbidden { .. } => Some(format!("root may: {}", privileges::sudo_line(command_line))),

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat};
@@ -19,14 +20,26 @@ use crate::sys;
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
+/// The most names that are taken of a directory.
+pub(crate) const MAX_ENTRIES: usize = 16_384;
 
 /// Where a target's files are.
 #[derive(Debug)]
 pub struct Root {
     dir: OwnedFd,
     shown: PathBuf,
-    /// The named namespace whose files in `/etc/netns/NAME` stand in for those in `/etc`.
-    netns_name: Option<String>,
+    view: View,
+}
+
+/// Which of the files below the directory are the target's.
+#[derive(Debug)]
+enum View {
+    /// All, where they are.
+    Whole,
+    /// All, but those in `/etc/netns/NAME` stand in for those in `/etc`.
+    Netns(String),
+    /// Only one: what the target has at `path` is at `place`.
+    OneFile { path: &'static str, place: String },
 }
 
 /// One file, or why there is none.
@@ -93,46 +106,87 @@ impl Root {
     /// The files of the node as `ip netns exec NAME` shows them: what is in `/etc/netns/NAME/` stands in for the file
     /// of the same name in `/etc` (ip-netns(8)).
     pub fn of_named_netns(host: &Host, name: &str) -> Result<Self, Error> {
-        Ok(Self { netns_name: Some(name.to_owned()), ..Self::of_host(host)? })
+        Ok(Self { view: View::Netns(name.to_owned()), ..Self::of_host(host)? })
+    }
+
+    /// The one file of a container without a process that is kept on the node: what the container has at `path` is at
+    /// `place` there. It has no other files to be read.
+    pub(crate) fn of_one_file(host: &Host, path: &'static str, place: &str) -> Result<Self, Error> {
+        Ok(Self { view: View::OneFile { path, place: place.to_owned() }, ..Self::of_host(host)? })
     }
 
     /// The files below an open directory; `shown` is its path in messages.
     pub(crate) fn new(dir: OwnedFd, shown: PathBuf) -> Self {
-        Self { dir, shown, netns_name: None }
+        Self { dir, shown, view: View::Whole }
     }
 
     /// Reads a file by its path below the root, such as `etc/resolv.conf`.
     pub fn read(&self, path: &str) -> FileRead {
-        match self.stand_in(path).map(|stand_in| self.read_exactly(&stand_in)) {
-            Some(found) if !matches!(found.content, Content::Missing) => found,
-            _ => self.read_exactly(path),
+        if let View::Netns(name) = &self.view
+            && let Some(stand_in) = stand_in(name, path)
+        {
+            let found = self.read_at(&stand_in);
+            if !matches!(found.content, Content::Missing) {
+                return found;
+            }
+        }
+        match self.place_of(path) {
+            Some(place) => self.read_at(place),
+            None => {
+                FileRead { path: self.shown.join(path.trim_start_matches('/')), content: Content::Missing }
+            }
         }
     }
 
     /// Opens a regular file of any size below the root.
     pub(crate) fn open_regular(&self, path: &str) -> Result<File, NotOpened> {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        let how = OpenHow::new().flags(flags).resolve(resolve);
-        // The kernel gives up with EAGAIN when a rename elsewhere could have let `..` escape (openat2(2)).
-        let mut tries = (0..64).map(|_| openat2(&self.dir, path, how));
-        let place = tries.find(|found| !matches!(found, Err(Errno::EAGAIN))).unwrap_or(Err(Errno::EAGAIN));
-        regular(place.map_err(not_opened)?.as_fd())
+        let place = self.place_of(path).ok_or(NotOpened::Missing)?;
+        regular(self.look_up(place, OFlag::O_PATH).map_err(not_opened)?.as_fd())
     }
 
-    fn read_exactly(&self, path: &str) -> FileRead {
-        let content = match self.open_regular(path).map(read_all) {
+    /// The names in a directory below the root, sorted, at most [`MAX_ENTRIES`] of them; none when it is no directory or
+    /// cannot be read. Names that are no UTF-8 are left out.
+    pub(crate) fn entries(&self, path: &str) -> Vec<String> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        let Ok(mut directory) = self.look_up(path, flags).and_then(Dir::from_fd) else { return Vec::new() };
+        let found = directory.iter().flatten().take(MAX_ENTRIES);
+        let names = found.filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
+        let mut names: Vec<String> = names.filter(|name| name != "." && name != "..").collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Where the target's file is below the directory; none when it is not kept there.
+    fn place_of<'a>(&'a self, path: &'a str) -> Option<&'a str> {
+        match &self.view {
+            View::OneFile { path: only, place } => (path.trim_start_matches('/') == *only).then_some(place),
+            View::Whole | View::Netns(_) => Some(path),
+        }
+    }
+
+    fn look_up(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve);
+        // The kernel gives up with EAGAIN when a rename elsewhere could have let `..` escape (openat2(2)).
+        let mut tries = (0..64).map(|_| openat2(&self.dir, path, how));
+        tries.find(|found| !matches!(found, Err(Errno::EAGAIN))).unwrap_or(Err(Errno::EAGAIN))
+    }
+
+    fn read_at(&self, place: &str) -> FileRead {
+        let opened = self.look_up(place, OFlag::O_PATH).map_err(not_opened);
+        let content = match opened.and_then(|place| regular(place.as_fd())).map(read_all) {
             Ok(content) => content,
             Err(NotOpened::Missing) => Content::Missing,
             Err(NotOpened::Unreadable(why)) => Content::Unreadable(why),
         };
-        FileRead { path: self.shown.join(path.trim_start_matches('/')), content }
+        FileRead { path: self.shown.join(place.trim_start_matches('/')), content }
     }
+}
 
-    fn stand_in(&self, path: &str) -> Option<String> {
-        let in_etc = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path)).strip_prefix("etc").ok()?;
-        Some(format!("etc/netns/{}/{}", self.netns_name.as_ref()?, in_etc.to_str()?))
-    }
+/// What stands in for a file of `/etc` in a named namespace.
+fn stand_in(name: &str, path: &str) -> Option<String> {
+    let in_etc = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path)).strip_prefix("etc").ok()?;
+    Some(format!("etc/netns/{name}/{}", in_etc.to_str()?))
 }
 
 /// Opens in earnest what was only looked up so far, if it is a regular file.

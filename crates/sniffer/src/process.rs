@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::Mode;
 use nix::unistd::gethostname;
@@ -79,6 +79,14 @@ impl Process {
         Netns::from_place(place.as_fd(), &self.shown.join("ns/net"))
     }
 
+    /// The inode of its network namespace, without opening it; none for a zombie.
+    pub(crate) fn netns_inode(&self) -> Result<Option<u64>, Error> {
+        match readlinkat(&self.dir, "ns/net") {
+            Ok(link) => Ok(link.to_str().and_then(netns_inode)),
+            Err(errno) => Err(self.failed("read", "ns/net", errno.into())),
+        }
+    }
+
     /// Its root directory, where its files are read.
     pub fn root(&self) -> Result<Root, Error> {
         let dir = self.look_up("root", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
@@ -138,6 +146,11 @@ impl Process {
         let object = self.shown.join(name).display().to_string();
         Error::from_io(operation, object, privileges::TO_INSPECT, source)
     }
+}
+
+/// The inode in `net:[4026531840]`, as the kernel writes links to network namespaces.
+pub(crate) fn netns_inode(link: &str) -> Option<u64> {
+    link.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// The state letter of a `/proc/PID/stat` line: after the last `)`, for the command name may hold anything.

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::host::Host;
 use crate::netns::Netns;
+use crate::node::{Container, ContainerQuery, Entry, Node, PodQuery};
 use crate::pod_files::Root;
 use crate::process::Process;
 
@@ -22,6 +23,10 @@ pub enum Target {
     Pid(u32),
     /// A name under `/run/netns`, or the path of a namespace file when it contains a `/`.
     Netns(String),
+    /// A pod on this node, and one of its containers.
+    Pod(PodQuery, Option<ContainerQuery>),
+    /// A container, in a pod or not.
+    Container(ContainerQuery),
 }
 
 /// A target that was found.
@@ -34,9 +39,34 @@ pub struct Located {
     /// Where its files are read. For a named namespace: the node's files as `ip netns exec NAME` shows them; for a
     /// namespace given by another path: the node's.
     pub root: Root,
+    /// The pod or container that it was found as.
+    pub found: Option<Found>,
+}
+
+/// A pod or container that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The pod, or the container outside a pod.
+    pub entry: Entry,
+    /// The container that stands for it.
+    pub container: Option<Container>,
+    /// What its user should know.
+    pub notes: Vec<String>,
 }
 
 impl Located {
+    /// From an entry of the node, with one of its containers or its main one.
+    ///
+    /// # Errors
+    /// As [`Entry::open`].
+    pub fn open(host: &Host, entry: &Entry, container: Option<&Container>) -> Result<Self, Error> {
+        let opened = entry.open(host, container)?;
+        let netns = entry.open_netns(host, opened.process.as_ref())?;
+        let container = container.or(entry.main_container()).cloned();
+        let found = Found { entry: entry.clone(), container, notes: opened.notes };
+        Ok(Self { process: opened.process, netns, root: opened.root, found: Some(found) })
+    }
+
     /// The process's number, when there is one.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::pid)
@@ -46,17 +76,31 @@ impl Located {
 /// Finds a target on a node.
 ///
 /// # Errors
-/// [`Error::ProcessGone`], [`Error::UnknownNetns`] (lists those that exist), [`Error::NotANetns`], [`Error::Denied`].
+/// [`Error::ProcessGone`], [`Error::UnknownNetns`] and [`Error::UnknownPod`] (which list those that exist),
+/// [`Error::AmbiguousPod`], [`Error::UnknownContainer`], [`Error::Changed`], [`Error::NotANetns`], [`Error::Denied`].
 pub fn locate(target: &Target, host: &Host) -> Result<Located, Error> {
     match target {
-        Target::Here => Ok(Located { process: None, netns: Netns::current()?, root: Root::of_host(host)? }),
+        Target::Here => {
+            Ok(Located { process: None, netns: Netns::current()?, root: Root::of_host(host)?, found: None })
+        }
         Target::Pid(pid) => {
             let process = Process::open(host, *pid)?;
             let (netns, root) = (process.netns()?, process.root()?);
-            Ok(Located { process: Some(process), netns, root })
+            Ok(Located { process: Some(process), netns, root, found: None })
         }
         Target::Netns(path) if path.contains('/') => by_path(Path::new(path), host),
         Target::Netns(name) => by_name(name, host),
+        Target::Pod(pod, container) => {
+            let node = Node::read(host)?;
+            let entry = node.pod(pod)?;
+            let container = container.as_ref().map(|container| entry.container(container)).transpose()?;
+            Located::open(host, entry, container)
+        }
+        Target::Container(container) => {
+            let node = Node::read(host)?;
+            let (entry, container) = node.container(container)?;
+            Located::open(host, entry, Some(container))
+        }
     }
 }
 
@@ -74,7 +118,12 @@ fn by_name(name: &str, host: &Host) -> Result<Located, Error> {
     let Some(path) = paths.find(|path| is_entry && path.exists()) else {
         return Err(Error::UnknownNetns { name: name.to_owned(), existing: named_netns(host) });
     };
-    Ok(Located { process: None, netns: Netns::open(&path)?, root: Root::of_named_netns(host, name)? })
+    Ok(Located {
+        process: None,
+        netns: Netns::open(&path)?,
+        root: Root::of_named_netns(host, name)?,
+        found: None,
+    })
 }
 
 fn by_path(given: &Path, host: &Host) -> Result<Located, Error> {
@@ -84,7 +133,7 @@ fn by_path(given: &Path, host: &Host) -> Result<Located, Error> {
         Some(name) => Root::of_named_netns(host, name)?,
         None => Root::of_host(host)?,
     };
-    Ok(Located { process: None, netns, root })
+    Ok(Located { process: None, netns, root, found: None })
 }
 
 /// The name that `ip netns` has for this path, if it has one.

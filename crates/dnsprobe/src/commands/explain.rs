@@ -73,8 +73,7 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-With --pid or --netns (or neither, for this machine itself) every question is asked for real, from inside the
-namespace; that needs CAP_SYS_ADMIN and CAP_SYS_PTRACE for a namespace of others. --offline, --answers, -f, and
+With a target (or none, for this machine itself) every question is asked for real, from inside its network namespace; that needs CAP_SYS_ADMIN and CAP_SYS_PTRACE for a namespace of others. --offline, --answers, -f, and
 --resolv-conf without a target need neither root nor a network.
 
 Exit status: 0 every name resolved, 1 one did not, 2 it could not be found out.";
@@ -138,7 +137,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
 /// Where answers come from.
 enum Asking {
     /// From the target's own nameservers.
-    Live(Located, Value),
+    Live(Box<Located>, Value),
     /// From a script.
     Script(Box<dyn Answers>),
 }
@@ -148,14 +147,14 @@ impl Asking {
         if let Some(path) = &args.answers {
             return Ok(Self::Script(Box::new(answers::read(path)?)));
         }
-        let no_target = args.target.pid.is_none() && args.target.netns.is_none();
-        let no_pod = args.resolv_conf.is_some() && no_target;
+        let no_pod = args.resolv_conf.is_some() && !situation::is_named(&args.target);
         if args.offline || args.manifest.manifest.is_some() || no_pod {
             return Ok(Self::Script(Box::new(Offline)));
         }
         let located = situation::locate(&args.target)?;
+        situation::say_notes(&located);
         let target = situation::target_json(&args.target, &located);
-        Ok(Self::Live(located, target))
+        Ok(Self::Live(Box::new(located), target))
     }
 
     fn conf_file(&self, args: &Args) -> Result<ConfFile, CommandError> {
@@ -201,7 +200,7 @@ impl Asking {
     fn detected(&self, args: &Args) -> Result<(Resolver, ResolverFrom, String), CommandError> {
         let found = match self {
             Self::Live(located, _) => Some(detect::resolver_of(located)),
-            Self::Script(_) if args.target.pid.is_some() || args.target.netns.is_some() => {
+            Self::Script(_) if situation::is_named(&args.target) => {
                 Some(detect::resolver_of(&situation::locate(&args.target)?))
             }
             Self::Script(_) => None,

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod lint;
+pub(crate) mod list;
 pub(crate) mod read;
 mod resolvers;
 mod session;
@@ -24,6 +25,7 @@ pub(crate) fn run(command: Command, ui: &Ui) -> Result<Status, CommandError> {
         Command::Demo(args) => demo::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Lint(args) => lint::run(&args, ui),
+        Command::List(args) => list::run(&args, ui),
         Command::Watch(args) => watch::run(&args, ui),
         Command::Read(args) => read::run(&args, ui),
         Command::Completions(args) => completions::completions(&args),

@@ -6,31 +6,106 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use dnsprobe_resolv::Situation;
-use dnsprobe_sniffer::{Content, FileRead, Host, Hostname, Located, Target, target};
+use dnsprobe_resolv::{Situation, nearest};
+use dnsprobe_sniffer::node::{Container, Network, PodName, PodUid};
+use dnsprobe_sniffer::{
+    ContainerQuery, Content, Entry, FileRead, Host, Hostname, Kind, Located, Node, PodQuery, Root, Target,
+    target,
+};
 
 use crate::cli::TargetArgs;
 use crate::error::CommandError;
+use crate::view::escape;
 
 /// The largest file taken from the command line, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// What the user wants to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// One network namespace.
+    One(Target),
+    /// Every pod of a Kubernetes namespace, or of all of them.
+    Pods(Option<String>),
+}
+
 /// The target as the user named it.
-pub(crate) fn target_of(args: &TargetArgs) -> Target {
-    match (args.pid, &args.netns) {
-        (Some(pid), _) => Target::Pid(pid),
-        (None, Some(netns)) => Target::Netns(netns.clone()),
-        (None, None) => Target::Here,
+pub(crate) fn wanted(args: &TargetArgs) -> Wanted {
+    let container = args.container.clone().map(ContainerQuery);
+    Wanted::One(match (&args.pod, container, args.pid, &args.netns) {
+        (Some(pod), container, ..) => Target::Pod(PodQuery::new(pod, args.ns.as_deref()), container),
+        (None, Some(container), ..) => Target::Container(container),
+        (None, None, Some(pid), _) => Target::Pid(pid),
+        (None, None, None, Some(netns)) => Target::Netns(netns.clone()),
+        (None, None, None, None) if args.ns.is_some() || args.all => return Wanted::Pods(args.ns.clone()),
+        (None, None, None, None) => Target::Here,
+    })
+}
+
+/// Whether anything was named.
+pub(crate) fn is_named(args: &TargetArgs) -> bool {
+    wanted(args) != Wanted::One(Target::Here)
+}
+
+/// The node that is looked at.
+pub(crate) fn host(args: &TargetArgs) -> Host {
+    Host::at(&args.host_root)
+}
+
+/// Finds the one target on this node.
+pub(crate) fn locate(args: &TargetArgs) -> Result<Located, CommandError> {
+    let host = host(args);
+    match wanted(args) {
+        Wanted::One(target) => target::locate(&target, &host).map_err(not_found),
+        Wanted::Pods(namespace) => {
+            let node = Node::read(&host)?;
+            let pods =
+                node.entries.iter().filter(|entry| entry.kind == Kind::Pod).filter_map(|it| it.pod.as_ref());
+            let of = |pod: &&PodName| namespace.is_none() || namespace == pod.namespace;
+            let pods: Vec<String> = pods.filter(of).map(|pod| format!("--pod {pod}")).collect();
+            let there = if pods.is_empty() { "there is none here".to_owned() } else { pods.join(", ") };
+            Err(CommandError::new(format!("this needs one pod; {there}")))
+        }
     }
 }
 
-/// Finds the target on this node.
-pub(crate) fn locate(args: &TargetArgs) -> Result<Located, CommandError> {
-    Ok(target::locate(&target_of(args), &Host::default())?)
+/// No pod of a Kubernetes namespace runs here.
+pub(crate) fn no_pods(namespace: &str, node: &Node) -> CommandError {
+    let namespaces = node.namespaces();
+    let there = if namespaces.is_empty() {
+        "no pod of any namespace runs here".to_owned()
+    } else {
+        format!("there are pods of {}", namespaces.join(", "))
+    };
+    CommandError::new(format!("no pod of the Kubernetes namespace {namespace:?} runs on this node; {there}"))
+        .hint(format!("this rests on {}", node.evidence))
+}
+
+/// Adds the pods that are nearly what was typed.
+fn not_found(error: dnsprobe_sniffer::Error) -> CommandError {
+    let near = match &error {
+        dnsprobe_sniffer::Error::UnknownPod { name, existing, .. }
+        | dnsprobe_sniffer::Error::UnknownContainer { name, existing, .. } => near(name, existing),
+        _ => Vec::new(),
+    };
+    let error = CommandError::from(error);
+    if near.is_empty() { error } else { error.hint(format!("near it: {}", near.join(", "))) }
+}
+
+/// The names that hold what was typed, or that are few letters from it.
+fn near(typed: &str, existing: &[String]) -> Vec<String> {
+    let mut near: Vec<String> =
+        existing.iter().filter(|name| name.contains(typed)).take(5).cloned().collect();
+    let nearest = nearest::nearest(typed, existing.iter().map(String::as_str)).map(str::to_owned);
+    near.extend(nearest.filter(|name| !near.contains(name)));
+    near
 }
 
 /// `target` of the JSON output.
 pub(crate) fn target_json(args: &TargetArgs, located: &Located) -> serde_json::Value {
+    if let Some(found) = &located.found {
+        return found_json(&found.entry, found.container.as_ref(), located);
+    }
     let kind = match (args.pid, &args.netns) {
         (Some(_), _) => "process",
         (None, Some(_)) => "named",
@@ -44,9 +119,50 @@ pub(crate) fn target_json(args: &TargetArgs, located: &Located) -> serde_json::V
     })
 }
 
+/// `target` of a pod or container.
+pub(crate) fn found_json(
+    entry: &Entry,
+    container: Option<&Container>,
+    located: &Located,
+) -> serde_json::Value {
+    let pod = entry.pod.as_ref();
+    serde_json::json!({
+        "kind": entry.kind.as_str(),
+        "namespace": pod.and_then(|pod| pod.namespace.as_ref()),
+        "pod": pod.map(|pod| &pod.name).or(entry.uid.as_ref().map(PodUid::as_str).map(str::to_owned).as_ref()),
+        "container": container.and_then(name_of),
+        "pid": located.pid(),
+        "netns": located.netns.inode(),
+        "host_network": entry.network == Network::Host,
+    })
+}
+
+/// A container's name, or the part of its id that people write.
+pub(crate) fn name_of(container: &Container) -> Option<String> {
+    let id = || container.id.as_ref().map(|id| id.short().to_owned());
+    container.name.clone().or_else(id)
+}
+
 /// The target in a word.
-pub(crate) fn target_name(args: &TargetArgs) -> Option<String> {
-    args.pid.map(|pid| format!("pid {pid}")).or_else(|| args.netns.clone())
+pub(crate) fn target_name(args: &TargetArgs, located: &Located) -> Option<String> {
+    let found = located.found.as_ref().map(|found| short_title(&found.entry));
+    found.or_else(|| args.pid.map(|pid| format!("pid {pid}"))).or_else(|| args.netns.clone())
+}
+
+/// An entry in a word: `NS/POD`, a container's name.
+pub(crate) fn short_title(entry: &Entry) -> String {
+    match (&entry.pod, entry.main_container().and_then(name_of)) {
+        (Some(pod), _) => pod.to_string(),
+        (None, Some(container)) if entry.kind == Kind::Container => container,
+        _ => entry.title(),
+    }
+}
+
+/// Says what the user should know of how the target was found.
+pub(crate) fn say_notes(located: &Located) {
+    for note in located.found.iter().flat_map(|found| &found.notes) {
+        crate::view::note(&format!("dnsprobe: {}", escape(note)));
+    }
 }
 
 /// A file that the user named; `-` is standard input.
@@ -88,7 +204,12 @@ impl ConfFile {
 
 /// The target's own `resolv.conf`.
 pub(crate) fn conf_of(located: &Located) -> ConfFile {
-    let FileRead { path, content } = located.root.read("etc/resolv.conf");
+    conf_in(&located.root)
+}
+
+/// The `resolv.conf` below a root.
+pub(crate) fn conf_in(root: &Root) -> ConfFile {
+    let FileRead { path, content } = root.read("etc/resolv.conf");
     let place = path.display().to_string();
     let (bytes, problem) = match content {
         Content::Found(bytes) => (Some(bytes), None),

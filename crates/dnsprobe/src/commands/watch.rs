@@ -53,13 +53,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         lookups: &args.lookups,
         merging,
         target: situation::target_json(&args.target, &located),
-        target_name: situation::target_name(&args.target),
+        target_name: situation::target_name(&args.target, &located),
     };
     let mut session = Session::new(showing, search, interfaces.collect(), ui)?;
     // Sockets and files are open: nothing needs a privilege any more.
     give_up_privileges()?;
     if ui.detail > Detail::Less {
-        let name = situation::target_name(&args.target)
+        let name = situation::target_name(&args.target, &located)
             .map_or_else(|| "this namespace".to_owned(), |it| escape(&it));
         crate::view::note(&format!("dnsprobe: watching {name}; Ctrl-C stops and sums up"));
     }

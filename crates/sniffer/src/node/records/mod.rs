@@ -1,0 +1,203 @@
+//! What runtimes have written about their containers, on the node's own file system.
+//!
+//! These files are the runtimes', not the containers'; still each is read below the node's root, only if it is a regular
+//! file, and only up to a size. What they say of processes is old news: a recorded number is believed only when the
+//! process with it lies in that container's cgroup.
+
+mod containerd;
+mod docker;
+mod oci;
+mod storage;
+
+use std::collections::BTreeMap;
+
+use super::id::{ContainerId, PodUid};
+use super::names::PodName;
+use crate::pod_files::Root;
+
+pub(crate) use containerd::of_shim;
+pub(crate) use storage::of_mount;
+
+/// Containers kept of one node.
+const MOST: usize = 16_384;
+
+/// Which software runs a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Runtime {
+    /// containerd, also as part of k3s, rke2, k0s and microk8s.
+    Containerd,
+    /// CRI-O.
+    CriO,
+    /// Docker, also below a kubelet.
+    Docker,
+    /// podman.
+    Podman,
+}
+
+impl Runtime {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Containerd => "containerd",
+            Self::CriO => "cri-o",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+}
+
+/// What a container is to its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It holds the pod's namespaces (`pause`, podman's infra container).
+    Sandbox,
+    /// It runs something.
+    Application,
+}
+
+/// One container as its runtime wrote it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) id: ContainerId,
+    pub(crate) runtime: Runtime,
+    pub(crate) part: Part,
+    /// The container that holds its pod's namespaces.
+    pub(crate) sandbox: Option<ContainerId>,
+    pub(crate) pod: Option<PodName>,
+    pub(crate) uid: Option<PodUid>,
+    /// The container's name.
+    pub(crate) name: Option<String>,
+    /// The container that the pod's owner wants tools to choose.
+    pub(crate) default_container: Option<String>,
+    /// Its first process, in the numbers of the runtime's own PID namespace.
+    pub(crate) pid: Option<u32>,
+    /// The file that holds its network namespace; of a sandbox without one the network is the node's.
+    pub(crate) netns: Netns,
+    /// Its `resolv.conf` on the node.
+    pub(crate) resolv_conf: Option<String>,
+    /// The host name it was given.
+    pub(crate) hostname: Option<String>,
+}
+
+/// A container's network namespace as its runtime's configuration has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Netns {
+    /// Not written down.
+    Unknown,
+    /// The node's own.
+    Host,
+    /// The one that this file stands for.
+    Pinned(String),
+}
+
+impl Record {
+    fn new(id: ContainerId, runtime: Runtime) -> Self {
+        Self {
+            id,
+            runtime,
+            part: Part::Application,
+            sandbox: None,
+            pod: None,
+            uid: None,
+            name: None,
+            default_container: None,
+            pid: None,
+            netns: Netns::Unknown,
+            resolv_conf: None,
+            hostname: None,
+        }
+    }
+}
+
+/// All containers written down on a node, and where.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    by_id: BTreeMap<ContainerId, Record>,
+    /// Folders that held some, for messages.
+    pub(crate) places: Vec<String>,
+}
+
+impl Records {
+    /// Reads what lies in the places that runtimes use unless told otherwise.
+    pub(crate) fn read(root: &Root) -> Self {
+        let mut records = Self::default();
+        for place in containerd::PLACES {
+            records.add(place, containerd::read(root, place));
+        }
+        for place in storage::PLACES {
+            records.add(place, storage::read(root, place));
+        }
+        for (place, found) in storage::of_users(root) {
+            records.add(&place, found);
+        }
+        for place in docker::places(root) {
+            let found = docker::read(root, &place);
+            records.add(&place, found);
+        }
+        records
+    }
+
+    /// Adds what lies in another place; nothing when that was read already.
+    pub(crate) fn look_in(&mut self, root: &Root, place: &Place) {
+        let (folder, found) = match place {
+            Place::Bundles(folder) => (folder, containerd::read(root, folder)),
+            Place::Storage(folder) => (folder, storage::read(root, folder)),
+            Place::Docker(folder) => (folder, docker::read(root, folder)),
+        };
+        if !self.places.contains(folder) {
+            self.add(folder, found);
+        }
+    }
+
+    fn add(&mut self, place: &str, found: Vec<Record>) {
+        if !found.is_empty() {
+            self.places.push(place.to_owned());
+        }
+        for record in found {
+            if self.by_id.len() < MOST {
+                match self.by_id.get_mut(&record.id) {
+                    Some(known) => complete(known, record),
+                    None => drop(self.by_id.insert(record.id.clone(), record)),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, id: &ContainerId) -> Option<&Record> {
+        self.by_id.get(id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.by_id.values()
+    }
+}
+
+/// Docker's containers have a bundle of containerd's and a file of Docker's, podman's two folders; together they say all.
+fn complete(known: &mut Record, more: Record) {
+    if more.runtime == Runtime::Docker {
+        known.runtime = Runtime::Docker;
+        known.part = more.part;
+    }
+    known.sandbox = known.sandbox.take().or(more.sandbox);
+    known.pod = known.pod.take().or(more.pod);
+    known.uid = known.uid.take().or(more.uid);
+    known.name = known.name.take().or(more.name);
+    known.default_container = known.default_container.take().or(more.default_container);
+    known.pid = known.pid.or(more.pid);
+    known.resolv_conf = known.resolv_conf.take().or(more.resolv_conf);
+    known.hostname = known.hostname.take().or(more.hostname);
+    if known.netns == Netns::Unknown {
+        known.netns = more.netns;
+    }
+}
+
+/// A folder with containers, found by a trace of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// containerd's bundles of one of its namespaces.
+    Bundles(String),
+    /// The storage of CRI-O or podman.
+    Storage(String),
+    /// Docker's `containers`.
+    Docker(String),
+}

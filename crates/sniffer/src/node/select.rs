@@ -1,0 +1,250 @@
+//! Choosing entries by what the user typed.
+
+use super::id::ContainerId;
+use super::{Container, Entry, Kind, Node, PodName};
+use crate::error::Error;
+
+/// The shortest part of an id that is taken for one; Docker's own shortest is 12, people type less.
+const SHORTEST_ID: usize = 4;
+/// The longest generated part of a workload's pods: a `ReplicaSet`'s hash.
+const LONGEST_SUFFIX: usize = 10;
+/// Letters of a generated part without digits (`k8s.io/apimachinery` `util/rand`, `alphanums`, which has no vowels).
+const RANDOM_LEN: usize = 5;
+
+/// A pod as typed: its name or UID, or the name of its workload where that leaves one pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodQuery {
+    /// The Kubernetes namespace.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+impl PodQuery {
+    /// From `NAME`, `NS/NAME`, or a name and a namespace given apart.
+    pub fn new(typed: &str, namespace: Option<&str>) -> Self {
+        match typed.split_once('/') {
+            Some((own, name)) => Self { namespace: Some(own.to_owned()), name: name.to_owned() },
+            None => Self { namespace: namespace.map(str::to_owned), name: typed.to_owned() },
+        }
+    }
+
+    fn allows(&self, pod: &PodName) -> bool {
+        self.namespace.is_none() || self.namespace == pod.namespace
+    }
+}
+
+/// A container as typed: its id, the beginning of its id, or its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerQuery(pub String);
+
+impl ContainerQuery {
+    fn is(&self, container: &Container) -> Matched {
+        let id = container.id.as_ref().map_or("", ContainerId::as_str);
+        let typed = self.0.as_str();
+        if container.name.as_deref() == Some(typed) || id == typed {
+            Matched::Whole
+        } else if typed.len() >= SHORTEST_ID && id.starts_with(typed) {
+            Matched::Beginning
+        } else {
+            Matched::No
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Matched {
+    Whole,
+    Beginning,
+    No,
+}
+
+impl Node {
+    /// The pod that was typed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPod`], [`Error::AmbiguousPod`].
+    pub fn pod(&self, query: &PodQuery) -> Result<&Entry, Error> {
+        let pods = || self.entries.iter().filter(|entry| entry.kind == Kind::Pod);
+        let named = |entry: &&Entry, is: &dyn Fn(&PodName) -> bool| {
+            entry.pod.as_ref().is_some_and(|pod| query.allows(pod) && is(pod))
+        };
+        let by_uid = |entry: &&Entry| entry.uid.as_ref().is_some_and(|uid| uid.as_str() == query.name);
+        let mut found: Vec<&Entry> =
+            pods().filter(|entry| by_uid(entry) || named(entry, &|pod| pod.name == query.name)).collect();
+        if found.is_empty() {
+            found =
+                pods().filter(|entry| named(entry, &|pod| is_of_workload(&pod.name, &query.name))).collect();
+        }
+        match found[..] {
+            [one] => Ok(one),
+            [] => Err(self.unknown(query)),
+            _ => {
+                let matches = found.iter().map(|entry| typed_for(entry, &found)).collect();
+                Err(Error::AmbiguousPod { name: query.name.clone(), matches })
+            }
+        }
+    }
+
+    /// Every pod of a Kubernetes namespace.
+    pub fn pods_of(&self, namespace: &str) -> Vec<&Entry> {
+        let of = |entry: &&Entry| {
+            entry.pod.as_ref().is_some_and(|pod| pod.namespace.as_deref() == Some(namespace))
+        };
+        self.entries.iter().filter(of).collect()
+    }
+
+    /// The Kubernetes namespaces that have pods here, sorted.
+    pub fn namespaces(&self) -> Vec<String> {
+        let pods = self.entries.iter().filter_map(|entry| entry.pod.as_ref());
+        let mut all: Vec<String> = pods.filter_map(|pod| pod.namespace.clone()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The container that was typed, and what it belongs to.
+    ///
+    /// # Errors
+    /// [`Error::UnknownContainer`], [`Error::AmbiguousContainer`].
+    pub fn container(&self, query: &ContainerQuery) -> Result<(&Entry, &Container), Error> {
+        let all = || {
+            self.entries.iter().flat_map(|entry| {
+                entry.containers.iter().chain(&entry.sandbox).map(move |container| (entry, container))
+            })
+        };
+        let mut found: Vec<_> =
+            all().filter(|(_, container)| query.is(container) == Matched::Whole).collect();
+        if found.is_empty() {
+            found = all().filter(|(_, container)| query.is(container) == Matched::Beginning).collect();
+        }
+        match found[..] {
+            [one] => Ok(one),
+            [] => {
+                let mut existing: Vec<String> =
+                    all().filter_map(|(_, container)| container.name.clone()).collect();
+                existing.sort_unstable();
+                existing.dedup();
+                Err(Error::UnknownContainer { name: query.0.clone(), pod: None, existing })
+            }
+            _ => {
+                let matches =
+                    found.iter().map(|(entry, container)| typed_with_pod(entry, container)).collect();
+                Err(Error::AmbiguousContainer { name: query.0.clone(), matches })
+            }
+        }
+    }
+
+    fn unknown(&self, query: &PodQuery) -> Error {
+        let existing = self.entries.iter().filter(|entry| entry.kind == Kind::Pod);
+        let shown =
+            |pod: &PodName| if query.namespace.is_some() { pod.to_string() } else { pod.name.clone() };
+        let ended = self.ended.iter().find(|pod| {
+            query.allows(pod) && (pod.name == query.name || is_of_workload(&pod.name, &query.name))
+        });
+        Error::UnknownPod {
+            name: query
+                .namespace
+                .iter()
+                .fold(query.name.clone(), |name, namespace| format!("{namespace}/{name}")),
+            existing: existing.filter_map(|entry| entry.pod.as_ref()).map(shown).collect(),
+            ended: ended.map(ToString::to_string),
+            evidence: self.evidence.clone(),
+            denied: self.denied(),
+        }
+    }
+}
+
+impl Entry {
+    /// The container of this entry that was typed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownContainer`], with those that there are.
+    pub fn container(&self, query: &ContainerQuery) -> Result<&Container, Error> {
+        let whole = self.containers.iter().find(|container| query.is(container) == Matched::Whole);
+        let beginning = || self.containers.iter().find(|container| query.is(container) == Matched::Beginning);
+        whole.or_else(beginning).ok_or_else(|| Error::UnknownContainer {
+            name: query.0.clone(),
+            pod: self.pod.as_ref().map(ToString::to_string),
+            existing: self.containers.iter().filter_map(|container| container.name.clone()).collect(),
+        })
+    }
+
+    /// The container that stands for the entry: the one its owner wants tools to choose, else the first that runs, else
+    /// the first.
+    pub fn main_container(&self) -> Option<&Container> {
+        let wanted = self.default_container.as_ref();
+        let default = self.containers.iter().find(|it| wanted.is_some() && it.name.as_ref() == wanted);
+        default
+            .or_else(|| self.containers.iter().find(|it| it.pid.is_some()))
+            .or_else(|| self.containers.first())
+    }
+}
+
+/// Whether a pod's name is a workload's name with what its controller appends: `-HASH-RANDOM` (Deployment), `-RANDOM`
+/// (`DaemonSet`, Job), `-NUMBER` (`StatefulSet`), `-TIME-RANDOM` (`CronJob`).
+fn is_of_workload(pod: &str, workload: &str) -> bool {
+    let Some(rest) = pod.strip_prefix(workload).and_then(|rest| rest.strip_prefix('-')) else { return false };
+    let parts: Vec<&str> = rest.split('-').collect();
+    parts.len() <= 2 && parts.iter().all(|part| is_generated(part))
+}
+
+fn is_generated(part: &str) -> bool {
+    let letters = (1..=LONGEST_SUFFIX).contains(&part.len())
+        && part.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+    let random = part.len() >= RANDOM_LEN && !part.bytes().any(|byte| b"aeiou".contains(&byte));
+    letters && (random || part.bytes().any(|byte| byte.is_ascii_digit()))
+}
+
+/// What to type for one of several: the name with its namespace, or the UID where that is not enough.
+fn typed_for(entry: &Entry, among: &[&Entry]) -> String {
+    let same = among.iter().filter(|other| other.pod == entry.pod).count();
+    match (&entry.pod, &entry.uid) {
+        (Some(pod), _) if same == 1 => format!("--pod {pod}"),
+        (_, Some(uid)) => format!("--pod {uid}"),
+        (Some(pod), None) => format!("--pod {pod}"),
+        (None, None) => format!("--pid {}", entry.pids.first().copied().unwrap_or_default()),
+    }
+}
+
+fn typed_with_pod(entry: &Entry, container: &Container) -> String {
+    let id = container.id.as_ref().map_or("", ContainerId::short);
+    match (&entry.pod, &container.name) {
+        (Some(pod), Some(name)) => format!("--pod {pod} --container {name}"),
+        _ => format!("--container {id}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_suffix_may_be_left_out() {
+        let cases = [
+            ("web-7d4b9c-x2x1z", "web", true),
+            ("web-7d4b9c6f5d-x2k8p", "web", true),
+            ("web-bcdfg", "web", true),
+            ("db-0", "db", true),
+            ("backup-27812340-qzxcv", "backup", true),
+            ("crashy-5f6d", "crashy", true),
+            ("web-frontend-7d4b9c-x2x1z", "web", false),
+            ("web-front", "web", false),
+            ("web-db-0", "web", false),
+            ("website-7d4b9c-x2x1z", "web", false),
+            ("web", "web", false),
+            ("web-", "web", false),
+        ];
+        for (pod, workload, is) in cases {
+            assert_eq!(is_of_workload(pod, workload), is, "{pod} {workload}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_typed_with_or_without_its_namespace() {
+        let typed = |name, namespace| PodQuery::new(name, namespace);
+        assert_eq!(typed("sre/web", None), PodQuery { namespace: Some("sre".into()), name: "web".into() });
+        assert_eq!(typed("web", Some("sre")), typed("sre/web", None));
+        assert_eq!(typed("web", None).namespace, None);
+    }
+}
