@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dnsprobe_resolv::Transport;
+use dnsprobe_sniffer::Netns;
 use dnsprobe_sniffer::netns::run_in;
 use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::rdata::SOA;
@@ -34,11 +35,16 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts it on the pod's node.
     pub(crate) fn start(pod: &Pod) -> Self {
+        Self::on(&pod.node(), SERVER)
+    }
+
+    /// Starts it in a network namespace with this address.
+    pub(crate) fn on(netns: &Netns, address: &str) -> Self {
         let log = Arc::<Mutex<Vec<Logged>>>::default();
         let (gate, opened) = channel();
-        let listen = SocketAddr::new(SERVER.parse().unwrap(), 53);
+        let listen = SocketAddr::new(address.parse().unwrap(), 53);
         let script = script(Arc::clone(&log), Mutex::new(opened));
-        let running = run_in(&pod.node(), || start(listen, script)).unwrap().unwrap();
+        let running = run_in(netns, || start(listen, script)).unwrap().unwrap();
         Self { log, gate, _running: running }
     }
 

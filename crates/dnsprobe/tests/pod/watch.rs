@@ -1,5 +1,6 @@
 //! `dnsprobe watch` and `tcpdump` beside the clients.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -43,9 +44,20 @@ impl Capturing {
     }
 
     /// Ctrl-C, then its end.
-    pub(crate) fn stop(mut self) -> Ran {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
+    pub(crate) fn stop(self) -> Ran {
+        self.end_with(Signal::SIGINT)
+    }
+
+    /// A signal, then its end.
+    pub(crate) fn end_with(mut self, signal: Signal) -> Ran {
+        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
         self.finish()
+    }
+
+    /// Its number on this machine; `nsenter`, which waits for another that it started, is not what is meant.
+    pub(crate) fn pid(&self) -> u32 {
+        let own = self.child.id();
+        entered(own).unwrap_or(own)
     }
 
     /// Whether it still runs.
@@ -66,8 +78,18 @@ impl Capturing {
     }
 }
 
+/// The program that `nsenter` started, when that is what runs with this number.
+fn entered(pid: u32) -> Option<u32> {
+    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    if comm.trim() == "nsenter" { children.trim().parse().ok() } else { None }
+}
+
 impl Drop for Capturing {
     fn drop(&mut self) {
+        if let Some(inner) = entered(self.child.id()) {
+            let _ = kill(Pid::from_raw(i32::try_from(inner).unwrap()), Signal::SIGKILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
