@@ -11,7 +11,9 @@ use dnsprobe_lookup::{Counters, Frame, LinkType, Lookup, Pipeline, SearchList, S
 
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
-use crate::view::{Closing, Detail, JsonLines, Merging, PacketsOn, Reporter, Rows, Shown, Ui, note, output};
+use crate::view::{
+    Beside, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Reporter, Rows, Shown, Ui, note, output,
+};
 
 /// Frames in, rows out.
 pub(crate) struct Session {
@@ -21,6 +23,7 @@ pub(crate) struct Session {
     packets: Option<PacketFile>,
     packets_left: u64,
     target: Option<String>,
+    beside: Option<Beside>,
     detail: Detail,
     /// What went wrong when writing results; frames keep coming until the source notices.
     failed: Option<CommandError>,
@@ -46,10 +49,21 @@ impl Session {
         interfaces: Vec<InterfaceName>,
         ui: &Ui,
     ) -> Result<Self, CommandError> {
+        let to_stdout = showing.lookups.write.as_deref() == Some(Path::new("-"));
+        let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
+        Self::writing_to(output, showing, search, interfaces, ui)
+    }
+
+    /// The same with the results going to `output`.
+    pub(crate) fn writing_to(
+        output: Output,
+        showing: Showing<'_>,
+        search: SearchList,
+        interfaces: Vec<InterfaceName>,
+        ui: &Ui,
+    ) -> Result<Self, CommandError> {
         let args = showing.lookups;
         let packets = args.write.as_deref().map(|path| PacketFile::create(path, interfaces)).transpose()?;
-        let to_stdout = args.write.as_deref() == Some(Path::new("-"));
-        let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
         let reporter: Box<dyn Reporter> = match args.output {
             Format::Json => {
                 let shown = if args.summary { Shown::SummaryOnly } else { Shown::Lookups };
@@ -67,6 +81,7 @@ impl Session {
             packets,
             packets_left: args.count.unwrap_or(u64::MAX),
             target: showing.target_name,
+            beside: None,
             detail: ui.detail,
             failed: None,
             not_kept: None,
@@ -108,6 +123,11 @@ impl Session {
         flow
     }
 
+    /// Says at the end what else passed through the namespace.
+    pub(crate) fn beside(&mut self, beside: Beside) {
+        self.beside = Some(beside);
+    }
+
     /// Whether `-c` was reached.
     pub(crate) fn is_full(&self) -> bool {
         self.packets_left == 0
@@ -128,6 +148,7 @@ impl Session {
             counters: &counters,
             dropped_by_kernel,
             inferred: &inferred,
+            beside: self.beside,
         })?;
         if let Some(passed_over) = passed_over(&counters, self.detail) {
             note(&format!("dnsprobe: {passed_over}"));

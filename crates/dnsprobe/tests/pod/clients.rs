@@ -111,7 +111,8 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    fn parse(resolver: &'static str, line: &str) -> Self {
+    /// From a line of the program's output.
+    pub(crate) fn parse(resolver: &'static str, line: &str) -> Self {
         let [name, start, end, result, addresses] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("{line:?}");
         };
