@@ -14,7 +14,8 @@ use super::packet_file::PacketFile;
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
-    Closing, Detail, JsonLines, Merging, PacketsOn, Reporter, Rows, SeenAt, Shown, Ui, note, output,
+    Beside, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Reporter, Rows, SeenAt, Shown, Ui, note,
+    output,
 };
 
 /// The one namespace of a session that has no more.
@@ -31,6 +32,7 @@ pub(crate) struct Session {
     summary: Summary,
     packets: Option<PacketFile>,
     packets_left: u64,
+    beside: Option<Beside>,
     detail: Detail,
     /// What went wrong when writing results; frames keep coming until the source notices.
     failed: Option<CommandError>,
@@ -62,9 +64,22 @@ impl Session {
         interfaces: Vec<InterfaceName>,
         ui: &Ui,
     ) -> Result<Self, CommandError> {
+        let to_stdout = showing.lookups.write.as_deref() == Some(Path::new("-"));
+        let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
+        Self::writing_to(output, showing, search, interfaces, ui)
+    }
+
+    /// The same with the results going to `output`.
+    pub(crate) fn writing_to(
+        output: Output,
+        showing: Showing<'_>,
+        search: SearchList,
+        interfaces: Vec<InterfaceName>,
+        ui: &Ui,
+    ) -> Result<Self, CommandError> {
         let path = showing.lookups.write.as_deref();
         let packets = path.map(|path| PacketFile::create(path, interfaces)).transpose()?;
-        let mut session = Self::with_packets(showing.lookups, showing.merging, packets, ui);
+        let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
         let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None };
         session.lanes.insert(ONLY, Lane { pipeline: Pipeline::new(session.ports.clone(), search), seen_at });
         Ok(session)
@@ -73,12 +88,18 @@ impl Session {
     /// For namespaces that come and go; none yet.
     pub(crate) fn for_many(lookups: &LookupArgs, merging: Merging, ui: &Ui) -> Result<Self, CommandError> {
         let packets = lookups.write.as_deref().map(PacketFile::create_for_many).transpose()?;
-        Ok(Self::with_packets(lookups, merging, packets, ui))
+        let to_stdout = lookups.write.as_deref() == Some(Path::new("-"));
+        let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
+        Ok(Self::with_packets(output, lookups, merging, packets, ui))
     }
 
-    fn with_packets(args: &LookupArgs, merging: Merging, packets: Option<PacketFile>, ui: &Ui) -> Self {
-        let to_stdout = args.write.as_deref() == Some(Path::new("-"));
-        let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
+    fn with_packets(
+        output: Output,
+        args: &LookupArgs,
+        merging: Merging,
+        packets: Option<PacketFile>,
+        ui: &Ui,
+    ) -> Self {
         let reporter: Box<dyn Reporter> = match args.output {
             Format::Json => {
                 let shown = if args.summary { Shown::SummaryOnly } else { Shown::Lookups };
@@ -98,6 +119,7 @@ impl Session {
             summary: Summary::default(),
             packets,
             packets_left: args.count.unwrap_or(u64::MAX),
+            beside: None,
             detail: ui.detail,
             failed: None,
             not_kept: None,
@@ -176,6 +198,11 @@ impl Session {
         flow
     }
 
+    /// Says at the end what else passed through the namespace.
+    pub(crate) fn beside(&mut self, beside: Beside) {
+        self.beside = Some(beside);
+    }
+
     /// Whether `-c` was reached.
     pub(crate) fn is_full(&self) -> bool {
         self.packets_left == 0
@@ -196,6 +223,7 @@ impl Session {
             counters: &self.counted,
             dropped_by_kernel,
             inferred: &self.inferred,
+            beside: self.beside,
         })?;
         if let Some(passed_over) = passed_over(&self.counted, self.detail) {
             note(&format!("dnsprobe: {passed_over}"));

@@ -7,7 +7,7 @@ use dnsprobe_lookup::summary::Entry;
 use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Closing, Output, Reporter, SeenAt};
+use super::{Closing, Output, Reporter, SeenAt, Told};
 
 /// Writes one JSON object a line, flushed each.
 pub(crate) struct JsonLines {
@@ -125,7 +125,7 @@ pub(super) fn findings(lookup: &Lookup) -> Vec<Value> {
 
 fn summary_json(closing: &Closing<'_>) -> Value {
     let Closing { summary, counters, .. } = closing;
-    json!({
+    let mut sums = json!({
         "type": "summary",
         "schema": "dnsprobe.summary/1",
         "frames": counters.frames,
@@ -148,7 +148,13 @@ fn summary_json(closing: &Closing<'_>) -> Value {
         "by_name": entries(&summary.by_name(), "name"),
         "by_target": entries(&summary.by_target(), "target"),
         "inferred": inferred(closing),
-    })
+    });
+    if let (Some(beside), Some(fields)) = (&closing.beside, sums.as_object_mut()) {
+        fields.insert("told_by".to_owned(), (beside.told == Told::BySocket).then_some("socket").into());
+        fields.insert("frames_of_others".to_owned(), beside.others.into());
+        fields.insert("frames_of_unknown".to_owned(), beside.unknown.into());
+    }
+    sums
 }
 
 fn entries(entries: &[Entry], key: &str) -> Vec<Value> {

@@ -71,7 +71,13 @@ fn printed(merging: Merging, lookups: &[Lookup]) -> String {
         rows.lookup(lookup, &SeenAt::default()).unwrap();
     }
     let (summary, counters) = (Summary::default(), Counters::default());
-    let closing = Closing { summary: &summary, counters: &counters, dropped_by_kernel: None, inferred: &[] };
+    let closing = Closing {
+        summary: &summary,
+        counters: &counters,
+        dropped_by_kernel: None,
+        inferred: &[],
+        beside: None,
+    };
     rows.close(&closing).unwrap();
     drop(rows);
     String::from_utf8(shared.0.take()).unwrap()
