@@ -62,6 +62,7 @@ fn folders_of_other_distributions_and_unlisted_ones_are_found() {
         );
         // The shim is the parent, and works in the bundle of its sandbox.
         tree.process(19, HOST_NET, "/system.slice/containerd.service");
+        tree.sees_the_node(19);
         tree.working_directory(19, &format!("/{folder}/{}", id('2')));
         tree.process_of(20, POD_NET, &format!("0::{path}\n"), 19);
         tree.bundle(folder, &id('2'), 20, &sandbox("sre", "web", &uid('2'), &id('2'), None));
@@ -240,6 +241,7 @@ fn docker_containers_are_found_by_name_and_by_the_beginning_of_their_id() {
 #[test]
 fn a_data_folder_that_nobody_configured_is_found_by_a_mount() {
     let tree = Tree::new();
+    tree.sees_the_node(1);
     tree.process(20, POD_NET, &format!("/docker/{}", id('a')));
     tree.mounts(20, &[(&format!("/mnt/big/containers/{}/hosts", id('a')), "/etc/hosts")]);
     tree.docker("mnt/big", &id('a'), &json!({"Name": "/shop", "State": {"Running": true, "Pid": 20}}));
@@ -279,6 +281,7 @@ fn podmans_own_folder_is_found_by_the_command_line_of_conmon() {
     let folder = "srv/podman/overlay-containers";
     let path = format!("/libpod_parent/{}/libpod-{}", id('d'), id('2'));
     tree.process(19, HOST_NET, &format!("/libpod_parent/{}/conmon", id('d')));
+    tree.sees_the_node(19);
     tree.write(
         "proc/19/cmdline",
         format!("/usr/bin/conmon\0-c\0{}\0-b\0/{folder}/{}/userdata\0", id('2'), id('2')),
@@ -354,6 +357,28 @@ fn a_node_in_a_container_has_its_pods_named_by_its_own_files() {
     assert_eq!((&entry.pids[..], entry.netns), (&[20][..], Some(POD_NET + 1)));
     let outer = one(&node, Kind::Container);
     assert_eq!((containers(outer), &outer.pids[..]), (vec!["kind-worker".into()], &[10][..]));
+}
+
+#[test]
+fn a_node_in_namespaces_of_its_own_is_read_through_its_shims() {
+    let mut tree = Tree::new();
+    tree.process(19, HOST_NET, "/lab");
+    tree.working_directory(19, &format!("/{BUNDLES}/{}", id('2')));
+    tree.mount_namespace(19, 77);
+    let path = format!("/lab/kubepods/burstable/pod{}/{}", uid('2'), id('2'));
+    tree.process_of(20, POD_NET, &format!("0::{path}\n"), 19);
+    tree.process_of(21, POD_NET, &format!("0::/lab/kubepods/burstable/pod{}/{}\n", uid('2'), id('a')), 19);
+    tree.inside(Some(19));
+    tree.bundle(BUNDLES, &id('2'), 1, &sandbox("sre", "web", &uid('2'), &id('2'), None));
+    tree.logs("sre", "web", &uid('2'), &["app", "setup"]);
+    tree.write(&format!("var/log/containers/web_sre_app-{}.log", id('a')), "");
+    tree.inside(None);
+    let node = tree.node();
+    let entry = one(&node, Kind::Pod);
+    assert_eq!(
+        (named(entry), containers(entry)),
+        ("sre/web".into(), vec!["app".into(), "(setup)".to_owned()])
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{Frame, LinkType, SearchList, Timestamp};
 
-use super::session::{Session, Showing};
+use super::session::{Order, Session, Showing};
 use crate::cli::{Format, LookupArgs};
 use crate::demo::{self, Played};
 use crate::error::{CommandError, Status};
@@ -58,7 +58,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         link: frame.link,
         name: "lo".to_owned(),
     });
-    let mut session = Session::new(showing, search, interfaces.collect(), ui)?;
+    let session = Session::new(showing, search, interfaces.collect(), ui)?;
+    let mut session = session.in_order(Order::Begun);
     for Kept { at, link, interface, original_len, bytes } in &frames {
         let frame = Frame { at: *at, link: *link, bytes, original_len: *original_len, interface: *interface };
         if session.frame(&frame).is_break() {

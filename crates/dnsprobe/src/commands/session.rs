@@ -33,11 +33,23 @@ pub(crate) struct Session {
     packets: Option<PacketFile>,
     packets_left: u64,
     beside: Option<Beside>,
+    order: Order,
+    /// Lookups that wait for their turn.
+    waiting: Vec<(Lookup, SeenAt)>,
     detail: Detail,
     /// What went wrong when writing results; frames keep coming until the source notices.
     failed: Option<CommandError>,
     /// What went wrong when writing packets.
     not_kept: Option<CommandError>,
+}
+
+/// In which order lookups are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// As they finish.
+    Finished,
+    /// As they began, all at the end.
+    Begun,
 }
 
 /// One namespace.
@@ -120,6 +132,8 @@ impl Session {
             packets,
             packets_left: args.count.unwrap_or(u64::MAX),
             beside: None,
+            order: Order::Finished,
+            waiting: Vec::new(),
             detail: ui.detail,
             failed: None,
             not_kept: None,
@@ -217,6 +231,7 @@ impl Session {
         for source in sources {
             let _ = self.leave(source);
         }
+        self.show_waiting();
         self.keep(PacketFile::flush);
         self.reporter.close(&Closing {
             summary: &self.summary,
@@ -240,9 +255,29 @@ impl Session {
         }
     }
 
+    /// Shows lookups in this order.
+    pub(crate) fn in_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    fn show_waiting(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_by_key(|(lookup, _)| lookup.start);
+        self.order = Order::Finished;
+        for (lookup, seen_at) in waiting {
+            // What goes wrong is kept and said at the end.
+            let _ = self.show(&[lookup], &seen_at);
+        }
+    }
+
     fn show(&mut self, finished: &[Lookup], seen_at: &SeenAt) -> ControlFlow<()> {
         if self.failed.is_some() {
             return ControlFlow::Break(());
+        }
+        if self.order == Order::Begun {
+            self.waiting.extend(finished.iter().map(|lookup| (lookup.clone(), seen_at.clone())));
+            return ControlFlow::Continue(());
         }
         let mut result = Ok(());
         for lookup in finished {

@@ -99,7 +99,10 @@ fn nameservers(settings: &Settings) -> Vec<String> {
 /// The table, then what deserves a look, then the sums.
 pub(crate) fn list_table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> String {
     let columns = if columns == Columns::Few && ui.width >= ROOM_FOR_MORE { Columns::More } else { columns };
-    let mut table = tables::bare(ContentArrangement::Dynamic, ui);
+    // The wide table is for searching and for wide screens: its lines are never broken.
+    let arrangement =
+        if columns == Columns::All { ContentArrangement::Disabled } else { ContentArrangement::Dynamic };
+    let mut table = tables::bare(arrangement, ui);
     table.set_header(header(columns));
     for listed in all {
         table.add_row(row(listed, columns));

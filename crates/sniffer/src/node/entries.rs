@@ -178,7 +178,8 @@ fn key_of_mounts(
             let records = &mut scopes.get_mut(&None)?.records;
             records.look_in(root, &folder);
             // podman's own folder holds what the folder of the mount lacks.
-            if let Some(folder) = scope::parents_folder(host, processes, pid) {
+            let parent = scope::parent_outside(host, processes, pid);
+            if let Some(folder) = parent.and_then(|parent| scope::folder_of(host, parent)) {
                 records.look_in(root, &folder);
             }
             Some((Key::Container(None, id.clone()), Some(id)))

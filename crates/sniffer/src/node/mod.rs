@@ -190,6 +190,12 @@ impl Written {
     fn read(root: &Root) -> Self {
         Self { records: Records::read(root), logs: PodLogs::read(root) }
     }
+
+    /// Adds what another file system of the same node holds.
+    fn add(&mut self, other: Self) {
+        self.records.merge(other.records);
+        self.logs.merge(other.logs);
+    }
 }
 
 /// By the container that acts as a node; `None` is the machine.

@@ -78,6 +78,16 @@ impl PodLogs {
         logs
     }
 
+    /// Adds what was read elsewhere, where nothing is known yet.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (uid, logged) in other.by_uid {
+            self.by_uid.entry(uid).or_insert(logged);
+        }
+        for (id, names) in other.by_container {
+            self.by_container.entry(id).or_insert(names);
+        }
+    }
+
     /// The UID of the pod with this name, if one only has logs.
     pub(crate) fn uid_of(&self, pod: &PodName) -> Option<&PodUid> {
         let mut found = self.by_uid.iter().filter(|(_, logged)| logged.pod == *pod);

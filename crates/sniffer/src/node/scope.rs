@@ -44,10 +44,11 @@ fn root_of(host: &Host, processes: &Processes, node: &ContainerId) -> Option<Roo
     pids.find_map(|pid| Process::open(host, pid).ok()?.root().ok())
 }
 
-/// Follows the traces that unknown containers have left in the process table: the working directory of a shim, the
-/// sources of mounts. One container of a folder leads to all of it.
+/// Follows the traces that unknown containers have left in the process table: their parent (a shim works in the bundle,
+/// conmon has the folder on its command line), and the sources of their mounts. One container of a folder leads to all of
+/// it. What the parent's files are read from is the parent's own root: its runtime may see another file system.
 fn trace(host: &Host, root: &Root, processes: &Processes, written: &mut Written) {
-    let mut tried = BTreeSet::new();
+    let (mut tried, mut roots) = (BTreeSet::new(), BTreeSet::new());
     for (pid, seen) in &processes.by_pid {
         let place = &seen.place;
         let Some(id) =
@@ -58,7 +59,15 @@ fn trace(host: &Host, root: &Root, processes: &Processes, written: &mut Written)
         if is_told(written, id) || tried.len() >= MOST_TRACES || !tried.insert(id.clone()) {
             continue;
         }
-        if let Some(folder) = parents_folder(host, processes, *pid) {
+        let parent = parent_outside(host, processes, *pid);
+        let other = parent.and_then(|parent| Process::open(host, parent).ok()?.root().ok());
+        let root = other.as_ref().unwrap_or(root);
+        if let Some(parent) = parent
+            && fs::read_link(host.process(parent).join("ns/mnt")).is_ok_and(|mounts| roots.insert(mounts))
+        {
+            written.add(Written::read(root));
+        }
+        if let Some(folder) = parent.and_then(|parent| folder_of(host, parent)) {
             written.records.look_in(root, &folder);
         }
         if !is_told(written, id) {
@@ -78,14 +87,15 @@ fn is_told(written: &Written, id: &ContainerId) -> bool {
     written.records.get(id).is_some_and(named)
 }
 
-/// The folder that the parent of a container's process keeps it in: a shim works in the bundle, conmon has its path on
-/// its command line. Only a parent that belongs to the node itself is believed.
-pub(super) fn parents_folder(host: &Host, processes: &Processes, pid: u32) -> Option<records::Place> {
+/// The parent of a container's process, if it belongs to the node itself: only then is it believed.
+pub(super) fn parent_outside(host: &Host, processes: &Processes, pid: u32) -> Option<u32> {
     let parent = parent_of(host, pid)?;
     let place = &processes.by_pid.get(&parent)?.place;
-    if !place.is_nowhere() && place.role != Role::Monitor {
-        return None;
-    }
+    (place.is_nowhere() || place.role == Role::Monitor).then_some(parent)
+}
+
+/// The folder that a shim or a conmon keeps its container in.
+pub(super) fn folder_of(host: &Host, parent: u32) -> Option<records::Place> {
     let directory = fs::read_link(host.process(parent).join("cwd")).ok();
     let shim = directory.and_then(|directory| records::of_shim(directory.to_str()?));
     shim.or_else(|| records::of_conmon(&fs::read(host.process(parent).join("cmdline")).ok()?))

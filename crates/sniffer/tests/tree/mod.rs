@@ -83,8 +83,19 @@ impl Tree {
         self.write(&format!("proc/{pid}/cgroup"), format!("0::{cgroup}\n"));
     }
 
+    /// A process that sees the node's own file system.
+    pub(crate) fn sees_the_node(&self, pid: u32) {
+        let root = self.path(&format!("proc/{pid}/root"));
+        fs::remove_dir_all(&root).unwrap();
+        symlink(self.directory.path(), root).unwrap();
+    }
+
     pub(crate) fn working_directory(&self, pid: u32, directory: &str) {
         link(directory, &self.path(&format!("proc/{pid}/cwd")));
+    }
+
+    pub(crate) fn mount_namespace(&self, pid: u32, inode: u64) {
+        link(&format!("mnt:[{inode}]"), &self.path(&format!("proc/{pid}/ns/mnt")));
     }
 
     /// Mounts of a process: source within its file system, and where.

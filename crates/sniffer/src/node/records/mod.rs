@@ -137,20 +137,23 @@ impl Records {
         records
     }
 
-    /// Adds what lies in another place; nothing when that was read already.
+    /// Adds what lies in another place.
     pub(crate) fn look_in(&mut self, root: &Root, place: &Place) {
         let (folder, found) = match place {
             Place::Bundles(folder) => (folder, containerd::read(root, folder)),
             Place::Storage(folder) => (folder, storage::read(root, folder)),
             Place::Docker(folder) => (folder, docker::read(root, folder)),
         };
-        if !self.places.contains(folder) {
-            self.add(folder, found);
-        }
+        self.add(folder, found);
+    }
+
+    /// Adds what was read elsewhere.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.add(&other.places.join(", /"), other.by_id.into_values().collect());
     }
 
     fn add(&mut self, place: &str, found: Vec<Record>) {
-        if !found.is_empty() {
+        if !found.is_empty() && !self.places.iter().any(|known| known == place) {
             self.places.push(place.to_owned());
         }
         for record in found {
