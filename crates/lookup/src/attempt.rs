@@ -278,7 +278,8 @@ mod tests {
     }
 
     fn answer(id: u16, name: &str, outcome: Outcome) -> Message {
-        let response = Response { outcome, addresses: Vec::new(), alias: None, truncated: false };
+        let response =
+            Response { outcome, addresses: Vec::new(), alias: None, truncated: false, upstream: None };
         Message { kind: Kind::Response(response), ..query(id, name) }
     }
 

@@ -15,6 +15,7 @@ fn question(qname: &str, qtype: QType, sent_ms: i64, outcome: Outcome) -> Questi
         outcome,
         sent: Some(Timestamp(sent_ms * 1_000_000)),
         latency,
+        upstream: None,
     }
 }
 

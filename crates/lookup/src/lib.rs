@@ -17,6 +17,7 @@
 
 mod attempt;
 pub mod datagram;
+mod embedded;
 pub mod findings;
 pub mod frame;
 mod group;
@@ -29,6 +30,7 @@ mod tcp;
 pub mod time;
 
 pub use attempt::Leftovers;
+pub use embedded::Embedded;
 pub use frame::{Frame, LinkType};
 pub use group::{GivenUp, InferredConf, SearchList};
 pub use lookup::{Finding, FindingCode, Lookup, Question, ResolverFrom, ResolverSeen, Step, Totals};

@@ -71,6 +71,9 @@ pub struct Question {
     pub sent: Option<Timestamp>,
     /// From the query to its answer; `None` without an answer.
     pub latency: Option<Nanos>,
+    /// How much of that an embedded server (Docker's) waited for the real one; `None` where there is none between, or
+    /// where it knew the answer itself.
+    pub upstream: Option<Nanos>,
 }
 
 /// Which resolver a lookup is attributed to.
@@ -97,6 +100,16 @@ pub enum ResolverFrom {
     Inferred,
     /// Nothing said otherwise.
     Assumed,
+}
+
+impl Lookup {
+    /// How much of its latency an embedded server took for itself: of every candidate the longest of what its questions
+    /// waited beyond the real server's answer. `None` where no such server is between.
+    pub fn embedded(&self) -> Option<Nanos> {
+        let own = |question: &Question| Some(Nanos(question.latency?.0 - question.upstream?.0));
+        let steps = self.steps.iter().filter_map(|step| step.questions.iter().filter_map(own).max());
+        steps.reduce(|sum, step| sum + step)
+    }
 }
 
 impl ResolverFrom {

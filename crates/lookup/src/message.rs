@@ -13,6 +13,8 @@ use hickory_proto::rr::rdata::opt::EdnsCode;
 use hickory_proto::rr::{Name, RData, Record};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
+use crate::time::Nanos;
+
 /// An absolute domain name in presentation form with its trailing dot; compared without regard to case (RFC 4343).
 #[derive(Debug, Clone)]
 pub struct QName {
@@ -98,6 +100,8 @@ pub struct Response {
     pub alias: Option<QName>,
     /// The TC bit: cut off, to be repeated over TCP.
     pub truncated: bool,
+    /// How much of the wait for it an embedded server spent waiting for the real one; not in the message itself.
+    pub upstream: Option<Nanos>,
 }
 
 /// What the EDNS part of a query tells about its sender.
@@ -201,7 +205,7 @@ impl Records {
             }
         }
         let outcome = outcome(header, found);
-        Response { outcome, addresses, alias, truncated: header.metadata.truncation }
+        Response { outcome, addresses, alias, truncated: header.metadata.truncation, upstream: None }
     }
 }
 

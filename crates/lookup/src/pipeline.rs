@@ -7,10 +7,11 @@ use dnsprobe_resolv::Transport;
 
 use crate::attempt::{Attempts, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
+use crate::embedded::{Embedded, Relay, Turn};
 use crate::frame::Frame;
 use crate::group::{GivenUp, InferredConf, Lookups, SearchList};
 use crate::lookup::Lookup;
-use crate::message::{self, NotAMessage};
+use crate::message::{self, Kind, NotAMessage};
 use crate::tcp::{Segment, Streams};
 use crate::time::Timestamp;
 
@@ -59,6 +60,7 @@ pub struct Pipeline {
     streams: Streams,
     attempts: Attempts,
     lookups: Lookups,
+    relay: Option<Relay>,
     now: Timestamp,
 }
 
@@ -71,8 +73,17 @@ impl Pipeline {
             streams: Streams::default(),
             attempts: Attempts::default(),
             lookups: Lookups::new(search),
+            relay: None,
             now: Timestamp(i64::MIN),
         }
+    }
+
+    /// Knows of a server in the clients' own namespace, whose questions to the real one are not theirs.
+    #[must_use]
+    pub fn with_embedded(mut self, embedded: Embedded) -> Self {
+        self.ports.extend(&embedded.ports);
+        self.relay = Some(Relay::new(embedded));
+        self
     }
 
     /// Takes one frame; gives the lookups that are over by its time.
@@ -139,9 +150,18 @@ impl Pipeline {
         at: Timestamp,
     ) -> Vec<Lookup> {
         match message::decode(payload) {
-            Ok(message) => {
+            Ok(mut message) => {
                 self.counters.messages += 1;
-                let path = Path { source: datagram.source, destination: datagram.destination, transport };
+                let mut path = Path { source: datagram.source, destination: datagram.destination, transport };
+                match self.relay.as_mut().map(|relay| relay.advance(&message, &mut path, at)) {
+                    Some(Turn::PassedOn) => return Vec::new(),
+                    Some(Turn::Answered(upstream)) => {
+                        if let Kind::Response(response) = &mut message.kind {
+                            response.upstream = Some(upstream);
+                        }
+                    }
+                    Some(Turn::Own) | None => {}
+                }
                 let event = self.attempts.advance(message, path, at);
                 self.lookups.advance(event, at)
             }

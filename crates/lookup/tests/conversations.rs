@@ -4,7 +4,9 @@
 
 mod wire;
 
-use dnsprobe_lookup::{FindingCode, Lookup, Nanos, Pipeline, SearchList, Timestamp};
+use std::net::SocketAddrV4;
+
+use dnsprobe_lookup::{Embedded, FindingCode, Lookup, Nanos, Pipeline, SearchList, Timestamp};
 use dnsprobe_resolv::{Outcome, QType};
 use wire::{Conversation, Say};
 
@@ -111,6 +113,35 @@ fn questions_stand_in_the_order_of_their_times_however_they_were_captured() {
     assert_eq!(in_order, overtaken);
     let asked: Vec<_> = overtaken[0].steps[0].questions.iter().map(|question| question.qtype).collect();
     assert_eq!(asked, [QType::Aaaa, QType::A]);
+}
+
+#[test]
+fn what_dockers_server_asks_on_is_no_lookup_but_part_of_the_wait() {
+    let at = |text: &str| text.parse::<SocketAddrV4>().unwrap();
+    let (app, listens, embedded) = (at("127.0.0.1:40000"), at("127.0.0.11:34437"), at("127.0.0.11:53"));
+    let (out, server) = (at("172.18.0.2:50000"), at("10.96.0.10:53"));
+    let mut talk = Conversation::new();
+    for (qtype, id, known) in [(QType::A, 7, false), (QType::Aaaa, 9_000, true)] {
+        let about = ("www.example.com", qtype, id);
+        talk.between(app, listens, about, None);
+        // Docker answers for containers by itself.
+        if !known {
+            talk.wait_ms(1);
+            talk.between(out, server, about, None);
+            talk.wait_ms(20);
+            talk.between(server, out, about, Some(Say::Address));
+        }
+        talk.wait_ms(2);
+        talk.between(embedded, app, about, Some(Say::Address));
+    }
+    let docker = Embedded { address: (*embedded.ip()).into(), ports: vec![34_437] };
+    let lookups = talk.play(&mut Pipeline::new(vec![53], known()).with_embedded(docker));
+    let [lookup] = &lookups[..] else { panic!("{} lookups", lookups.len()) };
+    let waits: Vec<_> = lookup.steps[0].questions.iter().map(|it| (it.latency, it.upstream)).collect();
+    let ms = |ms| Some(Nanos::from_millis(ms));
+    assert_eq!(waits, [(ms(23), ms(20)), (ms(2), None)]);
+    assert_eq!(lookup.embedded(), ms(3));
+    assert_eq!(lookup.steps[0].questions[0].server.to_string(), "127.0.0.11");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::AddAssign;
 use std::os::fd::AsFd;
 
-use dnsprobe_lookup::{Frame, LinkType, Nanos, Timestamp};
+use dnsprobe_lookup::{Embedded, Frame, LinkType, Nanos, Timestamp};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -101,6 +101,15 @@ pub struct CaptureOptions {
 impl Default for CaptureOptions {
     fn default() -> Self {
         Self { interface: None, ports: vec![53], buffer_bytes: 4 << 20 }
+    }
+}
+
+impl CaptureOptions {
+    /// The same with the ports of an embedded DNS server, which are not port 53.
+    #[must_use]
+    pub fn with(mut self, embedded: Option<&Embedded>) -> Self {
+        self.ports.extend(embedded.iter().flat_map(|embedded| &embedded.ports));
+        self
     }
 }
 

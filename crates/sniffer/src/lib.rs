@@ -11,6 +11,7 @@
 
 pub mod capture;
 pub mod detect;
+pub mod embedded;
 pub mod error;
 mod etc;
 pub mod filter;

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use dnsprobe_lookup::Embedded;
+
 use crate::capture::{CaptureOptions, Tap};
+use crate::embedded;
 use crate::error::Error;
 use crate::host::Host;
 use crate::node::{Entry, Kind, Network, Node};
@@ -58,6 +61,8 @@ pub struct Joined {
     pub pods: Vec<Entry>,
     /// What the first of them resolves with.
     pub resolv_conf: FileRead,
+    /// The DNS server that Docker put into it.
+    pub embedded: Option<Embedded>,
     /// Where its packets come from.
     pub tap: Tap,
 }
@@ -148,8 +153,10 @@ impl Roster {
     fn join(&self, id: MemberId, pods: &[Entry]) -> Result<Joined, Error> {
         let opened = pods[0].open(self.host(), None)?;
         let netns = pods[0].open_netns(self.host(), opened.process.as_ref())?;
-        let tap = Tap::open(&netns, &self.options)?;
-        Ok(Joined { id, pods: pods.to_vec(), resolv_conf: opened.root.read("etc/resolv.conf"), tap })
+        let embedded = embedded::in_namespace(&netns)?;
+        let tap = Tap::open(&netns, &self.options.clone().with(embedded.as_ref()))?;
+        let resolv_conf = opened.root.read("etc/resolv.conf");
+        Ok(Joined { id, pods: pods.to_vec(), resolv_conf, embedded, tap })
     }
 }
 

@@ -9,11 +9,13 @@ use std::process::{ExitCode, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dnsprobe_lookup::{Frame, Nanos, SearchList};
+use dnsprobe_lookup::{Embedded, Frame, Nanos, SearchList};
 use dnsprobe_sniffer::capture;
 use dnsprobe_sniffer::run::{self, Files, Inside, NotTold, Running, Signals};
 use dnsprobe_sniffer::trace::{self, Judge, Whose};
-use dnsprobe_sniffer::{Capture, CaptureOptions, Error, FrameSource, Located, SourceId, privileges, wake};
+use dnsprobe_sniffer::{
+    Capture, CaptureOptions, Error, FrameSource, Located, SourceId, embedded, privileges, wake,
+};
 
 use super::session::{Session, Showing};
 use super::situation;
@@ -161,15 +163,17 @@ fn execute(args: &Args, ui: &Ui) -> Result<Status, Failure> {
     for line in &inside.notes {
         note(&format!("dnsprobe: {}", escape(line)));
     }
-    let mut report = Report::begin(args, ui, &located)?;
+    let embedded = embedded::in_namespace(&located.netns)?;
+    let options = CaptureOptions { ports: args.ports.clone(), ..CaptureOptions::default() };
+    let options = options.with(embedded.as_ref());
+    let mut report = Report::begin(args, ui, &located, embedded)?;
     let (waker, wake) = wake::pair().map_err(system("prepare for the program's end"))?;
     let mut source = Capture::new(wake)?;
-    let options = CaptureOptions { ports: args.ports.clone(), ..CaptureOptions::default() };
     let id = source.attach(&located.netns, &options)?;
-    let running = run::start(&args.words, inside, &args.ports, signals, waker)?;
+    let running = run::start(&args.words, inside, &options.ports, signals, waker)?;
     // Sockets are open and the program runs: nothing here needs a privilege any more.
     privileges::drop_all().map_err(system("give up privileges"))?;
-    report.tell_by(&running, args);
+    report.tell_by(&running, options.ports);
     let watched = report.watch(&mut source, &running);
     let told = running.sockets.as_ref().ok().cloned();
     let status = running.finish().map_err(system("wait for the program"))?;
@@ -201,7 +205,12 @@ struct Report {
 }
 
 impl Report {
-    fn begin(args: &Args, ui: &Ui, located: &Located) -> Result<Self, CommandError> {
+    fn begin(
+        args: &Args,
+        ui: &Ui,
+        located: &Located,
+        embedded: Option<Embedded>,
+    ) -> Result<Self, CommandError> {
         let lookups = LookupArgs {
             output: args.output,
             summary: args.summary,
@@ -218,13 +227,13 @@ impl Report {
         };
         let search = SearchList::Known(situation::conf_of(located).bytes);
         let (output, ui) = destination(args, *ui)?;
-        let session = Session::writing_to(output, showing, search, Vec::new(), &ui)?;
+        let session = Session::writing_to(output, showing, search, Vec::new(), &ui)?.with_embedded(embedded);
         Ok(Self { session, judge: None, beside: Beside::default(), seen: false })
     }
 
-    fn tell_by(&mut self, running: &Running, args: &Args) {
+    fn tell_by(&mut self, running: &Running, ports: Vec<u16>) {
         match &running.sockets {
-            Ok(sockets) => self.judge = Some(Judge::new(sockets.clone(), args.ports.clone())),
+            Ok(sockets) => self.judge = Some(Judge::new(sockets.clone(), ports)),
             Err(why) => {
                 self.beside.told = Told::Not;
                 note(&format!(

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use dnsprobe_lookup::datagram::Skipped;
 use dnsprobe_lookup::pcap::InterfaceName;
-use dnsprobe_lookup::{Counters, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp};
+use dnsprobe_lookup::{
+    Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
+};
 use dnsprobe_sniffer::SourceId;
 
 use super::packet_file::PacketFile;
@@ -140,6 +142,15 @@ impl Session {
         }
     }
 
+    /// Tells the only namespace's embedded DNS server.
+    pub(crate) fn with_embedded(mut self, embedded: Option<Embedded>) -> Self {
+        if let (Some(embedded), Some(mut lane)) = (embedded, self.lanes.remove(&ONLY)) {
+            lane.pipeline = lane.pipeline.with_embedded(embedded);
+            self.lanes.insert(ONLY, lane);
+        }
+        self
+    }
+
     /// Adds a namespace.
     pub(crate) fn join(
         &mut self,
@@ -147,10 +158,16 @@ impl Session {
         seen_at: SeenAt,
         search: SearchList,
         interfaces: &[InterfaceName],
+        embedded: Option<Embedded>,
     ) {
         let title = seen_at.name.clone().unwrap_or_default();
         self.keep(|packets| packets.join(source, &title, interfaces));
-        self.lanes.insert(source, Lane { pipeline: Pipeline::new(self.ports.clone(), search), seen_at });
+        let pipeline = Pipeline::new(self.ports.clone(), search);
+        let pipeline = match embedded {
+            Some(embedded) => pipeline.with_embedded(embedded),
+            None => pipeline,
+        };
+        self.lanes.insert(source, Lane { pipeline, seen_at });
     }
 
     /// Shows what is left of a namespace that is gone.

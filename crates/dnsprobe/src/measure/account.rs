@@ -30,6 +30,7 @@ impl Transmission {
             outcome: Outcome::Timeout,
             sent: None,
             latency: None,
+            upstream: None,
         };
         Self { step: query.step, at: None, question }
     }

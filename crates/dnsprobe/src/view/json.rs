@@ -103,6 +103,9 @@ fn question(question: &Question) -> Value {
         put("sent", time(sent).into());
     }
     put("latency_us", question.latency.map(Nanos::as_micros).into());
+    if let Some(upstream) = question.upstream {
+        put("upstream_us", upstream.as_micros().into());
+    }
     Value::Object(fields)
 }
 

@@ -213,6 +213,10 @@ fn marks(lookup: &Lookup, seen_at: &SeenAt) -> String {
     if !lookup.certain {
         marks.push_str(", uncertain");
     }
+    if let Some(embedded) = lookup.embedded() {
+        // Writing to a String cannot fail.
+        let _ = write!(marks, ", {} of it in Docker's DNS server", duration(embedded));
+    }
     if let Some(name) = &seen_at.among_others {
         marks = format!("{}: {marks}", escape(name));
     }

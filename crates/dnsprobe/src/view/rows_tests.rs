@@ -40,6 +40,7 @@ fn lookup(name: &str, ms: i64, latency_ms: i64) -> Lookup {
         outcome: Outcome::Answer,
         sent: Some(sent),
         latency,
+        upstream: None,
     };
     Lookup {
         name: name.to_owned(),

@@ -158,6 +158,7 @@ fn questions(step: &OpenStep) -> Vec<Question> {
                 outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
                 sent: Some(sent.at),
                 latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
+                upstream: answer.and_then(|answer| answer.response.upstream),
             }
         })
         .collect()

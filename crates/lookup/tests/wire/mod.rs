@@ -1,6 +1,6 @@
 //! Builds the packets of a conversation: one client, one server, UDP over IPv4 over Ethernet.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use dnsprobe_lookup::{Frame, LinkType, Lookup, Pipeline, SearchList, Timestamp};
 use dnsprobe_resolv::QType;
@@ -51,23 +51,22 @@ impl Conversation {
     }
 
     pub(crate) fn answer(&mut self, name: &str, qtype: QType, port: u16, id: u16, say: Say) {
-        let mut message = question(name, qtype, id);
-        message.metadata.message_type = MessageType::Response;
-        message.metadata.recursion_available = true;
-        match say {
-            Say::NxDomain => message.metadata.response_code = ResponseCode::NXDomain,
-            Say::ServFail => message.metadata.response_code = ResponseCode::ServFail,
-            Say::NoData => {}
-            Say::Address => {
-                let data = match qtype {
-                    QType::A => RData::A(A::new(192, 0, 2, 1)),
-                    _ => RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-                };
-                let record = Record::from_rdata(message.queries[0].name.clone(), 5, data);
-                message.add_answer(record);
-            }
-        }
+        let message = answer(name, qtype, id, say);
         self.packet(53, port, &message);
+    }
+
+    /// A question, or an answer that says something, between any two sockets.
+    pub(crate) fn between(
+        &mut self,
+        from: SocketAddrV4,
+        to: SocketAddrV4,
+        about: (&str, QType, u16),
+        say: Option<Say>,
+    ) {
+        let (name, qtype, id) = about;
+        let message = say.map_or_else(|| question(name, qtype, id), |say| answer(name, qtype, id, say));
+        let bytes = ethernet(*from.ip(), *to.ip(), from.port(), to.port(), &message.to_vec().unwrap());
+        self.packets.push((Timestamp(self.now), bytes));
     }
 
     /// Has the last packet captured before the one in front of it; both keep their times.
@@ -121,6 +120,26 @@ impl Conversation {
         }
         self.now -= 20_000 * i64::try_from(self.copies).unwrap();
     }
+}
+
+fn answer(name: &str, qtype: QType, id: u16, say: Say) -> Message {
+    let mut message = question(name, qtype, id);
+    message.metadata.message_type = MessageType::Response;
+    message.metadata.recursion_available = true;
+    match say {
+        Say::NxDomain => message.metadata.response_code = ResponseCode::NXDomain,
+        Say::ServFail => message.metadata.response_code = ResponseCode::ServFail,
+        Say::NoData => {}
+        Say::Address => {
+            let data = match qtype {
+                QType::A => RData::A(A::new(192, 0, 2, 1)),
+                _ => RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+            };
+            let record = Record::from_rdata(message.queries[0].name.clone(), 5, data);
+            message.add_answer(record);
+        }
+    }
+    message
 }
 
 fn question(name: &str, qtype: QType, id: u16) -> Message {

@@ -116,7 +116,7 @@ impl Members {
         }
         let member = joined.id;
         let id = source.add(joined.tap)?;
-        session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id));
+        session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), joined.embedded);
         self.sources.insert(member, id);
         Ok(())
     }

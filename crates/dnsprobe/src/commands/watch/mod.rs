@@ -8,7 +8,7 @@ use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{Nanos, SearchList};
 use dnsprobe_sniffer::capture::{self, End};
 use dnsprobe_sniffer::{
-    Capture, CaptureOptions, FrameSource, Located, SourceId, Statistics, Wake, privileges, wake,
+    Capture, CaptureOptions, FrameSource, Located, SourceId, Statistics, Wake, embedded, privileges, wake,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -63,14 +63,15 @@ fn one(args: &Args, ui: &Ui) -> Result<Statistics, CommandError> {
     situation::say_notes(&located);
     let search = search_list(args, &located)?;
     let mut source = Capture::new(stoppable()?)?;
-    let id = source.attach(&located.netns, &options(args))?;
+    let embedded = embedded::in_namespace(&located.netns)?;
+    let id = source.attach(&located.netns, &options(args).with(embedded.as_ref()))?;
     let showing = Showing {
         lookups: &args.lookups,
         merging: merging(args, ui),
         target: situation::target_json(&args.target, &located),
         target_name: situation::target_name(&args.target, &located),
     };
-    let mut session = Session::new(showing, search, interfaces(&source, id), ui)?;
+    let mut session = Session::new(showing, search, interfaces(&source, id), ui)?.with_embedded(embedded);
     // Sockets and files are open: nothing needs a privilege any more.
     give_up_privileges()?;
     say_what_is_watched(
