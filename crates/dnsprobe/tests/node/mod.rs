@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "test code; clippy only exempts functions marked as tests")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod late;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;

@@ -93,8 +93,11 @@ impl Kubelet {
         let id = self.runtime.create_container(request).await?.into_inner().container_id;
         self.runtime.start_container(StartContainerRequest { container_id: id.clone() }).await?;
         fs::create_dir_all(LINKS)?;
-        let link = format!("{}_{}_{}-{id}.log", pod.name, pod.namespace, container.name);
-        symlink(logs.join(format!("{}.log", container.attempt)), Path::new(LINKS).join(link))?;
+        // Cut as the kubelet cuts it, for a file name to fit.
+        let mut link = format!("{}_{}_{}-{id}", pod.name, pod.namespace, container.name);
+        link.truncate(255 - ".log".len());
+        let log = logs.join(format!("{}.log", container.attempt));
+        symlink(log, Path::new(LINKS).join(link + ".log"))?;
         Ok(())
     }
 
