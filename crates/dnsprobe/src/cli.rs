@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completions, demo, explain, lint, list, read, watch};
+use crate::commands::{completions, demo, exec, explain, lint, list, read, watch};
 
 /// DNS lookups of a pod: which questions ndots and the search list caused, and what each suffix cost
 #[derive(Debug, Parser)]
@@ -22,12 +22,13 @@ Examples:
   sudo dnsprobe explain www.example.com --pod web    plan it, then ask it for real from inside the namespace
   sudo dnsprobe list                                 the pods of this node, and what each resolves with
   sudo dnsprobe watch --ns sre                       every lookup of these pods as it finishes, sums at the end
+  sudo dnsprobe exec --pod web -- curl example.com   run it in there, see which lookups it caused
   dnsprobe read capture.pcap                         the same from a capture file, without root
   helm template . | dnsprobe lint -                  what is wrong with DNS in these manifests
   dnsprobe explain web --offline --resolv-conf pod.conf --resolver musl
 
 Exit status: 0 done; 1 the name did not resolve (explain), or something was
-found (lint); 2 could not do the job.";
+found (lint); 2 could not do the job. exec: the program's own, or 125 to 127.";
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Show lookups live, one row each as it finishes, and a summary at the end
     Watch(watch::Args),
+    /// Run a program with the target's network and resolv.conf, and report the lookups that it caused
+    Exec(exec::Args),
     /// Show the lookups in a capture file (pcap or pcapng); needs no root
     Read(read::Args),
     /// Show every network namespace of this node: pods, containers, named ones, processes; and what each resolves with

@@ -14,6 +14,8 @@ pub(crate) enum Status {
     Done,
     /// 1: something was found, or the name did not resolve.
     Found,
+    /// That of the program that `exec` ran.
+    OfProgram(u8),
 }
 
 impl From<Status> for ExitCode {
@@ -21,21 +23,26 @@ impl From<Status> for ExitCode {
         match status {
             Status::Done => Self::SUCCESS,
             Status::Found => Self::from(1),
+            Status::OfProgram(code) => Self::from(code),
         }
     }
 }
 
-/// Why a command could not do its job (exit status 2), and what to do about it.
+/// Could not do the job.
+const FAILED: u8 = 2;
+
+/// Why a command could not do its job (exit status 2, unless it has its own), and what to do about it.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     error: Box<dyn Error + Send + Sync>,
     hints: Vec<String>,
+    code: u8,
 }
 
 impl CommandError {
     /// From an error of a library or of the system.
     pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), hints: Vec::new() }
+        Self { error: error.into(), hints: Vec::new(), code: FAILED }
     }
 
     /// From an operation on an object, such as `open capture.pcap`, that failed for another error's reason.
@@ -46,6 +53,12 @@ impl CommandError {
     /// Adds the next step to try.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Ends with another exit status.
+    pub(crate) fn exits(mut self, code: u8) -> Self {
+        self.code = code;
         self
     }
 
@@ -69,7 +82,7 @@ impl CommandError {
             let _ = write!(text, "\n  {} {}", ui.err.paint(Paint::Good, "hint:"), crate::view::escape(hint));
         }
         crate::view::note(&text);
-        ExitCode::from(2)
+        ExitCode::from(self.code)
     }
 
     /// Whether it is only that nobody reads the output any more.

@@ -17,7 +17,15 @@ fn main() -> ExitCode {
     if let Some(status) = demo::hidden() {
         return status;
     }
-    let cli = cli::Cli::parse();
+    if let Some(status) = commands::exec::hidden() {
+        return status;
+    }
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return commands::exec::usage(&error),
+    };
+    // Whatever is started from here on gains nothing. The kernel refuses this to nobody.
+    let _ = dnsprobe_sniffer::privileges::no_new_privs();
     let ui = view::Ui::new(&cli.global);
     match commands::run(cli.command, &ui) {
         Ok(status) => status.into(),

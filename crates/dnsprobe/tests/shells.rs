@@ -6,7 +6,7 @@ mod common;
 
 use common::{fed, program, run};
 
-const COMMANDS: [&str; 7] = ["demo", "explain", "watch", "read", "lint", "completions", "man"];
+const COMMANDS: [&str; 8] = ["demo", "explain", "watch", "exec", "read", "lint", "completions", "man"];
 
 /// Whether this machine has the program.
 fn exists(name: &str) -> bool {

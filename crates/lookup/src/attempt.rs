@@ -84,6 +84,15 @@ pub struct Leftovers {
     pub forgotten: u64,
 }
 
+impl Leftovers {
+    /// Adds what was counted elsewhere.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.copies += other.copies;
+        self.unmatched_answers += other.unmatched_answers;
+        self.forgotten += other.forgotten;
+    }
+}
+
 /// All exchanges in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {

@@ -32,6 +32,19 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Adds what another pipeline has counted.
+    pub fn add(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.messages += other.messages;
+        self.malformed += other.malformed;
+        for (reason, count) in &other.skipped {
+            *self.skipped.entry(*reason).or_default() += count;
+        }
+        self.leftovers.add(other.leftovers);
+        self.given_up.lookups += other.given_up.lookups;
+        self.given_up.messages += other.given_up.messages;
+    }
+
     /// Frames that carry nothing for us.
     pub fn skipped_total(&self) -> u64 {
         self.skipped.values().sum()

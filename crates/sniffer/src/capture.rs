@@ -104,6 +104,18 @@ impl Default for CaptureOptions {
     }
 }
 
+/// An open socket in a network namespace, to be handed to the thread that captures: opening needs privileges, capturing
+/// does not.
+#[derive(Debug)]
+pub struct Tap(PacketSocket);
+
+impl Tap {
+    /// Opens one. Needs `CAP_SYS_ADMIN` (unless already in `netns`) and `CAP_NET_RAW`.
+    pub fn open(netns: &Netns, options: &CaptureOptions) -> Result<Self, Error> {
+        PacketSocket::open(netns, options).map(Self)
+    }
+}
+
 /// Something that frames come from, one batch at a time.
 pub trait FrameSource {
     /// Waits for frames, for `deadline` or for a stop, whichever is first, and hands over every frame that has arrived.
@@ -168,7 +180,12 @@ impl Capture {
 
     /// Begins to capture in `netns`. Needs `CAP_SYS_ADMIN` (unless already in it) and `CAP_NET_RAW`.
     pub fn attach(&mut self, netns: &Netns, options: &CaptureOptions) -> Result<SourceId, Error> {
-        let socket = PacketSocket::open(netns, options)?;
+        self.add(Tap::open(netns, options)?)
+    }
+
+    /// Takes over a socket that was opened elsewhere; needs no privilege.
+    pub fn add(&mut self, tap: Tap) -> Result<SourceId, Error> {
+        let socket = tap.0;
         let id = SourceId(self.next_id);
         let event = EpollEvent::new(EpollFlags::EPOLLIN, u64::from(id.0));
         self.epoll.add(&socket, event).map_err(|e| waiting(e.into()))?;

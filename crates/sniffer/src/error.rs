@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use crate::filter::MAX_PORTS;
 use crate::privileges::{self, Capability};
 
+/// Where a program is looked for with the container's own file system.
+pub(crate) const IN_CONTAINER: &str = "in the container";
+
 /// How many existing names a message lists.
 const MAX_LISTED: usize = 30;
 
@@ -128,6 +131,19 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The container's files were asked for, and the target is a namespace without a process.
+    #[error("a network namespace by its name has no file system of its own")]
+    NoFileSystem,
+    /// The program cannot be run.
+    #[error("cannot run {program:?} {place}")]
+    NotStarted {
+        /// As typed.
+        program: String,
+        /// Where it was looked for: `on this node`, `in the container`.
+        place: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// Anything else the kernel said.
     #[error("cannot {operation} {object}")]
     Io {
@@ -152,7 +168,7 @@ impl Error {
             Self::Denied { .. } => {
                 Some("the capabilities are there; a security module, seccomp or a user namespace stands in the way".into())
             }
-            Self::UnknownPod { evidence, denied, .. } => Some(if *denied > 0 {
+            Self::UnknownPod { evidence, denied, .. } => Some(if *denied > 0 && !privileges::missing(privileges::TO_INSPECT).is_empty() {
                 format!(
                     "the namespaces of {denied} processes are not shown to this user; as root there may be more: {}",
                     privileges::sudo_line(command_line)
@@ -166,6 +182,12 @@ impl Error {
                 Some("a container that has crashed is looked at through the other processes of its pod".into())
             }
             Self::NotANetns { .. } => Some("`ip netns list` and `lsns -t net` show those that exist".into()),
+            Self::NoFileSystem => Some("name a process or a container, or leave --root away".into()),
+            Self::NotStarted { place: IN_CONTAINER, source, .. }
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                Some("without --root this node's own programs are run, with the target's network and resolv.conf".into())
+            }
             Self::SandboxForbidden { .. } => Some(format!("root may: {}", privileges::sudo_line(command_line))),
             _ => None,
         }

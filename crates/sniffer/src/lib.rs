@@ -3,6 +3,7 @@
 //! [`target`] finds what the user named and hands back a [`Located`]: a network namespace and the root its files are
 //! read from. [`netns::run_in`] does something inside that namespace, [`capture`] delivers the frames that pass
 //! through it, [`pod_files`] reads its resolver configuration and [`detect`] says which resolver reads it.
+//! [`run`] runs a program inside, and [`trace`] tells its packets from those of others.
 //! [`sandbox`] builds the private namespaces of `dnsprobe demo`; [`privileges`] says what is missing and gives up what
 //! is no longer needed.
 //!
@@ -11,6 +12,7 @@
 pub mod capture;
 pub mod detect;
 pub mod error;
+mod etc;
 pub mod filter;
 pub mod host;
 mod link;
@@ -20,13 +22,16 @@ mod packet_socket;
 pub mod pod_files;
 pub mod privileges;
 pub mod process;
+pub mod roster;
+pub mod run;
 pub mod sandbox;
 mod sys;
 pub mod target;
+pub mod trace;
 pub mod wake;
 
 pub use capture::{
-    Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, SourceId, Statistics,
+    Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, SourceId, Statistics, Tap,
 };
 pub use detect::{Detected, Detection};
 pub use error::Error;
@@ -35,6 +40,7 @@ pub use netns::Netns;
 pub use node::{ContainerQuery, Entry, Kind, Node, PodQuery};
 pub use pod_files::{Content, FileRead, Root, Unreadable};
 pub use process::{Hostname, Process};
+pub use roster::{Change, Follow, Joined, MemberId, Roster};
 pub use sandbox::{Entered, Sandbox};
 pub use target::{Located, Target};
 pub use wake::{Wake, Waker};

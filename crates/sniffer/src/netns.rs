@@ -59,6 +59,11 @@ impl Netns {
         Ok(Self { fd, device: stat.st_dev, inode: stat.st_ino })
     }
 
+    /// The same namespace, to be held by another thread.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { fd: self.fd.try_clone()?, device: self.device, inode: self.inode })
+    }
+
     /// The number that `lsns` and `/proc/PID/ns/net` show.
     pub fn inode(&self) -> u64 {
         self.inode
@@ -98,7 +103,8 @@ pub(crate) fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Error> + S
     }
 }
 
-fn enter(netns: &Netns) -> Result<(), Error> {
+/// Moves the calling thread into `netns`, unless it is there.
+pub(crate) fn enter(netns: &Netns) -> Result<(), Error> {
     if Netns::current().is_ok_and(|current| current.is(netns)) {
         return Ok(());
     }

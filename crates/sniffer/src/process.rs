@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::netns::{Netns, on_own_thread};
 use crate::pod_files::{Content, MAX_BYTES, Root};
-use crate::privileges;
+use crate::privileges::{self, Capability};
 
 /// The environment variables that resolvers read (resolv.conf(5), gethostbyname(3); Go's package net; c-ares).
 pub const RESOLVER_VARIABLES: &[&str] =
@@ -107,6 +107,13 @@ impl Process {
         kernel.map_or_else(|_| self.hostname_in_file(), Hostname::Kernel)
     }
 
+    /// The capabilities that it may ever have (capabilities(7), "bounding set").
+    pub(crate) fn bounding_set(&self) -> Result<Vec<Capability>, Error> {
+        let status = self.read("status", MAX_BYTES)?;
+        let bits = bounding_bits(&String::from_utf8_lossy(&status)).unwrap_or(0);
+        Ok(caps::all().into_iter().filter(|capability| bits & capability.bitmask() != 0).collect())
+    }
+
     /// Opens what a name below `/proc/PID` refers to. The magic links there (`root`, `exe`, `ns/net`) are followed:
     /// the kernel made them, not the container.
     pub(crate) fn look_up(&self, name: &str, flags: OFlag) -> Result<OwnedFd, Error> {
@@ -157,6 +164,11 @@ pub(crate) fn netns_inode(link: &str) -> Option<u64> {
 fn state_of(stat: &[u8]) -> Option<u8> {
     let after_name = stat.iter().rposition(|&byte| byte == b')')?;
     stat.get(after_name + 2).copied()
+}
+
+fn bounding_bits(status: &str) -> Option<u64> {
+    let bits = status.lines().find_map(|line| line.strip_prefix("CapBnd:"))?;
+    u64::from_str_radix(bits.trim(), 16).ok()
 }
 
 fn resolver_variables(environ: &[u8]) -> BTreeMap<&'static str, OsString> {
@@ -240,6 +252,15 @@ mod tests {
         assert_eq!(found["RES_OPTIONS"], "ndots:3");
         assert_eq!(found["LOCALDOMAIN"], "");
         assert!(!found.contains_key("PATH"));
+    }
+
+    #[test]
+    fn the_bounding_set_is_that_of_the_process() {
+        let own = Process::open(&Host::default(), std::process::id()).unwrap().bounding_set().unwrap();
+        let held = caps::read(None, caps::CapSet::Bounding).unwrap();
+        assert_eq!(own.into_iter().collect::<caps::CapsHashSet>(), held);
+        assert_eq!(bounding_bits("CapBnd:\t00000000a80425fb\n"), Some(0xa804_25fb));
+        assert_eq!(bounding_bits("CapEff:\t00"), None);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! A private network and a private `/etc` for the calling process, as `dnsprobe demo` needs them.
 
-mod etc;
 mod forbidden;
 mod network;
 
@@ -8,11 +7,11 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getgid, getuid};
 
 use crate::error::Error;
+use crate::etc::{self, EtcFile};
 use crate::privileges;
 
 /// What the private namespaces hold.
@@ -61,8 +60,9 @@ pub fn enter(sandbox: &Sandbox) -> Result<Entered, Error> {
         become_root(private)?;
         Entered::AsUser
     };
-    keep_mounts_private()?;
-    etc::replace(&sandbox.etc)?;
+    let files: Vec<EtcFile> =
+        sandbox.etc.iter().map(|(name, bytes)| (name.clone(), Some(bytes.clone()))).collect();
+    etc::replace(&files).map_err(|e| failed(e.operation, &e.object, e.source))?;
     network::set_up(sandbox.pod, sandbox.server)?;
     Ok(entered)
 }
@@ -81,12 +81,6 @@ fn become_root(private: CloneFlags) -> Result<(), Error> {
         std::fs::write(path, line).map_err(|e| failed("write", path, e))?;
     }
     Ok(())
-}
-
-fn keep_mounts_private() -> Result<(), Error> {
-    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
-        .map_err(|e| failed("keep private", "the mounts below /", e.into()))
 }
 
 fn one_thread() -> io::Result<()> {

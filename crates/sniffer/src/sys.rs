@@ -1,5 +1,7 @@
-//! The system calls that no crate wraps safely: everything `unsafe` is in this file.
+//! The system calls that no crate wraps safely: everything `unsafe` is in this file and in `sys/seccomp.rs`.
 #![allow(unsafe_code, reason = "the one module that may; each block says why it is sound")]
+
+pub(crate) mod seccomp;
 
 use std::ffi::CStr;
 use std::io;

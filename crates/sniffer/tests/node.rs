@@ -274,6 +274,29 @@ fn podman_names_its_pods_by_their_infra_container() {
 }
 
 #[test]
+fn podmans_own_folder_is_found_by_the_command_line_of_conmon() {
+    let tree = Tree::new();
+    let folder = "srv/podman/overlay-containers";
+    let path = format!("/libpod_parent/{}/libpod-{}", id('d'), id('2'));
+    tree.process(19, HOST_NET, &format!("/libpod_parent/{}/conmon", id('d')));
+    tree.write(
+        "proc/19/cmdline",
+        format!("/usr/bin/conmon\0-c\0{}\0-b\0/{folder}/{}/userdata\0", id('2'), id('2')),
+    );
+    tree.process_of(20, POD_NET, &format!("0::{path}\n"), 19);
+    let config = json!({"hostname": "shop", "annotations": {"io.container.manager": "libpod"}});
+    tree.storage(folder, &id('2'), 20, &config);
+    tree.write(
+        &format!("{folder}/containers.json"),
+        json!([{"id": id('2'), "names": ["dddddddddddd-infra"]}]).to_string(),
+    );
+    assert_eq!(named(one(&tree.node(), Kind::Pod)), "shop");
+    // The same words of a process inside a container are its own.
+    tree.write("proc/19/cgroup", format!("0::/docker/{}\n", id('e')));
+    assert_eq!(named(one(&tree.node(), Kind::Pod)), "?");
+}
+
+#[test]
 fn rootless_podman_has_no_cgroup_and_is_found_by_its_mounts() {
     let tree = Tree::new();
     let folder = "run/user/1001/containers/vfs-containers";

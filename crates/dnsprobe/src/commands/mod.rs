@@ -5,9 +5,11 @@ mod answers;
 pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod lint;
 pub(crate) mod list;
+mod packet_file;
 pub(crate) mod read;
 mod resolvers;
 mod session;
@@ -23,6 +25,7 @@ use crate::view::Ui;
 pub(crate) fn run(command: Command, ui: &Ui) -> Result<Status, CommandError> {
     match command {
         Command::Demo(args) => demo::run(&args, ui),
+        Command::Exec(args) => exec::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Lint(args) => lint::run(&args, ui),
         Command::List(args) => list::run(&args, ui),

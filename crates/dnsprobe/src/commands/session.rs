@@ -1,31 +1,49 @@
 //! What `watch`, `read` and `demo` have in common: frames in, rows out, packets kept beside.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dnsprobe_lookup::datagram::Skipped;
-use dnsprobe_lookup::pcap::{InterfaceName, PcapWriter, PcapngWriter};
-use dnsprobe_lookup::{Counters, Frame, LinkType, Lookup, Pipeline, SearchList, Summary, Timestamp};
+use dnsprobe_lookup::pcap::InterfaceName;
+use dnsprobe_lookup::{Counters, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp};
+use dnsprobe_sniffer::SourceId;
 
+use super::packet_file::PacketFile;
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
-use crate::view::{Closing, Detail, JsonLines, Merging, PacketsOn, Reporter, Rows, Shown, Ui, note, output};
+use crate::view::{
+    Beside, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Reporter, Rows, SeenAt, Shown, Ui, note,
+    output,
+};
 
-/// Frames in, rows out.
+/// The one namespace of a session that has no more.
+const ONLY: SourceId = SourceId(0);
+
+/// Frames in, rows out; each namespace with a pipeline of its own.
 pub(crate) struct Session {
-    pipeline: Pipeline,
+    lanes: BTreeMap<SourceId, Lane>,
+    ports: Vec<u16>,
+    /// What the lanes that are gone have counted.
+    counted: Counters,
+    inferred: Vec<(IpAddr, InferredConf)>,
     reporter: Box<dyn Reporter>,
     summary: Summary,
     packets: Option<PacketFile>,
     packets_left: u64,
-    target: Option<String>,
+    beside: Option<Beside>,
     detail: Detail,
     /// What went wrong when writing results; frames keep coming until the source notices.
     failed: Option<CommandError>,
     /// What went wrong when writing packets.
     not_kept: Option<CommandError>,
+}
+
+/// One namespace.
+struct Lane {
+    pipeline: Pipeline,
+    seen_at: SeenAt,
 }
 
 /// How a session shows what it finds.
@@ -39,49 +57,114 @@ pub(crate) struct Showing<'a> {
 }
 
 impl Session {
-    /// Starts with empty counters. `interfaces` are those known now, for the packet file.
+    /// For one namespace or file. `interfaces` are those known now, for the packet file.
     pub(crate) fn new(
         showing: Showing<'_>,
         search: SearchList,
         interfaces: Vec<InterfaceName>,
         ui: &Ui,
     ) -> Result<Self, CommandError> {
-        let args = showing.lookups;
-        let packets = args.write.as_deref().map(|path| PacketFile::create(path, interfaces)).transpose()?;
-        let to_stdout = args.write.as_deref() == Some(Path::new("-"));
+        let to_stdout = showing.lookups.write.as_deref() == Some(Path::new("-"));
         let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
+        Self::writing_to(output, showing, search, interfaces, ui)
+    }
+
+    /// The same with the results going to `output`.
+    pub(crate) fn writing_to(
+        output: Output,
+        showing: Showing<'_>,
+        search: SearchList,
+        interfaces: Vec<InterfaceName>,
+        ui: &Ui,
+    ) -> Result<Self, CommandError> {
+        let path = showing.lookups.write.as_deref();
+        let packets = path.map(|path| PacketFile::create(path, interfaces)).transpose()?;
+        let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
+        let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None };
+        session.lanes.insert(ONLY, Lane { pipeline: Pipeline::new(session.ports.clone(), search), seen_at });
+        Ok(session)
+    }
+
+    /// For namespaces that come and go; none yet.
+    pub(crate) fn for_many(lookups: &LookupArgs, merging: Merging, ui: &Ui) -> Result<Self, CommandError> {
+        let packets = lookups.write.as_deref().map(PacketFile::create_for_many).transpose()?;
+        let to_stdout = lookups.write.as_deref() == Some(Path::new("-"));
+        let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
+        Ok(Self::with_packets(output, lookups, merging, packets, ui))
+    }
+
+    fn with_packets(
+        output: Output,
+        args: &LookupArgs,
+        merging: Merging,
+        packets: Option<PacketFile>,
+        ui: &Ui,
+    ) -> Self {
         let reporter: Box<dyn Reporter> = match args.output {
             Format::Json => {
                 let shown = if args.summary { Shown::SummaryOnly } else { Shown::Lookups };
-                Box::new(JsonLines::new(output, showing.target, shown))
+                Box::new(JsonLines::new(output, shown))
             }
             Format::Table => {
-                let merging = if args.summary { Merging::SummaryOnly } else { showing.merging };
+                let merging = if args.summary { Merging::SummaryOnly } else { merging };
                 Box::new(Rows::new(output, *ui, merging))
             }
         };
-        Ok(Self {
-            pipeline: Pipeline::new(args.ports.clone(), search),
+        Self {
+            lanes: BTreeMap::new(),
+            ports: args.ports.clone(),
+            counted: Counters::default(),
+            inferred: Vec::new(),
             reporter,
             summary: Summary::default(),
             packets,
             packets_left: args.count.unwrap_or(u64::MAX),
-            target: showing.target_name,
+            beside: None,
             detail: ui.detail,
             failed: None,
             not_kept: None,
-        })
+        }
     }
 
-    /// Takes one frame; breaks when enough were seen, or when nobody takes the results any more.
+    /// Adds a namespace.
+    pub(crate) fn join(
+        &mut self,
+        source: SourceId,
+        seen_at: SeenAt,
+        search: SearchList,
+        interfaces: &[InterfaceName],
+    ) {
+        let title = seen_at.name.clone().unwrap_or_default();
+        self.keep(|packets| packets.join(source, &title, interfaces));
+        self.lanes.insert(source, Lane { pipeline: Pipeline::new(self.ports.clone(), search), seen_at });
+    }
+
+    /// Shows what is left of a namespace that is gone.
+    pub(crate) fn leave(&mut self, source: SourceId) -> ControlFlow<()> {
+        let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
+        let finished = lane.pipeline.finish();
+        self.counted.add(&lane.pipeline.counters());
+        self.inferred.extend(lane.pipeline.inferred());
+        self.show(&finished, &lane.seen_at)
+    }
+
+    /// Takes one frame of the only namespace; breaks when enough were seen, or when nobody takes the results any more.
     pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> ControlFlow<()> {
+        self.frame_from(ONLY, frame)
+    }
+
+    /// Takes one frame of a namespace.
+    pub(crate) fn frame_from(&mut self, source: SourceId, frame: &Frame<'_>) -> ControlFlow<()> {
         if self.packets_left == 0 || self.failed.is_some() {
             return ControlFlow::Break(());
         }
         self.packets_left -= 1;
-        self.keep(|packets| packets.write(frame));
-        let finished = self.pipeline.frame(frame);
-        self.show(&finished)
+        self.keep(|packets| packets.write_from(source, frame));
+        let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
+        let finished = lane.pipeline.frame(frame);
+        let flow = self.show(&finished, &lane.seen_at);
+        self.lanes.insert(source, lane);
+        flow
     }
 
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
@@ -98,14 +181,26 @@ impl Session {
 
     /// Notes that time has passed.
     pub(crate) fn silence(&mut self, now: Timestamp) -> ControlFlow<()> {
-        let finished = self.pipeline.silence(now);
+        let mut lanes = std::mem::take(&mut self.lanes);
+        let mut flow = ControlFlow::Continue(());
+        for lane in lanes.values_mut() {
+            let finished = lane.pipeline.silence(now);
+            if self.show(&finished, &lane.seen_at).is_break() {
+                flow = ControlFlow::Break(());
+            }
+        }
+        self.lanes = lanes;
         self.keep(PacketFile::flush);
-        let flow = self.show(&finished);
         if let Err(error) = self.reporter.tick(now) {
             self.failed = Some(error.into());
             return ControlFlow::Break(());
         }
         flow
+    }
+
+    /// Says at the end what else passed through the namespace.
+    pub(crate) fn beside(&mut self, beside: Beside) {
+        self.beside = Some(beside);
     }
 
     /// Whether `-c` was reached.
@@ -118,18 +213,19 @@ impl Session {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let finished = self.pipeline.finish();
+        let sources: Vec<SourceId> = self.lanes.keys().copied().collect();
+        for source in sources {
+            let _ = self.leave(source);
+        }
         self.keep(PacketFile::flush);
-        let _ = self.show(&finished);
-        let counters = self.pipeline.counters();
-        let inferred = self.pipeline.inferred();
         self.reporter.close(&Closing {
             summary: &self.summary,
-            counters: &counters,
+            counters: &self.counted,
             dropped_by_kernel,
-            inferred: &inferred,
+            inferred: &self.inferred,
+            beside: self.beside,
         })?;
-        if let Some(passed_over) = passed_over(&counters, self.detail) {
+        if let Some(passed_over) = passed_over(&self.counted, self.detail) {
             note(&format!("dnsprobe: {passed_over}"));
         }
         let left_out = self.packets.as_ref().map_or(0, |packets| packets.left_out);
@@ -144,14 +240,14 @@ impl Session {
         }
     }
 
-    fn show(&mut self, finished: &[Lookup]) -> ControlFlow<()> {
+    fn show(&mut self, finished: &[Lookup], seen_at: &SeenAt) -> ControlFlow<()> {
         if self.failed.is_some() {
             return ControlFlow::Break(());
         }
         let mut result = Ok(());
         for lookup in finished {
-            self.summary.add(lookup, self.target.as_deref());
-            if let Err(error) = self.reporter.lookup(lookup) {
+            self.summary.add(lookup, seen_at.name.as_deref());
+            if let Err(error) = self.reporter.lookup(lookup, seen_at) {
                 result = Err(CommandError::from(error));
                 break;
             }
@@ -194,83 +290,5 @@ fn reason(skipped: Skipped) -> String {
     match skipped {
         Skipped::UnknownLink(link) => format!("of link type {}, which dnsprobe does not read", link.0),
         other => other.as_str().to_owned(),
-    }
-}
-
-/// The file of `-w`: classic pcap while every interface has the same link type, else pcapng.
-struct PacketFile {
-    path: PathBuf,
-    writer: Writer,
-    /// Packets of another link type than a classic file has.
-    left_out: u64,
-}
-
-enum Writer {
-    /// Nothing written yet: the link type of the first frame decides.
-    Waiting(Box<dyn Write>),
-    Pcap(LinkType, PcapWriter<Box<dyn Write>>),
-    Pcapng(PcapngWriter<Box<dyn Write>>),
-}
-
-impl PacketFile {
-    fn create(path: &Path, interfaces: Vec<InterfaceName>) -> Result<Self, CommandError> {
-        let shown = path.display().to_string();
-        let failed = |error: io::Error| CommandError::wrap(format!("create the packet file {shown}"), error);
-        let output: Box<dyn Write> = if path == Path::new("-") {
-            Box::new(BufWriter::new(io::stdout()))
-        } else {
-            Box::new(BufWriter::new(File::create(path).map_err(failed)?))
-        };
-        let first = interfaces.first().map(|interface| interface.link);
-        let agree = interfaces.iter().all(|interface| Some(interface.link) == first);
-        let writer = match first {
-            Some(link) if agree => Writer::Pcap(link, PcapWriter::new(output, link).map_err(failed)?),
-            Some(_) => Writer::Pcapng(PcapngWriter::new(output, interfaces).map_err(failed)?),
-            None => Writer::Waiting(output),
-        };
-        let mut file = Self { path: path.to_owned(), writer, left_out: 0 };
-        file.flush()?;
-        Ok(file)
-    }
-
-    fn write(&mut self, frame: &Frame<'_>) -> Result<(), CommandError> {
-        let result = match &mut self.writer {
-            Writer::Pcap(link, writer) if *link == frame.link => writer.write(frame),
-            // An interface of another kind that came later has no place in a classic file.
-            Writer::Pcap(..) => {
-                self.left_out += 1;
-                Ok(())
-            }
-            Writer::Pcapng(writer) => writer.write(frame),
-            Writer::Waiting(output) => {
-                let output = std::mem::replace(output, Box::new(io::sink()));
-                match PcapWriter::new(output, frame.link) {
-                    Ok(mut writer) => {
-                        let result = writer.write(frame);
-                        self.writer = Writer::Pcap(frame.link, writer);
-                        result
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-        };
-        result.map_err(|error| self.failed(error))
-    }
-
-    fn flush(&mut self) -> Result<(), CommandError> {
-        let result = match &mut self.writer {
-            Writer::Pcap(_, writer) => writer.flush(),
-            Writer::Pcapng(writer) => writer.flush(),
-            Writer::Waiting(output) => output.flush(),
-        };
-        result.map_err(|error| self.failed(error))
-    }
-
-    fn failed(&self, error: io::Error) -> CommandError {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return error.into();
-        }
-        CommandError::wrap(format!("write packets to {}", self.path.display()), error)
-            .hint("what was written before this is a readable capture")
     }
 }

@@ -7,12 +7,11 @@ use dnsprobe_lookup::summary::Entry;
 use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Closing, Output, Reporter};
+use super::{Closing, Output, Reporter, SeenAt, Told};
 
 /// Writes one JSON object a line, flushed each.
 pub(crate) struct JsonLines {
     output: Output,
-    target: Value,
     shown: Shown,
 }
 
@@ -24,9 +23,8 @@ pub(crate) enum Shown {
 }
 
 impl JsonLines {
-    /// `target` goes into every lookup; null for files.
-    pub(crate) fn new(output: Output, target: Value, shown: Shown) -> Self {
-        Self { output, target, shown }
+    pub(crate) fn new(output: Output, shown: Shown) -> Self {
+        Self { output, shown }
     }
 
     fn line(&mut self, value: &Value) -> io::Result<()> {
@@ -37,9 +35,9 @@ impl JsonLines {
 }
 
 impl Reporter for JsonLines {
-    fn lookup(&mut self, lookup: &Lookup) -> io::Result<()> {
+    fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()> {
         match self.shown {
-            Shown::Lookups => self.line(&lookup_json(lookup, &self.target)),
+            Shown::Lookups => self.line(&lookup_json(lookup, &seen_at.target)),
             Shown::SummaryOnly => Ok(()),
         }
     }
@@ -127,7 +125,7 @@ pub(super) fn findings(lookup: &Lookup) -> Vec<Value> {
 
 fn summary_json(closing: &Closing<'_>) -> Value {
     let Closing { summary, counters, .. } = closing;
-    json!({
+    let mut sums = json!({
         "type": "summary",
         "schema": "dnsprobe.summary/1",
         "frames": counters.frames,
@@ -150,7 +148,13 @@ fn summary_json(closing: &Closing<'_>) -> Value {
         "by_name": entries(&summary.by_name(), "name"),
         "by_target": entries(&summary.by_target(), "target"),
         "inferred": inferred(closing),
-    })
+    });
+    if let (Some(beside), Some(fields)) = (&closing.beside, sums.as_object_mut()) {
+        fields.insert("told_by".to_owned(), (beside.told == Told::BySocket).then_some("socket").into());
+        fields.insert("frames_of_others".to_owned(), beside.others.into());
+        fields.insert("frames_of_unknown".to_owned(), beside.unknown.into());
+    }
+    sums
 }
 
 fn entries(entries: &[Entry], key: &str) -> Vec<Value> {

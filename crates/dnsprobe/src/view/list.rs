@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement};
 use dnsprobe_resolv::Settings;
-use dnsprobe_sniffer::node::{Container, ContainerId, Network, PodUid};
+use dnsprobe_sniffer::node::{Container, ContainerId, Network, PodUid, Runtime};
 use dnsprobe_sniffer::{Entry, Kind};
 use serde_json::{Value, json};
 
-use super::rows::wrapped;
+use super::rows::{filled, wrapped};
 use super::text::{Paint, escape, plural};
 use super::{Ui, tables};
 
@@ -36,9 +36,16 @@ pub(crate) struct ListedResolver {
 /// How much of each entry is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Columns {
+    /// What fits; with room, as [`Columns::More`].
     Few,
+    /// The containers too.
+    More,
+    /// Everything that is known.
     All,
 }
+
+/// From this width on containers are shown.
+const ROOM_FOR_MORE: usize = 100;
 
 /// One object of the JSON output.
 pub(crate) fn list_json(listed: &Listed<'_>) -> Value {
@@ -57,7 +64,7 @@ pub(crate) fn list_json(listed: &Listed<'_>) -> Value {
         "within": entry.within.as_ref().map(ContainerId::as_str),
         "containers": entry.containers.iter().map(container_json).collect::<Vec<_>>(),
         "sandbox": entry.sandbox.as_ref().map(container_json),
-        "runtime": entry.runtime.map(dnsprobe_sniffer::node::Runtime::as_str),
+        "runtime": entry.runtime.map(Runtime::as_str),
         "names": entry.names,
         "ndots": settings.map(|settings| settings.ndots),
         "search": settings.map(search),
@@ -91,14 +98,15 @@ fn nameservers(settings: &Settings) -> Vec<String> {
 
 /// The table, then what deserves a look, then the sums.
 pub(crate) fn list_table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> String {
+    let columns = if columns == Columns::Few && ui.width >= ROOM_FOR_MORE { Columns::More } else { columns };
     let mut table = tables::bare(ContentArrangement::Dynamic, ui);
-    let mut header = vec!["NAME", "CONTAINERS", "RESOLVER", "NDOTS", "SEARCH"];
-    if columns == Columns::All {
-        header.extend(["NAMESERVERS", "KIND", "RUNTIME", "NETNS", "IP NETNS", "PIDS"]);
-    }
-    table.set_header(header);
+    table.set_header(header(columns));
     for listed in all {
         table.add_row(row(listed, columns));
+    }
+    // A name is there to be copied: it is never broken.
+    if let Some(column) = table.column_mut(0) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -109,27 +117,52 @@ pub(crate) fn list_table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> Strin
             let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Warn));
         }
     }
-    let _ = writeln!(text, "{}", wrapped(&sums(all), ui, Paint::Bold));
+    for line in filled(&sums(all), ui.width) {
+        let _ = writeln!(text, "{}", ui.out.paint(Paint::Bold, &line));
+    }
     text
+}
+
+fn header(columns: Columns) -> Vec<&'static str> {
+    match columns {
+        Columns::Few => vec!["NAME", "RESOLVER", "NDOTS", "SEARCH"],
+        Columns::More => vec!["NAME", "CONTAINERS", "RESOLVER", "NDOTS", "SEARCH"],
+        Columns::All => vec![
+            "NAME",
+            "CONTAINERS",
+            "RESOLVER",
+            "NDOTS",
+            "SEARCH",
+            "NAMESERVERS",
+            "KIND",
+            "RUNTIME",
+            "NETNS",
+            "IP NETNS",
+            "PIDS",
+        ],
+    }
 }
 
 fn row(listed: &Listed<'_>, columns: Columns) -> Vec<Cell> {
     let entry = listed.entry;
     let settings = listed.settings.as_ref();
-    let ndots = settings.map_or_else(|| "-".to_owned(), |settings| settings.ndots.to_string());
-    let mut cells = vec![
-        Cell::new(name(entry)),
-        Cell::new(containers(entry)),
+    let dash = || "-".to_owned();
+    let ndots = settings.map_or_else(dash, |settings| settings.ndots.to_string());
+    let mut cells = vec![Cell::new(name(entry))];
+    if columns != Columns::Few {
+        cells.push(Cell::new(containers(entry)));
+    }
+    cells.extend([
         Cell::new(resolvers(listed)),
         Cell::new(ndots).set_alignment(CellAlignment::Right),
-        Cell::new(settings.map_or_else(|| "-".to_owned(), |settings| suffixes(settings, columns))),
-    ];
+        Cell::new(settings.map_or_else(dash, |settings| suffixes(settings, columns))),
+    ]);
     if columns == Columns::All {
         cells.extend([
-            Cell::new(settings.map_or_else(|| "-".to_owned(), |settings| nameservers(settings).join(" "))),
+            Cell::new(settings.map_or_else(dash, |settings| nameservers(settings).join(" "))),
             Cell::new(entry.kind.as_str()),
-            Cell::new(entry.runtime.map_or("-", dnsprobe_sniffer::node::Runtime::as_str)),
-            Cell::new(entry.netns.map_or_else(|| "-".to_owned(), |netns| netns.to_string())),
+            Cell::new(entry.runtime.map_or("-", Runtime::as_str)),
+            Cell::new(entry.netns.map_or_else(dash, |netns| netns.to_string())),
             Cell::new(names(entry)),
             Cell::new(pids(entry)),
         ]);
@@ -138,13 +171,18 @@ fn row(listed: &Listed<'_>, columns: Columns) -> Vec<Cell> {
 }
 
 fn name(entry: &Entry) -> String {
+    let container = || entry.main_container().and_then(|container| container.name.clone());
     let own = match (entry.kind, &entry.pod, &entry.uid) {
         (Kind::Host, ..) => "(host)".to_owned(),
         (_, Some(pod), _) => pod.to_string(),
         (Kind::Pod, None, Some(uid)) => uid.to_string(),
-        (Kind::Container, ..) => "(container)".to_owned(),
+        (Kind::Container, ..) => {
+            let id = || entry.main_container()?.id.as_ref().map(|id| id.short().to_owned());
+            format!("{} (container)", container().or_else(id).unwrap_or_else(|| "?".to_owned()))
+        }
         (Kind::Process, ..) => format!("(pid {})", entry.pids.first().copied().unwrap_or_default()),
-        _ => names(entry),
+        (Kind::Pod, None, None) => container().unwrap_or_else(|| "(pod)".to_owned()),
+        (Kind::Named, ..) => names(entry),
     };
     let within = entry.within.as_ref().map(|node| format!(" in {}", node.short())).unwrap_or_default();
     let host =
@@ -173,7 +211,11 @@ fn resolvers(listed: &Listed<'_>) -> String {
             words.push(word);
         }
     }
-    if words.is_empty() { "-".to_owned() } else { escape(&words.join(", ")) }
+    if words.is_empty() {
+        let ended = listed.entry.containers.iter().any(|container| container.pid.is_none());
+        words.push(if ended { "no container runs" } else { "-" }.to_owned());
+    }
+    escape(&words.join(", "))
 }
 
 fn suffixes(settings: &Settings, columns: Columns) -> String {
@@ -181,8 +223,8 @@ fn suffixes(settings: &Settings, columns: Columns) -> String {
     let text = match (columns, &all[..]) {
         (_, []) => "-".to_owned(),
         (Columns::All, all) => all.join(" "),
-        (Columns::Few, [one]) => one.clone(),
-        (Columns::Few, [first, rest @ ..]) => format!("{first} +{}", rest.len()),
+        (_, [one]) => one.clone(),
+        (_, [first, rest @ ..]) => format!("{first} +{}", rest.len()),
     };
     escape(&text)
 }

@@ -124,12 +124,46 @@ pub(crate) struct Closing<'a> {
     pub(crate) dropped_by_kernel: Option<u64>,
     /// Search lists that were read from the traffic.
     pub(crate) inferred: &'a [(std::net::IpAddr, InferredConf)],
+    /// What passed beside the lookups of one program; `None` where all lookups are shown.
+    pub(crate) beside: Option<Beside>,
+}
+
+/// DNS packets that passed through the namespace while one program's lookups were watched.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside {
+    /// Of other programs.
+    pub(crate) others: u64,
+    /// Those that cannot be told apart.
+    pub(crate) unknown: u64,
+    /// How the program's own were told.
+    pub(crate) told: Told,
+}
+
+/// How a program's packets are told from those of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Told {
+    /// By its sockets.
+    #[default]
+    BySocket,
+    /// Not at all: those of others are among them.
+    Not,
+}
+
+/// Where lookups are seen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SeenAt {
+    /// For programs.
+    pub(crate) target: serde_json::Value,
+    /// In a word, for sums.
+    pub(crate) name: Option<String>,
+    /// The same, where rows have to tell several apart.
+    pub(crate) among_others: Option<String>,
 }
 
 /// Shows lookups as they finish, and the sums at the end.
 pub(crate) trait Reporter {
     /// A lookup is over.
-    fn lookup(&mut self, lookup: &Lookup) -> io::Result<()>;
+    fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()>;
     /// Time has passed; what was held back for it is shown.
     fn tick(&mut self, now: Timestamp) -> io::Result<()>;
     /// The run is over.

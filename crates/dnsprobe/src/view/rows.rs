@@ -9,8 +9,8 @@ use dnsprobe_lookup::{FindingCode, Lookup, Nanos, Step, Timestamp};
 use dnsprobe_resolv::Outcome;
 
 use super::bars::waterfall;
-use super::text::{Paint, Palette, clock_time, duration, plural};
-use super::{Closing, Detail, Output, Reporter, Ui, summary_table, tables};
+use super::text::{Paint, Palette, clock_time, duration, escape, plural};
+use super::{Closing, Detail, Output, Reporter, SeenAt, Ui, summary_table, tables};
 
 /// Above this many lookups in one second, equal ones become one row.
 const MOST_A_SECOND: usize = 10;
@@ -23,7 +23,7 @@ pub(crate) struct Rows {
     merging: Merging,
     /// The second that is being printed, and how many rows it has.
     second: (i64, usize),
-    held: BTreeMap<(String, Outcome), Held>,
+    held: BTreeMap<(Option<String>, String, Outcome), Held>,
     printed: bool,
 }
 
@@ -41,6 +41,7 @@ pub(crate) enum Merging {
 /// Equal lookups of one second.
 struct Held {
     example: Lookup,
+    seen_at: SeenAt,
     latencies: Vec<Nanos>,
     count: u64,
     questions: u64,
@@ -52,10 +53,12 @@ impl Rows {
         Self { output, ui, merging, second: (0, 0), held: BTreeMap::new(), printed: false }
     }
 
-    fn hold(&mut self, lookup: &Lookup) {
+    fn hold(&mut self, lookup: &Lookup, seen_at: &SeenAt) {
         let totals = lookup.totals();
-        let held = self.held.entry((lookup.name.clone(), lookup.outcome)).or_insert_with(|| Held {
+        let key = (seen_at.name.clone(), lookup.name.clone(), lookup.outcome);
+        let held = self.held.entry(key).or_insert_with(|| Held {
             example: lookup.clone(),
+            seen_at: seen_at.clone(),
             latencies: Vec::new(),
             count: 0,
             questions: 0,
@@ -70,7 +73,8 @@ impl Rows {
     fn release(&mut self) -> io::Result<()> {
         let palette = self.ui.out;
         for held in std::mem::take(&mut self.held).into_values() {
-            let row = if held.count == 1 { row(&held.example, &self.ui) } else { held.row(palette) };
+            let row =
+                if held.count == 1 { row(&held.example, &held.seen_at, &self.ui) } else { held.row(palette) };
             writeln!(self.output, "{row}")?;
         }
         self.output.flush()
@@ -78,7 +82,7 @@ impl Rows {
 }
 
 impl Reporter for Rows {
-    fn lookup(&mut self, lookup: &Lookup) -> io::Result<()> {
+    fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()> {
         if self.merging == Merging::SummaryOnly {
             return Ok(());
         }
@@ -86,14 +90,14 @@ impl Reporter for Rows {
         self.tick(at)?;
         self.second.1 += 1;
         if self.merging == Merging::Busy && self.second.1 > MOST_A_SECOND {
-            self.hold(lookup);
+            self.hold(lookup, seen_at);
             return Ok(());
         }
         if self.printed && has_steps(lookup, &self.ui) {
             writeln!(self.output)?;
         }
         self.printed = true;
-        writeln!(self.output, "{}", row(lookup, &self.ui))?;
+        writeln!(self.output, "{}", row(lookup, seen_at, &self.ui))?;
         self.output.flush()
     }
 
@@ -127,12 +131,13 @@ impl Held {
         let waste = waste_words(self.wasted, self.questions);
         let good = self.example.outcome == Outcome::Answer;
         format!(
-            "{}  {} {} {}  {times}  {}",
+            "{}  {} {} {}  {times}  {}{}",
             palette.paint(Paint::Dim, &self.example.start.map(clock_time).unwrap_or_default()),
             palette.paint(Paint::Bold, &self.example.name),
             palette.paint(if good { Paint::Good } else { Paint::Bad }, self.example.outcome.as_str()),
             palette.paint(Paint::Warn, &format!("×{}", self.count)),
             palette.paint(if self.wasted > 0 { Paint::Bad } else { Paint::Dim }, &waste),
+            self.seen_at.among_others.as_ref().map(|name| format!("  {}", escape(name))).unwrap_or_default(),
         )
     }
 }
@@ -154,8 +159,8 @@ fn shown_findings(lookup: &Lookup) -> impl Iterator<Item = &dnsprobe_lookup::Fin
 }
 
 /// One lookup: a header line, its steps, its findings; no line break at the end.
-fn row(lookup: &Lookup, ui: &Ui) -> String {
-    let mut text = header(lookup, ui);
+fn row(lookup: &Lookup, seen_at: &SeenAt, ui: &Ui) -> String {
+    let mut text = header(lookup, seen_at, ui);
     if !has_steps(lookup, ui) {
         return text;
     }
@@ -173,7 +178,7 @@ fn row(lookup: &Lookup, ui: &Ui) -> String {
 
 /// Time, name, outcome, total, waste, resolver; in columns, so that one line can be compared with the next. What is
 /// uncommon stands on a line of its own where there is no room.
-fn header(lookup: &Lookup, ui: &Ui) -> String {
+fn header(lookup: &Lookup, seen_at: &SeenAt, ui: &Ui) -> String {
     let palette = ui.out;
     let totals = lookup.totals();
     let good = lookup.outcome == Outcome::Answer && !lookup.is_hijacked();
@@ -188,7 +193,7 @@ fn header(lookup: &Lookup, ui: &Ui) -> String {
         palette
             .paint(if totals.wasted_questions > 0 { Paint::Bad } else { Paint::Dim }, &format!("{waste:14}")),
     );
-    let marks = marks(lookup);
+    let marks = marks(lookup, seen_at);
     let used = BESIDE_NAME - RESOLVER + width.max(lookup.name.chars().count());
     if used + marks.chars().count() <= ui.width {
         line.push_str(&palette.paint(Paint::Dim, &format!(" {marks}")));
@@ -199,14 +204,17 @@ fn header(lookup: &Lookup, ui: &Ui) -> String {
     line
 }
 
-/// The resolver, and what is not sure about the lookup.
-fn marks(lookup: &Lookup) -> String {
+/// The resolver, what is not sure about the lookup, and where it was seen, among several.
+fn marks(lookup: &Lookup, seen_at: &SeenAt) -> String {
     let mut marks = lookup.resolver.id.clone();
     if lookup.partial {
         marks.push_str(", partly captured");
     }
     if !lookup.certain {
         marks.push_str(", uncertain");
+    }
+    if let Some(name) = &seen_at.among_others {
+        marks = format!("{}: {marks}", escape(name));
     }
     marks
 }

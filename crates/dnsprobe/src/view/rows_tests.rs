@@ -68,10 +68,16 @@ fn printed(merging: Merging, lookups: &[Lookup]) -> String {
     let shared = Shared::default();
     let mut rows = Rows::new(Box::new(shared.clone()), ui(80), merging);
     for lookup in lookups {
-        rows.lookup(lookup).unwrap();
+        rows.lookup(lookup, &SeenAt::default()).unwrap();
     }
     let (summary, counters) = (Summary::default(), Counters::default());
-    let closing = Closing { summary: &summary, counters: &counters, dropped_by_kernel: None, inferred: &[] };
+    let closing = Closing {
+        summary: &summary,
+        counters: &counters,
+        dropped_by_kernel: None,
+        inferred: &[],
+        beside: None,
+    };
     rows.close(&closing).unwrap();
     drop(rows);
     String::from_utf8(shared.0.take()).unwrap()
@@ -116,7 +122,7 @@ fn rows_fit_the_terminal_whatever_the_names() {
     ];
     wide.findings = vec![Finding { code: FindingCode::Stall, message: "waited and waited ".repeat(12) }];
     for width in [72, 80, 120] {
-        for line in row(&wide, &ui(width)).lines() {
+        for line in row(&wide, &SeenAt::default(), &ui(width)).lines() {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }
     }
@@ -127,6 +133,6 @@ fn what_is_not_certain_is_marked() {
     let mut unsure = lookup("web", 0, 1);
     unsure.certain = false;
     unsure.partial = true;
-    let text = row(&unsure, &ui(120));
+    let text = row(&unsure, &SeenAt::default(), &ui(120));
     assert!(text.contains("uncertain") && text.contains("partly captured"), "{text}");
 }

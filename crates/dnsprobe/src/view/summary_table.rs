@@ -8,7 +8,7 @@ use dnsprobe_lookup::{FindingCode, Nanos, Summary};
 
 use super::rows::{filled, wrapped};
 use super::text::{Paint, duration, plural};
-use super::{Closing, Ui, tables};
+use super::{Beside, Closing, Told, Ui, tables};
 
 /// Names shown; the rest is counted in one row.
 const MOST_NAMES: usize = 10;
@@ -40,7 +40,28 @@ pub(crate) fn closing(closing: &Closing<'_>, ui: &Ui) -> String {
         let paint = if fine { Paint::Good } else { Paint::Bad };
         let _ = writeln!(text, "{}", ui.out.paint(paint, &line));
     }
+    for line in closing.beside.iter().flat_map(|beside| filled(&beside_words(beside), ui.width)) {
+        let _ = writeln!(text, "{}", ui.out.paint(Paint::Dim, &line));
+    }
     text
+}
+
+/// What else passed; nothing when nothing did.
+fn beside_words(beside: &Beside) -> String {
+    let mut parts = Vec::new();
+    if beside.told == Told::Not {
+        parts.push("Lookups of other programs in this network namespace are among these.".to_owned());
+    }
+    if beside.others > 0 {
+        parts.push(format!(
+            "Beside these, {} of other programs in this network namespace.",
+            plural(beside.others, "DNS packet")
+        ));
+    }
+    if beside.unknown > 0 {
+        parts.push(format!("{} could not be told apart.", plural(beside.unknown, "packet")));
+    }
+    parts.join(" ")
 }
 
 /// What was found beside waste, each kind with its first example.

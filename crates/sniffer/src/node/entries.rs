@@ -118,9 +118,10 @@ fn groups(
         let found = match key_of(seen, scopes) {
             Some(key) => Some((key, seen.place.container.clone())),
             None => match seen.netns.filter(|netns| Some(*netns) != host_netns) {
-                Some(netns) if traced.len() < MOST_TRACED => {
-                    traced.entry(netns).or_insert_with(|| key_of_mounts(host, root, *pid, scopes)).clone()
-                }
+                Some(netns) if traced.len() < MOST_TRACED => traced
+                    .entry(netns)
+                    .or_insert_with(|| key_of_mounts(host, root, processes, *pid, scopes))
+                    .clone(),
                 _ => None,
             },
         };
@@ -167,13 +168,19 @@ fn pod_of_container(written: &Written, id: &ContainerId) -> Option<PodUid> {
 fn key_of_mounts(
     host: &Host,
     root: &Root,
+    processes: &Processes,
     pid: u32,
     scopes: &mut Scopes,
 ) -> Option<(Key, Option<ContainerId>)> {
     match scope::traces(host, pid).into_iter().next()? {
         Trace::Pod(uid) => Some((Key::Pod(None, uid), None)),
         Trace::Container(folder, id) => {
-            scopes.get_mut(&None)?.records.look_in(root, &folder);
+            let records = &mut scopes.get_mut(&None)?.records;
+            records.look_in(root, &folder);
+            // podman's own folder holds what the folder of the mount lacks.
+            if let Some(folder) = scope::parents_folder(host, processes, pid) {
+                records.look_in(root, &folder);
+            }
             Some((Key::Container(None, id.clone()), Some(id)))
         }
     }

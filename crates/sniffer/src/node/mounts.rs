@@ -105,7 +105,7 @@ mod tests {
                 Some(Trace::Container(Place::Docker("srv/docker/containers".into()), id)),
             ),
             (format!("/var/lib/containerd/io.containerd.grpc.v1.cri/containers/{ID}/hosts"), None),
-            ("/home/me/hosts".into(), None),
+            ("/srv/hosts".into(), None),
         ];
         for (source, found) in cases {
             assert_eq!(

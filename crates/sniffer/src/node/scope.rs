@@ -58,7 +58,7 @@ fn trace(host: &Host, root: &Root, processes: &Processes, written: &mut Written)
         if is_told(written, id) || tried.len() >= MOST_TRACES || !tried.insert(id.clone()) {
             continue;
         }
-        if let Some(folder) = shim(host, processes, *pid) {
+        if let Some(folder) = parents_folder(host, processes, *pid) {
             written.records.look_in(root, &folder);
         }
         if !is_told(written, id) {
@@ -78,14 +78,17 @@ fn is_told(written: &Written, id: &ContainerId) -> bool {
     written.records.get(id).is_some_and(named)
 }
 
-/// The folder of bundles that the parent of a container's process works in, if the parent belongs to the node itself.
-fn shim(host: &Host, processes: &Processes, pid: u32) -> Option<records::Place> {
+/// The folder that the parent of a container's process keeps it in: a shim works in the bundle, conmon has its path on
+/// its command line. Only a parent that belongs to the node itself is believed.
+pub(super) fn parents_folder(host: &Host, processes: &Processes, pid: u32) -> Option<records::Place> {
     let parent = parent_of(host, pid)?;
-    if !processes.by_pid.get(&parent)?.place.is_nowhere() {
+    let place = &processes.by_pid.get(&parent)?.place;
+    if !place.is_nowhere() && place.role != Role::Monitor {
         return None;
     }
-    let directory = fs::read_link(host.process(parent).join("cwd")).ok()?;
-    records::of_shim(directory.to_str()?)
+    let directory = fs::read_link(host.process(parent).join("cwd")).ok();
+    let shim = directory.and_then(|directory| records::of_shim(directory.to_str()?));
+    shim.or_else(|| records::of_conmon(&fs::read(host.process(parent).join("cmdline")).ok()?))
 }
 
 /// The parent of a process, after the last `)` of its `stat` line (proc(5)).

@@ -16,7 +16,7 @@ use super::names::PodName;
 use crate::pod_files::Root;
 
 pub(crate) use containerd::of_shim;
-pub(crate) use storage::of_mount;
+pub(crate) use storage::{of_conmon, of_mount};
 
 /// Containers kept of one node.
 const MOST: usize = 16_384;

@@ -59,6 +59,15 @@ pub(crate) fn of_mount(source: &str) -> Option<(Place, ContainerId)> {
     is_storage.then(|| (Place::Storage(folder.trim_start_matches('/').to_owned()), id))
 }
 
+/// From the command line of the conmon that watches a container: `-b …/overlay-containers/ID/userdata` (conmon(8)).
+pub(crate) fn of_conmon(command_line: &[u8]) -> Option<Place> {
+    let words: Vec<&str> =
+        command_line.split(|byte| *byte == 0).filter_map(|it| std::str::from_utf8(it).ok()).collect();
+    let is_conmon = words.first()?.rsplit('/').next() == Some("conmon");
+    let at = words.iter().position(|word| matches!(*word, "-b" | "--bundle")).filter(|_| is_conmon)?;
+    of_mount(&format!("{}/config.json", words.get(at + 1)?)).map(|(place, _)| place)
+}
+
 /// One entry of `containers.json`, which lists the folder.
 #[derive(Debug, Deserialize)]
 struct Listed {

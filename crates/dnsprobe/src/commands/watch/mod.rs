@@ -1,15 +1,19 @@
-//! `dnsprobe watch`: lookups of a network namespace, live.
+//! `dnsprobe watch`: lookups of a network namespace, or of many, live.
+
+mod many;
 
 use std::time::Duration;
 
 use dnsprobe_lookup::pcap::InterfaceName;
-use dnsprobe_lookup::{Nanos, SearchList, Timestamp};
+use dnsprobe_lookup::{Nanos, SearchList};
 use dnsprobe_sniffer::capture::{self, End};
-use dnsprobe_sniffer::{Capture, CaptureOptions, FrameSource, Located, SourceId, privileges, wake};
+use dnsprobe_sniffer::{
+    Capture, CaptureOptions, FrameSource, Located, SourceId, Statistics, Wake, privileges, wake,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::session::{Session, Showing};
-use super::situation;
+use super::situation::{self, Wanted};
 use crate::cli::{LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
 use crate::view::{Detail, Merging, Ui, escape};
@@ -20,7 +24,7 @@ const TICK: Nanos = Nanos::from_millis(100);
 /// Arguments of `dnsprobe watch`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Needs CAP_NET_RAW to capture, and CAP_SYS_ADMIN and CAP_SYS_PTRACE to enter another namespace."
+    after_help = "Needs CAP_NET_RAW to capture; CAP_SYS_ADMIN and CAP_SYS_PTRACE to enter another namespace; CAP_DAC_READ_SEARCH\nto find pods by their runtimes' files. All are given up once everything is open; with --ns or --all one thread keeps\nthem to follow pods that start."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -40,33 +44,10 @@ pub(crate) struct Args {
 
 /// Captures and shows lookups until it is told to stop.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
-    let located = situation::locate(&args.target)?;
-    let search = search_list(args, &located)?;
-    let (mut source, id) = start(args, &located)?;
-    let interfaces = source.interfaces(id).into_iter().map(|interface| InterfaceName {
-        interface: interface.index,
-        link: interface.link,
-        name: interface.name,
-    });
-    let merging = if ui.terminal && !args.every { Merging::Busy } else { Merging::Never };
-    let showing = Showing {
-        lookups: &args.lookups,
-        merging,
-        target: situation::target_json(&args.target, &located),
-        target_name: situation::target_name(&args.target, &located),
+    let statistics = match situation::wanted(&args.target) {
+        Wanted::One(_) => one(args, ui)?,
+        Wanted::Pods(namespace) => many::watch(args, namespace, ui)?,
     };
-    let mut session = Session::new(showing, search, interfaces.collect(), ui)?;
-    // Sockets and files are open: nothing needs a privilege any more.
-    give_up_privileges()?;
-    if ui.detail > Detail::Less {
-        let name = situation::target_name(&args.target, &located)
-            .map_or_else(|| "this namespace".to_owned(), |it| escape(&it));
-        crate::view::note(&format!("dnsprobe: watching {name}; Ctrl-C stops and sums up"));
-    }
-    let deadline = args.duration.map(|time| capture::now() + nanos(time));
-    watch(&mut source, &mut session, deadline)?;
-    let statistics = source.statistics(Some(id))?;
-    session.close(Some(statistics.dropped_by_kernel))?;
     if ui.detail > Detail::Less {
         crate::view::note(&format!(
             "{} packets captured, {} dropped by kernel",
@@ -74,6 +55,59 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         ));
     }
     Ok(Status::Done)
+}
+
+/// Watches one network namespace.
+fn one(args: &Args, ui: &Ui) -> Result<Statistics, CommandError> {
+    let located = situation::locate(&args.target)?;
+    situation::say_notes(&located);
+    let search = search_list(args, &located)?;
+    let mut source = Capture::new(stoppable()?)?;
+    let id = source.attach(&located.netns, &options(args))?;
+    let showing = Showing {
+        lookups: &args.lookups,
+        merging: merging(args, ui),
+        target: situation::target_json(&args.target, &located),
+        target_name: situation::target_name(&args.target, &located),
+    };
+    let mut session = Session::new(showing, search, interfaces(&source, id), ui)?;
+    // Sockets and files are open: nothing needs a privilege any more.
+    give_up_privileges()?;
+    say_what_is_watched(
+        &situation::target_name(&args.target, &located).unwrap_or_else(|| "this namespace".to_owned()),
+        ui,
+    );
+    watch(&mut source, &mut session, args, &mut |_, _| Ok(()))?;
+    let statistics = source.statistics(Some(id))?;
+    session.close(Some(statistics.dropped_by_kernel))?;
+    Ok(statistics)
+}
+
+fn say_what_is_watched(name: &str, ui: &Ui) {
+    if ui.detail > Detail::Less {
+        crate::view::note(&format!("dnsprobe: watching {}; Ctrl-C stops and sums up", escape(name)));
+    }
+}
+
+fn merging(args: &Args, ui: &Ui) -> Merging {
+    if ui.terminal && !args.every { Merging::Busy } else { Merging::Never }
+}
+
+fn options(args: &Args) -> CaptureOptions {
+    CaptureOptions {
+        interface: args.interface.clone(),
+        ports: args.lookups.ports.clone(),
+        ..CaptureOptions::default()
+    }
+}
+
+fn interfaces(source: &Capture, id: SourceId) -> Vec<InterfaceName> {
+    let named = source.interfaces(id).into_iter().map(|interface| InterfaceName {
+        interface: interface.index,
+        link: interface.link,
+        name: interface.name,
+    });
+    named.collect()
 }
 
 fn search_list(args: &Args, located: &Located) -> Result<SearchList, CommandError> {
@@ -90,41 +124,37 @@ fn search_list(args: &Args, located: &Located) -> Result<SearchList, CommandErro
     Ok(SearchList::Known(file.bytes))
 }
 
-/// Opens the socket inside the namespace, and lets Ctrl-C end the wait for packets.
-fn start(args: &Args, located: &Located) -> Result<(Capture, SourceId), CommandError> {
+/// Lets Ctrl-C end the wait for packets.
+fn stoppable() -> Result<Wake, CommandError> {
     let failed = |error: std::io::Error| CommandError::wrap("prepare for Ctrl-C", error);
     let (waker, wake) = wake::pair().map_err(failed)?;
     for signal in [SIGINT, SIGTERM] {
         let stream = waker.try_clone().map_err(failed)?.into_stream();
         signal_hook::low_level::pipe::register(signal, stream).map_err(failed)?;
     }
-    let mut source = Capture::new(wake)?;
-    let options = CaptureOptions {
-        interface: args.interface.clone(),
-        ports: args.lookups.ports.clone(),
-        ..CaptureOptions::default()
-    };
-    let id = source.attach(&located.netns, &options)?;
-    Ok((source, id))
+    Ok(wake)
 }
 
 fn give_up_privileges() -> Result<(), CommandError> {
     let failed = |error: std::io::Error| CommandError::wrap("give up privileges", error);
-    privileges::no_new_privs().map_err(failed)?;
     privileges::drop_all().map_err(failed)
 }
 
+/// Hands frames to the session until it is full, the time is over, or somebody stops it. `between` is called after each
+/// batch.
 fn watch(
     source: &mut Capture,
     session: &mut Session,
-    deadline: Option<Timestamp>,
+    args: &Args,
+    between: &mut dyn FnMut(&mut Capture, &mut Session) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
+    let deadline = args.duration.map(|time| capture::now() + nanos(time));
     loop {
         let wait = capture::now() + TICK;
         let wait = deadline.map_or(wait, |deadline| deadline.min(wait));
         let mut stopped = false;
         let batch = source.next_batch(Some(wait), &mut |captured| {
-            stopped |= !stopped && session.frame(&captured.frame).is_break();
+            stopped |= !stopped && session.frame_from(captured.source, &captured.frame).is_break();
         })?;
         if stopped || session.is_full() {
             return Ok(());
@@ -133,6 +163,7 @@ fn watch(
         if session.silence(batch.now).is_break() || over || batch.end == End::Stopped {
             return Ok(());
         }
+        between(source, session)?;
     }
 }
 

@@ -1,0 +1,163 @@
+//! `dnsprobe watch --ns` and `--all`: pods that come and go, each with its own resolv.conf, in one thread beside the one
+//! that finds them.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver};
+
+use dnsprobe_lookup::SearchList;
+use dnsprobe_sniffer::node::Network;
+use dnsprobe_sniffer::roster::TO_FOLLOW;
+use dnsprobe_sniffer::{
+    Capture, Change, Content, Follow, FrameSource, Joined, MemberId, Node, Roster, SourceId, Statistics,
+    privileges,
+};
+use serde_json::json;
+
+use super::{Args, give_up_privileges, interfaces, merging, options, say_what_is_watched, stoppable};
+use crate::commands::session::Session;
+use crate::commands::situation;
+use crate::error::CommandError;
+use crate::view::{Detail, SeenAt, Ui, escape, note};
+
+/// Watches every pod of a Kubernetes namespace, or of all of them.
+pub(super) fn watch(args: &Args, namespace: Option<String>, ui: &Ui) -> Result<Statistics, CommandError> {
+    let node = Node::read(&situation::host(&args.target))?;
+    let what = namespace.as_ref().map_or_else(|| "all pods".to_owned(), |it| format!("the pods of {it}"));
+    let is_there = match &namespace {
+        Some(namespace) => !node.pods_of(namespace).is_empty(),
+        None => node.entries.iter().any(|entry| entry.pod.is_some()),
+    };
+    if !is_there {
+        note(&format!(
+            "dnsprobe: {what}: none runs on this node yet; this rests on {}",
+            escape(&node.evidence)
+        ));
+    }
+    let known = namespace.map_or(Follow::All, Follow::Namespace);
+    let mut roster = Roster::new(node, known, options(args));
+    let mut source = Capture::new(stoppable()?)?;
+    let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?;
+    let given = args.lookups.resolv_conf.as_deref().map(situation::read_file).transpose()?;
+    let mut members = Members { sources: BTreeMap::new(), given, detail: ui.detail };
+    for change in roster.changes() {
+        members.take(change, &mut source, &mut session)?;
+    }
+    // Dropping its end stops the thread.
+    let (_stop, stopped) = mpsc::channel();
+    let changes = follow(roster, stopped)?;
+    give_up_privileges()?;
+    say_what_is_watched(&format!("{what}, {} now", members.sources.len()), ui);
+    super::watch(&mut source, &mut session, args, &mut |source, session| {
+        for change in changes.try_iter() {
+            members.take(change, source, session)?;
+        }
+        Ok(())
+    })?;
+    let statistics = source.statistics(None)?;
+    session.close(Some(statistics.dropped_by_kernel))?;
+    Ok(statistics)
+}
+
+/// Starts the thread that goes on looking for pods, with the privileges that this takes and no others.
+fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, CommandError> {
+    let failed = |error: std::io::Error| CommandError::wrap("start the thread that follows pods", error);
+    let (sender, changes) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("pods".to_owned());
+    thread
+        .spawn(move || {
+            // Without fewer privileges it must not go on.
+            if privileges::keep_only(TO_FOLLOW).is_ok() {
+                roster.follow(&sender, &stopped);
+            }
+        })
+        .map_err(failed)?;
+    Ok(changes)
+}
+
+/// The pods that are watched now.
+struct Members {
+    sources: BTreeMap<MemberId, SourceId>,
+    /// `--resolv-conf`, for all of them.
+    given: Option<Vec<u8>>,
+    detail: Detail,
+}
+
+impl Members {
+    fn take(
+        &mut self,
+        change: Change,
+        source: &mut Capture,
+        session: &mut Session,
+    ) -> Result<(), CommandError> {
+        match change {
+            Change::Joined(joined) => self.join(*joined, source, session),
+            Change::Left(member) => self.leave(member, source, session),
+            Change::Failed(pod, error) => {
+                note(&format!("dnsprobe: {} is not watched: {}", escape(&pod), escape(&error.to_string())));
+                Ok(())
+            }
+        }
+    }
+
+    fn join(
+        &mut self,
+        joined: Joined,
+        source: &mut Capture,
+        session: &mut Session,
+    ) -> Result<(), CommandError> {
+        let file = match (&self.given, &joined.resolv_conf.content) {
+            (Some(given), _) => Some(given.clone()),
+            (None, Content::Found(bytes)) => Some(bytes.clone()),
+            (None, Content::Missing | Content::Unreadable(_)) => None,
+        };
+        let seen_at = seen_at(&joined);
+        if self.detail == Detail::More {
+            note(&format!("dnsprobe: + {}", escape(seen_at.name.as_deref().unwrap_or_default())));
+        }
+        let member = joined.id;
+        let id = source.add(joined.tap)?;
+        session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id));
+        self.sources.insert(member, id);
+        Ok(())
+    }
+
+    fn leave(
+        &mut self,
+        member: MemberId,
+        source: &mut Capture,
+        session: &mut Session,
+    ) -> Result<(), CommandError> {
+        if let Some(id) = self.sources.remove(&member) {
+            // What went wrong with writing, the session says at its end.
+            let _ = session.leave(id);
+            source.detach(id)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whose lookups these are; on the node's own network nobody can tell.
+fn seen_at(joined: &Joined) -> SeenAt {
+    let titles: Vec<String> = joined.pods.iter().map(situation::short_title).collect();
+    let first = &joined.pods[0];
+    let name = if joined.is_shared() {
+        format!("host network ({} or the node)", titles.join(", "))
+    } else {
+        titles.join(", ")
+    };
+    let target = if joined.is_shared() {
+        json!({"kind": "host", "netns": joined.id.0, "host_network": true, "shared_by": titles})
+    } else {
+        let container = Some(&first.containers).filter(|all| all.len() == 1).and_then(|all| all.first());
+        json!({
+            "kind": first.kind.as_str(),
+            "namespace": first.pod.as_ref().and_then(|pod| pod.namespace.as_ref()),
+            "pod": first.pod.as_ref().map(|pod| &pod.name),
+            "container": container.and_then(situation::name_of),
+            "pid": first.main_container().and_then(|container| container.pid),
+            "netns": joined.id.0,
+            "host_network": first.network == Network::Host,
+        })
+    };
+    SeenAt { target, name: Some(name.clone()), among_others: Some(name) }
+}

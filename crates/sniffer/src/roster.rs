@@ -1,0 +1,161 @@
+//! Pods that come and go: finds those that are wanted, opens a socket in each, and notices when they have ended.
+//!
+//! One thread does this for all of them. It keeps the privileges that it takes to enter namespaces and to read other
+//! users' processes ([`TO_FOLLOW`]); what it opens goes to threads that have none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use crate::capture::{CaptureOptions, Tap};
+use crate::error::Error;
+use crate::host::Host;
+use crate::node::{Entry, Kind, Network, Node};
+use crate::pod_files::FileRead;
+use crate::privileges::Capability;
+
+/// How often the node is looked at again.
+pub const PAUSE: Duration = Duration::from_millis(300);
+
+/// What the following thread keeps.
+pub const TO_FOLLOW: &[Capability] = &[
+    Capability::CAP_SYS_ADMIN,
+    Capability::CAP_NET_RAW,
+    Capability::CAP_SYS_PTRACE,
+    Capability::CAP_DAC_READ_SEARCH,
+];
+
+/// Which pods are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Follow {
+    /// Those of one Kubernetes namespace.
+    Namespace(String),
+    /// All.
+    All,
+}
+
+/// One network namespace that is followed, by its inode: it stays the same as long as the namespace is held open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId(pub u64);
+
+/// What has changed.
+#[derive(Debug)]
+pub enum Change {
+    /// A network namespace with wanted pods.
+    Joined(Box<Joined>),
+    /// It has none any more.
+    Left(MemberId),
+    /// A pod is there but could not be attached to; said once.
+    Failed(String, Error),
+}
+
+/// A network namespace that joined.
+#[derive(Debug)]
+pub struct Joined {
+    /// Which.
+    pub id: MemberId,
+    /// The wanted pods in it: several only on the node's own network.
+    pub pods: Vec<Entry>,
+    /// What the first of them resolves with.
+    pub resolv_conf: FileRead,
+    /// Where its packets come from.
+    pub tap: Tap,
+}
+
+/// The pods that are followed.
+#[derive(Debug)]
+pub struct Roster {
+    node: Node,
+    follow: Follow,
+    options: CaptureOptions,
+    members: BTreeSet<MemberId>,
+    failed: BTreeSet<String>,
+}
+
+impl Roster {
+    /// Nobody yet; the node has been looked at.
+    pub fn new(node: Node, follow: Follow, options: CaptureOptions) -> Self {
+        Self { node, follow, options, members: BTreeSet::new(), failed: BTreeSet::new() }
+    }
+
+    /// What has changed since the last time, by what is known of the node.
+    pub fn changes(&mut self) -> Vec<Change> {
+        let wanted = self.wanted();
+        let gone = self.members.iter().filter(|id| !wanted.contains_key(id)).copied().collect::<Vec<_>>();
+        let mut changes: Vec<Change> = gone.iter().map(|id| Change::Left(*id)).collect();
+        self.members.retain(|id| !gone.contains(id));
+        for (id, pods) in wanted {
+            if self.members.contains(&id) {
+                continue;
+            }
+            match self.join(id, &pods) {
+                Ok(joined) => {
+                    self.members.insert(id);
+                    changes.push(Change::Joined(Box::new(joined)));
+                }
+                // It has ended between being seen and being entered.
+                Err(Error::ProcessGone { .. } | Error::Changed { .. } | Error::NothingRuns { .. }) => {}
+                Err(error) => {
+                    let title = pods[0].title();
+                    if self.failed.insert(title.clone()) {
+                        changes.push(Change::Failed(title, error));
+                    }
+                }
+            }
+        }
+        changes
+    }
+
+    /// Goes on looking, and sends what has changed, until nobody takes it any more or `stop` is closed.
+    pub fn follow(mut self, changes: &Sender<Change>, stop: &Receiver<()>) {
+        loop {
+            match stop.recv_timeout(PAUSE) {
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            // Without /proc there is nothing to see; it is back the next time or never.
+            if self.node.refresh().is_err() {
+                continue;
+            }
+            for change in self.changes() {
+                if changes.send(change).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn host(&self) -> &Host {
+        self.node.host()
+    }
+
+    fn wanted(&self) -> BTreeMap<MemberId, Vec<Entry>> {
+        let mut wanted: BTreeMap<MemberId, Vec<Entry>> = BTreeMap::new();
+        let of = |entry: &&Entry| match &self.follow {
+            Follow::Namespace(namespace) => {
+                entry.pod.as_ref().is_some_and(|pod| pod.namespace.as_ref() == Some(namespace))
+            }
+            Follow::All => true,
+        };
+        for entry in self.node.entries.iter().filter(|entry| entry.kind == Kind::Pod).filter(of) {
+            if let Some(netns) = entry.netns {
+                wanted.entry(MemberId(netns)).or_default().push(entry.clone());
+            }
+        }
+        wanted
+    }
+
+    fn join(&self, id: MemberId, pods: &[Entry]) -> Result<Joined, Error> {
+        let opened = pods[0].open(self.host(), None)?;
+        let netns = pods[0].open_netns(self.host(), opened.process.as_ref())?;
+        let tap = Tap::open(&netns, &self.options)?;
+        Ok(Joined { id, pods: pods.to_vec(), resolv_conf: opened.root.read("etc/resolv.conf"), tap })
+    }
+}
+
+impl Joined {
+    /// Whether others use the same network, so that not every lookup is theirs.
+    pub fn is_shared(&self) -> bool {
+        self.pods.len() > 1 || self.pods[0].network == Network::Host
+    }
+}

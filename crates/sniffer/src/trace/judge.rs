@@ -1,0 +1,155 @@
+//! Whose is a frame?
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use dnsprobe_lookup::datagram::{self, Carrier, Datagram};
+use dnsprobe_lookup::{Frame, Nanos, Timestamp};
+
+use super::sockets::{Protocol, Sockets};
+
+/// Clients remembered before those that have been silent are forgotten.
+const MANY_CLIENTS: usize = 4_096;
+/// No answer comes later than this (the longest timeout of resolv.conf(5) is 30 s).
+const SILENT: Nanos = Nanos::from_millis(60_000);
+
+/// Whose a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The program's, or an answer to it.
+    Program,
+    /// Another's.
+    Others,
+    /// It has no ports to tell by, as later fragments have none.
+    Unknown,
+}
+
+/// Tells a program's frames from those of others in its namespace.
+#[derive(Debug)]
+pub struct Judge {
+    sockets: Sockets,
+    /// The ports of DNS servers.
+    servers: Vec<u16>,
+    clients: HashMap<(Protocol, SocketAddr), Client>,
+}
+
+/// What the last packet from a client's socket was taken for.
+#[derive(Debug, Clone, Copy)]
+struct Client {
+    whose: Whose,
+    at: Timestamp,
+    /// The number that its TCP connection began with.
+    first: Option<u32>,
+}
+
+impl Judge {
+    /// By these sockets.
+    pub fn new(sockets: Sockets, servers: Vec<u16>) -> Self {
+        Self { sockets, servers, clients: HashMap::new() }
+    }
+
+    /// Whose it is. Frames must come in the order captured: answers belong to whom their client's last question belonged.
+    pub fn whose(&mut self, frame: &Frame<'_>) -> Whose {
+        match datagram::decode(frame, &self.servers) {
+            Ok(datagram) => {
+                let sockets = self.sockets.clone();
+                self.of(&datagram, frame.at, &|protocol, client| sockets.sent(protocol, client, frame.at))
+            }
+            Err(_) => Whose::Unknown,
+        }
+    }
+
+    fn of(
+        &mut self,
+        datagram: &Datagram<'_>,
+        at: Timestamp,
+        sent: &dyn Fn(Protocol, SocketAddr) -> bool,
+    ) -> Whose {
+        let protocol = match datagram.carrier {
+            Carrier::Udp => Protocol::Udp,
+            Carrier::Tcp { .. } => Protocol::Tcp,
+        };
+        if !self.servers.contains(&datagram.destination.port()) {
+            let known = self.clients.get(&(protocol, datagram.destination));
+            return known.map_or(Whose::Others, |client| client.whose);
+        }
+        let key = (protocol, datagram.source);
+        let before = self.clients.get(&key).copied();
+        let judged = || if sent(protocol, datagram.source) { Whose::Program } else { Whose::Others };
+        let (whose, first) = match (datagram.carrier, before) {
+            (Carrier::Udp, _) => (judged(), None),
+            // The first packet sent again.
+            (Carrier::Tcp { syn: true, sequence, .. }, Some(before)) if before.first == Some(sequence) => {
+                (before.whose, before.first)
+            }
+            (Carrier::Tcp { syn: true, sequence, .. }, _) => (judged(), Some(sequence)),
+            (Carrier::Tcp { .. }, before) => {
+                (before.map_or(Whose::Others, |client| client.whose), before.and_then(|client| client.first))
+            }
+        };
+        self.clients.insert(key, Client { whose, at, first });
+        if self.clients.len() > MANY_CLIENTS {
+            self.clients.retain(|_, client| at - client.at < SILENT);
+        }
+        whose
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = "10.96.0.10:53";
+    const SYN: Carrier = Carrier::Tcp { sequence: 7, syn: true, end: false };
+    const REST: Carrier = Carrier::Tcp { sequence: 8, syn: false, end: false };
+
+    fn judge() -> Judge {
+        Judge::new(Sockets::new(32_768..=60_999, vec![53]), vec![53])
+    }
+
+    /// Whose a datagram is when the program's are those from `own`.
+    fn of(judge: &mut Judge, carrier: Carrier, from: &str, to: &str, own: &str) -> Whose {
+        let [source, destination] = [from, to].map(|it| it.parse().unwrap());
+        let datagram = Datagram { source, destination, carrier, payload: &[], cut: false };
+        judge.of(&datagram, Timestamp(0), &|_, client| client.to_string() == own)
+    }
+
+    #[test]
+    fn answers_belong_to_whom_the_question_belonged() {
+        let (mut judge, own, other) = (judge(), "10.244.1.7:40000", "10.244.1.7:40001");
+        assert_eq!(of(&mut judge, Carrier::Udp, SERVER, own, own), Whose::Others, "nothing was asked yet");
+        assert_eq!(of(&mut judge, Carrier::Udp, own, SERVER, own), Whose::Program);
+        assert_eq!(of(&mut judge, Carrier::Udp, other, SERVER, own), Whose::Others);
+        assert_eq!(of(&mut judge, Carrier::Udp, SERVER, other, own), Whose::Others);
+        // The socket is closed by now.
+        assert_eq!(of(&mut judge, Carrier::Udp, SERVER, own, ""), Whose::Program);
+    }
+
+    #[test]
+    fn a_port_that_is_anothers_now_is_judged_anew() {
+        let (mut judge, port) = (judge(), "10.244.1.7:40000");
+        assert_eq!(of(&mut judge, Carrier::Udp, port, SERVER, port), Whose::Program);
+        assert_eq!(of(&mut judge, Carrier::Udp, port, SERVER, ""), Whose::Others);
+        assert_eq!(of(&mut judge, Carrier::Udp, SERVER, port, ""), Whose::Others);
+    }
+
+    #[test]
+    fn a_connection_belongs_to_whom_its_first_packet_belonged() {
+        let (mut judge, port) = (judge(), "10.244.1.7:40000");
+        assert_eq!(of(&mut judge, REST, port, SERVER, port), Whose::Others, "it began before the program");
+        assert_eq!(of(&mut judge, SYN, port, SERVER, port), Whose::Program);
+        assert_eq!(of(&mut judge, SYN, port, SERVER, ""), Whose::Program, "the same packet sent again");
+        assert_eq!(of(&mut judge, REST, port, SERVER, ""), Whose::Program);
+        assert_eq!(of(&mut judge, REST, SERVER, port, ""), Whose::Program);
+        let next = Carrier::Tcp { sequence: 9, syn: true, end: false };
+        assert_eq!(of(&mut judge, next, port, SERVER, ""), Whose::Others);
+        assert_eq!(of(&mut judge, REST, port, SERVER, ""), Whose::Others);
+    }
+
+    #[test]
+    fn udp_and_tcp_of_one_port_are_two() {
+        let (mut judge, port) = (judge(), "10.244.1.7:40000");
+        assert_eq!(of(&mut judge, Carrier::Udp, port, SERVER, port), Whose::Program);
+        assert_eq!(of(&mut judge, REST, SERVER, port, ""), Whose::Others);
+    }
+}

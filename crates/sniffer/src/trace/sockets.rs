@@ -1,0 +1,288 @@
+//! The ports of a program's sockets, and when they were its own.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dnsprobe_lookup::{Nanos, Timestamp};
+use nix::sys::socket::{SockType, getsockopt, sockopt};
+
+use crate::capture::now;
+
+/// How long a UDP socket is kept open for a packet that has not been seen yet.
+const HOLD: Nanos = Nanos::from_millis(1_000);
+/// How long it is kept after the packet was seen: a pair of questions goes out in one call.
+const GRACE: Nanos = Nanos::from_millis(10);
+/// How long after the call a packet is its own, of a UDP socket that is not kept.
+const SOON: Nanos = Nanos::from_millis(1_000);
+/// The same for the first packet of a TCP connection.
+const CONNECT: Nanos = Nanos::from_millis(5_000);
+/// How long what has ended is remembered: packets are looked at within milliseconds.
+const REMEMBERED: Nanos = Nanos::from_millis(10_000);
+/// Sockets kept at once; descriptors are scarce.
+const MOST_HELD: usize = 128;
+/// Ports remembered before those that have ended are forgotten.
+const MANY_PORTS: usize = 1_024;
+
+/// UDP or TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    Udp,
+    Tcp,
+}
+
+/// Sockets of the program that could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overlooked {
+    /// How often.
+    pub times: u64,
+    /// What the kernel said the first time.
+    pub why: Option<String>,
+}
+
+/// What is known of a program's sockets; a handle that threads share.
+#[derive(Debug, Clone)]
+pub struct Sockets {
+    inner: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// The ports the kernel picks from: only these are soon another's.
+    picked: RangeInclusive<u16>,
+    /// The ports of DNS servers.
+    servers: Vec<u16>,
+    held: Vec<Held>,
+    uses: HashMap<(Protocol, u16), Vec<Use>>,
+    overlooked: Overlooked,
+}
+
+/// A copy of a socket, which keeps its port from becoming another's. A TCP socket is let go as soon as its port is known:
+/// the copy would keep the connection open.
+#[derive(Debug)]
+struct Held {
+    socket: Kept,
+    /// When it was last about to send.
+    since: Timestamp,
+    /// Its port, when it has one.
+    port: Option<u16>,
+    /// When its last packet was looked at.
+    seen: Option<Timestamp>,
+}
+
+/// Whether sockets are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    Nothing,
+    /// One of them is about to get its port.
+    WithoutPort,
+    WithPort,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Udp(UdpSocket),
+    Tcp(TcpStream),
+}
+
+/// A span of time in which a port was the program's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Use {
+    /// Unspecified when the kernel picks one for each packet.
+    address: IpAddr,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+const OPEN_END: Timestamp = Timestamp(i64::MAX);
+
+impl Sockets {
+    /// None yet. `picked` are the ports that the kernel gives to sockets without one, `servers` those that DNS is served on.
+    pub(crate) fn new(picked: RangeInclusive<u16>, servers: Vec<u16>) -> Self {
+        let known = Known {
+            picked,
+            servers,
+            held: Vec::new(),
+            uses: HashMap::new(),
+            overlooked: Overlooked::default(),
+        };
+        Self { inner: Arc::new(Mutex::new(known)) }
+    }
+
+    /// Sockets that could not be looked at.
+    pub fn overlooked(&self) -> Overlooked {
+        self.lock().overlooked.clone()
+    }
+
+    /// A copy of a socket that is about to connect or to send.
+    pub(crate) fn note(&self, socket: OwnedFd, connects: bool) {
+        self.lock().note(socket, connects, now());
+    }
+
+    /// A socket that could not be copied.
+    pub(crate) fn overlook(&self, why: &io::Error) {
+        let mut known = self.lock();
+        known.overlooked.times += 1;
+        known.overlooked.why.get_or_insert_with(|| why.to_string());
+    }
+
+    /// Lets go of what need not be kept any longer, and says what is still kept.
+    pub(crate) fn let_go(&self) -> Keeping {
+        let mut known = self.lock();
+        known.settle(now());
+        match known.held.iter().map(|held| held.port).min() {
+            None => Keeping::Nothing,
+            Some(None) => Keeping::WithoutPort,
+            Some(Some(_)) => Keeping::WithPort,
+        }
+    }
+
+    /// Whether a packet that left `client` at this time was the program's.
+    pub(crate) fn sent(&self, protocol: Protocol, client: SocketAddr, at: Timestamp) -> bool {
+        self.lock().sent(protocol, client, at, now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // A thread that panicked has left whole entries behind.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn note(&mut self, socket: OwnedFd, connects: bool, now: Timestamp) {
+        let Some(socket) = Kept::of(socket, connects) else { return };
+        self.settle(now);
+        let port = socket.local().map(|local| local.port()).filter(|port| *port != 0);
+        let same = |held: &&mut Held| {
+            held.port.is_some() && held.port == port && held.socket.protocol() == socket.protocol()
+        };
+        if let Some(held) = self.held.iter_mut().find(same) {
+            // Its port cannot be another's while it is kept, so it is the same socket once more.
+            (held.since, held.seen) = (now, None);
+            return;
+        }
+        if self.held.len() >= MOST_HELD {
+            let oldest = self.held.remove(0);
+            self.end(&oldest, now);
+        }
+        self.held.push(Held { socket, since: now, port: None, seen: None });
+        self.settle(now);
+    }
+
+    /// Learns the ports that sockets have got meanwhile, and lets go of sockets whose time is over.
+    fn settle(&mut self, now: Timestamp) {
+        for mut held in std::mem::take(&mut self.held) {
+            if held.port.is_none() {
+                self.learn(&mut held, now);
+            }
+            if self.is_over(&held, now) {
+                self.end(&held, now);
+            } else {
+                self.held.push(held);
+            }
+        }
+        if self.uses.len() > MANY_PORTS {
+            self.forget(now);
+        }
+    }
+
+    fn learn(&mut self, held: &mut Held, now: Timestamp) {
+        let Some(local) = held.socket.local().filter(|local| local.port() != 0) else { return };
+        held.port = Some(local.port());
+        let until = match held.socket {
+            Kept::Tcp(_) => now.max(held.since) + CONNECT,
+            Kept::Udp(_) if self.is_picked(local.port()) => OPEN_END,
+            Kept::Udp(_) => now.max(held.since) + SOON,
+        };
+        let address = local.ip().to_canonical();
+        let uses = self.uses.entry((held.socket.protocol(), local.port())).or_default();
+        match uses.last_mut().filter(|last| last.address == address && last.until >= held.since) {
+            Some(last) => last.until = last.until.max(until),
+            None => uses.push(Use { address, from: held.since, until }),
+        }
+    }
+
+    fn is_picked(&self, port: u16) -> bool {
+        self.picked.contains(&port)
+    }
+
+    fn is_over(&self, held: &Held, now: Timestamp) -> bool {
+        let waited = now - held.since >= HOLD;
+        let Some(port) = held.port else { return waited };
+        match &held.socket {
+            Kept::Tcp(_) => true,
+            Kept::Udp(_) if !self.is_picked(port) => true,
+            Kept::Udp(socket) => {
+                let elsewhere = socket.peer_addr().is_ok_and(|peer| !self.servers.contains(&peer.port()));
+                waited || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
+            }
+        }
+    }
+
+    /// From now on the port may be another's.
+    fn end(&mut self, held: &Held, now: Timestamp) {
+        let Some(uses) = held.port.and_then(|port| self.uses.get_mut(&(held.socket.protocol(), port))) else {
+            return;
+        };
+        for one in uses.iter_mut().filter(|one| one.until == OPEN_END) {
+            one.until = now;
+        }
+        uses.retain(|one| now - one.until < REMEMBERED);
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        self.uses.retain(|_, uses| {
+            uses.retain(|one| one.until == OPEN_END || now - one.until < REMEMBERED);
+            !uses.is_empty()
+        });
+    }
+
+    fn sent(&mut self, protocol: Protocol, client: SocketAddr, at: Timestamp, now: Timestamp) -> bool {
+        // What has sent has a port by now.
+        self.settle(now);
+        let address = client.ip().to_canonical();
+        let during = |one: &Use| {
+            one.from <= at && at <= one.until && (one.address.is_unspecified() || one.address == address)
+        };
+        let own = self.uses.get(&(protocol, client.port())).is_some_and(|uses| uses.iter().any(during));
+        let this = |held: &&mut Held| held.port == Some(client.port()) && held.socket.protocol() == protocol;
+        if let Some(held) = self.held.iter_mut().find(this).filter(|held| own && held.since <= at) {
+            held.seen.get_or_insert(now);
+        }
+        own
+    }
+}
+
+impl Kept {
+    /// `None` for what carries no DNS. A TCP socket that sends has been noted when it connected.
+    fn of(socket: OwnedFd, connects: bool) -> Option<Self> {
+        match getsockopt(&socket, sockopt::SockType).ok()? {
+            SockType::Datagram => Some(Self::Udp(socket.into())),
+            SockType::Stream if connects => Some(Self::Tcp(socket.into())),
+            _ => None,
+        }
+        // Sockets of other families have no such address.
+        .filter(|kept| kept.local().is_some())
+    }
+
+    fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Udp(socket) => socket.local_addr().ok(),
+            Self::Tcp(socket) => socket.local_addr().ok(),
+        }
+    }
+
+    fn protocol(&self) -> Protocol {
+        match self {
+            Self::Udp(_) => Protocol::Udp,
+            Self::Tcp(_) => Protocol::Tcp,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "sockets_tests.rs"]
+mod tests;
