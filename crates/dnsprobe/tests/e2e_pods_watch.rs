@@ -16,7 +16,7 @@ use std::time::Duration;
 use common::{Report, file, list, nanos, questions, text, words};
 use nix::sys::signal::Signal;
 use node::late::Late;
-use node::{Node, WEB, WWW, WWW_ADDRESSES, called, texts, www_addresses};
+use node::{Node, WEB, WWW, WWW_ADDRESSES, called, www_addresses};
 use pod::clients::{Client, Done};
 use pod::watch::Capturing;
 use serde_json::{Value, json};
@@ -138,13 +138,9 @@ fn a_namespace_is_all_its_pods_and_those_that_come_later() {
     }
     assert_eq!(count(&report, &["w2.many.example.com"]), 2, "{:?}", report.names());
     assert!(targets(&report).iter().all(|target| target.starts_with("sre/")), "{:?}", targets(&report));
-    let by_target: BTreeSet<String> = list(&report.summary["by_target"]).iter().map(by_target).collect();
-    assert_eq!(by_target, targets(&report), "{}", report.summary);
-}
-
-/// Whom an entry of the summary is about.
-fn by_target(entry: &Value) -> String {
-    called(if entry["target"].is_object() { &entry["target"] } else { entry })
+    let by_target: BTreeSet<&str> =
+        list(&report.summary["by_target"]).iter().map(|entry| text(entry, "target")).collect();
+    assert_eq!(by_target, targets(&report).iter().map(String::as_str).collect(), "{}", report.summary);
 }
 
 #[test]
@@ -396,7 +392,9 @@ fn exec_works_in_containers_of_docker_and_podman() {
     let node = Node::shared();
     for container in ["docker-plain", "docker-user", "docker-host", "podman-alone", "podman-rootless"] {
         let (left, report) = executed(node, 0, &["--container", container], &["getent", "ahosts", WWW]);
-        left.prints(&WWW_ADDRESSES);
-        assert_eq!(texts(&report.lookup(WWW)["addresses"]).len(), 3, "{container}");
+        // Where a container has no IPv6, as Docker's, getent asks for no such address.
+        left.prints(&WWW_ADDRESSES[..2]);
+        let lookup = report.lookup(WWW);
+        assert_eq!((text(lookup, "outcome"), called(&lookup["target"])), ("ANSWER", container.to_owned()));
     }
 }
