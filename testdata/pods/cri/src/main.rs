@@ -27,6 +27,7 @@ use k8s_cri::v1::{
 use pod::{Container, Pod};
 use serde_json::{Value, json};
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Response, Status};
 
 const SOCKET: &str = "unix:///run/containerd/containerd.sock";
 const LINKS: &str = "/var/log/containers";
@@ -93,8 +94,11 @@ impl Kubelet {
         let id = self.runtime.create_container(request).await?.into_inner().container_id;
         self.runtime.start_container(StartContainerRequest { container_id: id.clone() }).await?;
         fs::create_dir_all(LINKS)?;
-        let link = format!("{}_{}_{}-{id}.log", pod.name, pod.namespace, container.name);
-        symlink(logs.join(format!("{}.log", container.attempt)), Path::new(LINKS).join(link))?;
+        // Cut as the kubelet cuts it, for a file name to fit.
+        let mut link = format!("{}_{}_{}-{id}", pod.name, pod.namespace, container.name);
+        link.truncate(255 - ".log".len());
+        let log = logs.join(format!("{}.log", container.attempt));
+        symlink(log, Path::new(LINKS).join(link + ".log"))?;
         Ok(())
     }
 
@@ -117,7 +121,7 @@ impl Kubelet {
     async fn list(&mut self) -> Result<()> {
         for pod in self.pods().await? {
             let request = PodSandboxStatusRequest { pod_sandbox_id: pod.id.clone(), verbose: true };
-            let status = self.runtime.pod_sandbox_status(request).await?.into_inner();
+            let Some(status) = still_there(self.runtime.pod_sandbox_status(request).await)? else { continue };
             let containers = self.containers(&pod).await?;
             let metadata = pod.metadata.unwrap_or_default();
             let line = json!({"namespace": metadata.namespace, "pod": metadata.name, "uid": metadata.uid, "id": pod.id,
@@ -133,7 +137,7 @@ impl Kubelet {
         let mut lines = Vec::new();
         for container in all.into_iter().filter(|it| it.pod_sandbox_id == pod.id) {
             let request = ContainerStatusRequest { container_id: container.id.clone(), verbose: true };
-            let status = self.runtime.container_status(request).await?.into_inner();
+            let Some(status) = still_there(self.runtime.container_status(request).await)? else { continue };
             let running = container.state() == ContainerState::ContainerRunning;
             let pid = pid(status.info.get("info"))?.filter(|_| running);
             let name = container.metadata.unwrap_or_default().name;
@@ -170,6 +174,15 @@ impl Kubelet {
             fs::remove_file(link)?;
         }
         Ok(())
+    }
+}
+
+/// What was just listed may be removed before it is asked for.
+fn still_there<T>(answer: Result<Response<T>, Status>) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer.into_inner())),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(status.into()),
     }
 }
 

@@ -105,7 +105,8 @@ impl Pod {
                 namespace: self.namespace.clone(),
                 attempt: 0,
             }),
-            hostname: if self.host_network { String::new() } else { self.name.clone() },
+            // As long as a host name may be, like the kubelet's.
+            hostname: if self.host_network { String::new() } else { self.name.chars().take(63).collect() },
             log_directory: self.logs().display().to_string(),
             dns_config: Some(DnsConfig {
                 servers: servers.clone(),
