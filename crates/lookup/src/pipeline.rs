@@ -1,6 +1,6 @@
 //! All stages in a row: frames in, finished lookups out. The same for live traffic, files and the demo.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use dnsprobe_resolv::Transport;
@@ -61,6 +61,8 @@ pub struct Pipeline {
     attempts: Attempts,
     lookups: Lookups,
     relay: Option<Relay>,
+    /// The only clients that count.
+    clients: Option<BTreeSet<IpAddr>>,
     now: Timestamp,
 }
 
@@ -74,16 +76,20 @@ impl Pipeline {
             attempts: Attempts::default(),
             lookups: Lookups::new(search),
             relay: None,
+            clients: None,
             now: Timestamp(i64::MIN),
         }
     }
 
     /// Knows of a server in the clients' own namespace, whose questions to the real one are not theirs.
-    #[must_use]
-    pub fn with_embedded(mut self, embedded: Embedded) -> Self {
+    pub fn with_embedded(&mut self, embedded: Embedded) {
         self.ports.extend(&embedded.ports);
         self.relay = Some(Relay::new(embedded));
-        self
+    }
+
+    /// Passes over the messages of all clients but these.
+    pub fn only_of(&mut self, clients: BTreeSet<IpAddr>) {
+        self.clients = Some(clients);
     }
 
     /// Takes one frame; gives the lookups that are over by its time.
@@ -152,6 +158,10 @@ impl Pipeline {
         match message::decode(payload) {
             Ok(mut message) => {
                 self.counters.messages += 1;
+                let client = if message.kind == Kind::Query { datagram.source } else { datagram.destination };
+                if self.clients.as_ref().is_some_and(|clients| !clients.contains(&client.ip())) {
+                    return Vec::new();
+                }
                 let mut path = Path { source: datagram.source, destination: datagram.destination, transport };
                 match self.relay.as_mut().map(|relay| relay.advance(&message, &mut path, at)) {
                     Some(Turn::PassedOn) => return Vec::new(),

@@ -116,6 +116,17 @@ fn questions_stand_in_the_order_of_their_times_however_they_were_captured() {
 }
 
 #[test]
+fn clients_that_do_not_count_are_passed_over() {
+    let mut talk = Conversation::new();
+    talk.pair("web.shop.svc.cluster.local", 40_000, Say::Address);
+    for (client, lookups) in [("10.244.1.7", 1), ("10.244.1.8", 0)] {
+        let mut pipeline = Pipeline::new(vec![53], known());
+        pipeline.only_of([client.parse().unwrap()].into());
+        assert_eq!(talk.play(&mut pipeline).len(), lookups, "{client}");
+    }
+}
+
+#[test]
 fn what_dockers_server_asks_on_is_no_lookup_but_part_of_the_wait() {
     let at = |text: &str| text.parse::<SocketAddrV4>().unwrap();
     let (app, listens, embedded) = (at("127.0.0.1:40000"), at("127.0.0.11:34437"), at("127.0.0.11:53"));
@@ -135,7 +146,9 @@ fn what_dockers_server_asks_on_is_no_lookup_but_part_of_the_wait() {
         talk.between(embedded, app, about, Some(Say::Address));
     }
     let docker = Embedded { address: (*embedded.ip()).into(), ports: vec![34_437] };
-    let lookups = talk.play(&mut Pipeline::new(vec![53], known()).with_embedded(docker));
+    let mut pipeline = Pipeline::new(vec![53], known());
+    pipeline.with_embedded(docker);
+    let lookups = talk.play(&mut pipeline);
     let [lookup] = &lookups[..] else { panic!("{} lookups", lookups.len()) };
     let waits: Vec<_> = lookup.steps[0].questions.iter().map(|it| (it.latency, it.upstream)).collect();
     let ms = |ms| Some(Nanos::from_millis(ms));

@@ -4,15 +4,19 @@
 //! users' processes ([`TO_FOLLOW`]); what it opens goes to threads that have none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use dnsprobe_lookup::Embedded;
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::SockaddrStorage;
 
 use crate::capture::{CaptureOptions, Tap};
 use crate::embedded;
 use crate::error::Error;
 use crate::host::Host;
+use crate::netns;
 use crate::node::{Entry, Kind, Network, Node};
 use crate::pod_files::FileRead;
 use crate::privileges::Capability;
@@ -61,6 +65,8 @@ pub struct Joined {
     pub pods: Vec<Entry>,
     /// What the first of them resolves with.
     pub resolv_conf: FileRead,
+    /// The addresses of its own: where it forwards for others, their packets pass too.
+    pub addresses: BTreeSet<IpAddr>,
     /// The DNS server that Docker put into it.
     pub embedded: Option<Embedded>,
     /// Where its packets come from.
@@ -156,8 +162,19 @@ impl Roster {
         let embedded = embedded::in_namespace(&netns)?;
         let tap = Tap::open(&netns, &self.options.clone().with(embedded.as_ref()))?;
         let resolv_conf = opened.root.read("etc/resolv.conf");
-        Ok(Joined { id, pods: pods.to_vec(), resolv_conf, embedded, tap })
+        let addresses = netns::run_in(&netns, addresses_here)?;
+        Ok(Joined { id, pods: pods.to_vec(), resolv_conf, addresses, embedded, tap })
     }
+}
+
+/// The addresses of the namespace that the calling thread is in; none where they are not told.
+fn addresses_here() -> BTreeSet<IpAddr> {
+    let all = getifaddrs().into_iter().flatten().filter_map(|interface| interface.address);
+    let ip = |address: SockaddrStorage| {
+        let v4 = address.as_sockaddr_in().map(|it| IpAddr::V4(it.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|it| IpAddr::V6(it.ip())))
+    };
+    all.filter_map(ip).collect()
 }
 
 impl Joined {

@@ -1,6 +1,6 @@
 //! What `watch`, `read` and `demo` have in common: frames in, rows out, packets kept beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -58,6 +58,15 @@ pub(crate) enum Order {
 struct Lane {
     pipeline: Pipeline,
     seen_at: SeenAt,
+}
+
+/// What is known of a namespace that joins.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The DNS server that Docker put into it.
+    pub(crate) embedded: Option<Embedded>,
+    /// The only clients that count: where a namespace forwards for others, their lookups are seen where they begin.
+    pub(crate) clients: Option<BTreeSet<IpAddr>>,
 }
 
 /// How a session shows what it finds.
@@ -144,9 +153,8 @@ impl Session {
 
     /// Tells the only namespace's embedded DNS server.
     pub(crate) fn with_embedded(mut self, embedded: Option<Embedded>) -> Self {
-        if let (Some(embedded), Some(mut lane)) = (embedded, self.lanes.remove(&ONLY)) {
-            lane.pipeline = lane.pipeline.with_embedded(embedded);
-            self.lanes.insert(ONLY, lane);
+        if let (Some(embedded), Some(lane)) = (embedded, self.lanes.get_mut(&ONLY)) {
+            lane.pipeline.with_embedded(embedded);
         }
         self
     }
@@ -158,15 +166,17 @@ impl Session {
         seen_at: SeenAt,
         search: SearchList,
         interfaces: &[InterfaceName],
-        embedded: Option<Embedded>,
+        known: Known,
     ) {
         let title = seen_at.name.clone().unwrap_or_default();
         self.keep(|packets| packets.join(source, &title, interfaces));
-        let pipeline = Pipeline::new(self.ports.clone(), search);
-        let pipeline = match embedded {
-            Some(embedded) => pipeline.with_embedded(embedded),
-            None => pipeline,
-        };
+        let mut pipeline = Pipeline::new(self.ports.clone(), search);
+        if let Some(embedded) = known.embedded {
+            pipeline.with_embedded(embedded);
+        }
+        if let Some(addresses) = known.clients {
+            pipeline.only_of(addresses);
+        }
         self.lanes.insert(source, Lane { pipeline, seen_at });
     }
 

@@ -14,7 +14,7 @@ use dnsprobe_sniffer::{
 use serde_json::json;
 
 use super::{Args, give_up_privileges, interfaces, merging, options, say_what_is_watched, stoppable};
-use crate::commands::session::Session;
+use crate::commands::session::{Known, Session};
 use crate::commands::situation;
 use crate::error::CommandError;
 use crate::view::{Detail, SeenAt, Ui, escape, note};
@@ -114,9 +114,11 @@ impl Members {
         if self.detail == Detail::More {
             note(&format!("dnsprobe: + {}", escape(seen_at.name.as_deref().unwrap_or_default())));
         }
+        let clients = joined.is_shared().then_some(joined.addresses);
+        let known = Known { embedded: joined.embedded, clients };
         let member = joined.id;
         let id = source.add(joined.tap)?;
-        session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), joined.embedded);
+        session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), known);
         self.sources.insert(member, id);
         Ok(())
     }
