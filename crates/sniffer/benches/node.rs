@@ -3,7 +3,11 @@
 //! A node of 250 pods with 3,000 processes is made of files, then looked at; beside it, what it takes to read just the
 //! cgroup and the namespace of every process. The same for the machine this runs on.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark: it prints, and ends where it cannot go on")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark: it prints, and ends where it cannot go on"
+)]
 
 #[path = "../tests/tree/mod.rs"]
 mod tree;
@@ -34,7 +38,10 @@ fn node_of_files() -> Tree {
         let netns = HOST_NET + 1_000 + u64::from(pod);
         let ids: Vec<String> = (0..4).map(|part| format!("{:064x}", pod * 4 + part + 1)).collect();
         for (part, id) in ids.iter().enumerate() {
-            let path = format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{}.slice/cri-containerd-{id}.scope", uid.replace('-', "_"));
+            let path = format!(
+                "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{}.slice/cri-containerd-{id}.scope",
+                uid.replace('-', "_")
+            );
             let name = format!("web-{pod}");
             let config = match part {
                 0 => sandbox("sre", &name, &uid, id, Some("/var/run/netns/cni-1")),
@@ -59,7 +66,9 @@ fn report(what: &str, host: &Host) {
     let pods = node.entries.iter().filter(|entry| entry.kind == Kind::Pod).count();
     let (look, bare) = (median(|| drop(Node::read(host).unwrap())), median(|| table(host)));
     let ratio = look.as_secs_f64() / bare.as_secs_f64();
-    println!("{what}: {pods} pods found in {look:.1?} of CPU; the process table alone {bare:.1?}; ratio {ratio:.2}");
+    println!(
+        "{what}: {pods} pods found in {look:.1?} of CPU; the process table alone {bare:.1?}; ratio {ratio:.2}"
+    );
     let mut again = Node::read(host).unwrap();
     let refresh = median(|| again.refresh().unwrap());
     println!("    looking again when nothing has changed: {refresh:.1?}");
@@ -80,7 +89,7 @@ fn median(mut work: impl FnMut()) -> Duration {
         .map(|_| {
             let before = cpu();
             work();
-            cpu() - before
+            cpu().saturating_sub(before)
         })
         .collect();
     times.sort_unstable();

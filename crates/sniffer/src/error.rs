@@ -48,7 +48,7 @@ pub enum Error {
         denied: usize,
     },
     /// Several pods fit.
-    #[error("{name:?} fits {} pods on this node: {}", matches.len(), listed(matches, "pods"))]
+    #[error("{name:?} fits {} pods on this node: {}", matches.len(), joined(matches))]
     AmbiguousPod {
         /// The name asked for.
         name: String,
@@ -66,7 +66,7 @@ pub enum Error {
         existing: Vec<String>,
     },
     /// Several containers fit.
-    #[error("{name:?} fits {} containers on this node: {}", matches.len(), listed(matches, "containers"))]
+    #[error("{name:?} fits {} containers on this node: {}", matches.len(), joined(matches))]
     AmbiguousContainer {
         /// The name or id asked for.
         name: String,
@@ -210,11 +210,14 @@ impl Error {
 }
 
 fn listed(existing: &[String], what: &str) -> String {
-    let shown = existing.iter().take(MAX_LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match existing.len().saturating_sub(MAX_LISTED) {
-        _ if existing.is_empty() => format!("there are no {what}"),
-        0 => format!("{what}: {shown}"),
-        more => format!("{what}: {shown} and {more} more"),
+    if existing.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", joined(existing)) }
+}
+
+fn joined(names: &[String]) -> String {
+    let shown = names.iter().take(MAX_LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MAX_LISTED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -92,12 +92,21 @@ fn not_found(error: dnsprobe_sniffer::Error) -> CommandError {
     if near.is_empty() { error } else { error.hint(format!("near it: {}", near.join(", "))) }
 }
 
-/// The names that hold what was typed, or that are few letters from it.
+/// The names that hold what was typed, or that are, or begin with what is, few letters from it.
 fn near(typed: &str, existing: &[String]) -> Vec<String> {
     let mut near: Vec<String> =
         existing.iter().filter(|name| name.contains(typed)).take(5).cloned().collect();
-    let nearest = nearest::nearest(typed, existing.iter().map(String::as_str)).map(str::to_owned);
-    near.extend(nearest.filter(|name| !near.contains(name)));
+    let beginnings = existing.iter().flat_map(|name| {
+        let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
+        ends.map(move |end| (&name[..end], name))
+    });
+    let beginnings: Vec<(&str, &String)> = beginnings.collect();
+    let nearest = nearest::nearest(typed, beginnings.iter().map(|(beginning, _)| *beginning));
+    for (beginning, name) in &beginnings {
+        if Some(*beginning) == nearest && !near.contains(name) {
+            near.push((*name).clone());
+        }
+    }
     near
 }
 
@@ -249,5 +258,18 @@ fn hostname_of(located: &Located) -> String {
         None => std::fs::read_to_string("/proc/sys/kernel/hostname")
             .map(|it| it.trim().to_owned())
             .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_near_what_was_typed_are_found_by_their_beginnings() {
+        let existing = ["web-7d4b9c-x2x1z", "db-0", "web-front-7d4b9c-x2x1z"].map(str::to_owned);
+        assert_eq!(near("wab", &existing), ["web-7d4b9c-x2x1z", "web-front-7d4b9c-x2x1z"]);
+        assert_eq!(near("front", &existing), ["web-front-7d4b9c-x2x1z"]);
+        assert!(near("mongo", &existing).is_empty());
     }
 }

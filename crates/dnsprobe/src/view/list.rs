@@ -107,9 +107,11 @@ pub(crate) fn list_table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> Strin
     for listed in all {
         table.add_row(row(listed, columns));
     }
-    // A name is there to be copied: it is never broken.
-    if let Some(column) = table.column_mut(0) {
-        column.set_constraint(ColumnConstraint::ContentWidth);
+    // A name is there to be copied: it is never broken. Neither is a suffix.
+    for index in [0, header(columns).iter().position(|title| *title == "SEARCH").unwrap_or(0)] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -226,6 +228,13 @@ fn suffixes(settings: &Settings, columns: Columns) -> String {
     let text = match (columns, &all[..]) {
         (_, []) => "-".to_owned(),
         (Columns::All, all) => all.join(" "),
+        (Columns::Few, all) => {
+            if all.len() == 1 {
+                "1 suffix".to_owned()
+            } else {
+                format!("{} suffixes", all.len())
+            }
+        }
         (_, [one]) => one.clone(),
         (_, [first, rest @ ..]) => format!("{first} +{}", rest.len()),
     };
