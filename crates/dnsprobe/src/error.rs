@@ -62,6 +62,12 @@ impl CommandError {
         self
     }
 
+    /// Adds the next step to try before all others.
+    pub(crate) fn first_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.insert(0, hint.into());
+        self
+    }
+
     /// Says it on standard error and gives the exit status. A reader that has gone away (`| head`) is no error.
     pub(crate) fn report(&self, ui: &Ui) -> ExitCode {
         if self.is_closed_output() {

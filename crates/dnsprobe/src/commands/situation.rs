@@ -89,7 +89,7 @@ fn not_found(error: dnsprobe_sniffer::Error) -> CommandError {
         _ => Vec::new(),
     };
     let error = CommandError::from(error);
-    if near.is_empty() { error } else { error.hint(format!("near it: {}", near.join(", "))) }
+    if near.is_empty() { error } else { error.first_hint(format!("near it: {}", near.join(", "))) }
 }
 
 /// The names that hold what was typed, or that are, or begin with what is, few letters from it.
