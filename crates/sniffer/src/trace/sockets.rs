@@ -11,6 +11,7 @@ use dnsprobe_lookup::{Nanos, Timestamp};
 use nix::sys::socket::{SockType, getsockopt, sockopt};
 
 use crate::capture::now;
+use crate::sys::seccomp::Call;
 
 /// How long a UDP socket is kept open for a packet that has not been seen yet.
 const HOLD: Nanos = Nanos::from_millis(1_000);
@@ -32,6 +33,27 @@ const MANY_PORTS: usize = 1_024;
 pub(crate) enum Protocol {
     Udp,
     Tcp,
+}
+
+/// Where a call connects or sends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// The call does not say: where the socket is connected to, or it is in a structure that is not read.
+    Unknown,
+    /// Nowhere any more (`AF_UNSPEC`): a port that the kernel picked is given back.
+    Nowhere,
+    Port(u16),
+}
+
+impl Destination {
+    /// From the first four bytes of a socket address: family and port, in IPv4 and IPv6 alike.
+    pub(crate) fn read([f0, f1, p0, p1]: [u8; 4]) -> Self {
+        match i32::from(u16::from_ne_bytes([f0, f1])) {
+            libc::AF_UNSPEC => Self::Nowhere,
+            libc::AF_INET | libc::AF_INET6 => Self::Port(u16::from_be_bytes([p0, p1])),
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// Sockets of the program that could not be looked at.
@@ -118,8 +140,8 @@ impl Sockets {
     }
 
     /// A copy of a socket that is about to connect or to send.
-    pub(crate) fn note(&self, socket: OwnedFd, connects: bool) {
-        self.lock().note(socket, connects, now());
+    pub(crate) fn note(&self, socket: OwnedFd, call: Call, to: Destination) {
+        self.lock().note(socket, call, to, now());
     }
 
     /// A socket that could not be copied.
@@ -152,23 +174,34 @@ impl Sockets {
 }
 
 impl Known {
-    fn note(&mut self, socket: OwnedFd, connects: bool, now: Timestamp) {
-        let Some(socket) = Kept::of(socket, connects) else { return };
+    fn note(&mut self, socket: OwnedFd, call: Call, to: Destination, now: Timestamp) {
+        let Some(socket) = Kept::of(socket, call) else { return };
         self.settle(now);
         let port = socket.local().map(|local| local.port()).filter(|port| *port != 0);
-        let same = |held: &&mut Held| {
+        // A port cannot be another's while its socket is kept, so it is the same socket once more.
+        let same = |held: &Held| {
             held.port.is_some() && held.port == port && held.socket.protocol() == socket.protocol()
         };
-        if let Some(held) = self.held.iter_mut().find(same) {
-            // Its port cannot be another's while it is kept, so it is the same socket once more.
-            (held.since, held.seen) = (now, None);
-            return;
+        let before = self.held.iter().position(same);
+        match (before, to) {
+            (Some(before), Destination::Nowhere) => {
+                let held = self.held.remove(before);
+                self.end(&held, now);
+            }
+            // getaddrinfo(3) connects to every address that it found, to see where from.
+            (None, Destination::Nowhere) => {}
+            (_, Destination::Port(port)) if !self.servers.contains(&port) => {}
+            (Some(before), _) => (self.held[before].since, self.held[before].seen) = (now, None),
+            (None, _) => self.keep(Held { socket, since: now, port: None, seen: None }, now),
         }
+    }
+
+    fn keep(&mut self, held: Held, now: Timestamp) {
         if self.held.len() >= MOST_HELD {
             let oldest = self.held.remove(0);
             self.end(&oldest, now);
         }
-        self.held.push(Held { socket, since: now, port: None, seen: None });
+        self.held.push(held);
         self.settle(now);
     }
 
@@ -216,8 +249,9 @@ impl Known {
             Kept::Tcp(_) => true,
             Kept::Udp(_) if !self.is_picked(port) => true,
             Kept::Udp(socket) => {
+                let changed = socket.local_addr().is_ok_and(|local| local.port() != port);
                 let elsewhere = socket.peer_addr().is_ok_and(|peer| !self.servers.contains(&peer.port()));
-                waited || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
+                waited || changed || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
             }
         }
     }
@@ -258,10 +292,10 @@ impl Known {
 
 impl Kept {
     /// `None` for what carries no DNS. A TCP socket that sends has been noted when it connected.
-    fn of(socket: OwnedFd, connects: bool) -> Option<Self> {
+    fn of(socket: OwnedFd, call: Call) -> Option<Self> {
         match getsockopt(&socket, sockopt::SockType).ok()? {
             SockType::Datagram => Some(Self::Udp(socket.into())),
-            SockType::Stream if connects => Some(Self::Tcp(socket.into())),
+            SockType::Stream if call == Call::Connect => Some(Self::Tcp(socket.into())),
             _ => None,
         }
         // Sockets of other families have no such address.
