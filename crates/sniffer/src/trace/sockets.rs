@@ -23,6 +23,8 @@ const SOON: Nanos = Nanos::from_millis(1_000);
 const CONNECT: Nanos = Nanos::from_millis(5_000);
 /// How long what has ended is remembered: packets are looked at within milliseconds.
 const REMEMBERED: Nanos = Nanos::from_millis(10_000);
+/// How often kept sockets are looked at, at most.
+const LOOK: Nanos = Nanos::from_millis(2);
 /// Sockets kept at once; descriptors are scarce.
 const MOST_HELD: usize = 128;
 /// Ports remembered before those that have ended are forgotten.
@@ -78,6 +80,8 @@ struct Known {
     /// The ports of DNS servers.
     servers: Vec<u16>,
     held: Vec<Held>,
+    /// When kept sockets were last looked at: it costs system calls for each.
+    looked: Timestamp,
     uses: HashMap<(Protocol, u16), Vec<Use>>,
     overlooked: Overlooked,
 }
@@ -124,14 +128,7 @@ const OPEN_END: Timestamp = Timestamp(i64::MAX);
 impl Sockets {
     /// None yet. `picked` are the ports that the kernel gives to sockets without one, `servers` those that DNS is served on.
     pub(crate) fn new(picked: RangeInclusive<u16>, servers: Vec<u16>) -> Self {
-        let known = Known {
-            picked,
-            servers,
-            held: Vec::new(),
-            uses: HashMap::new(),
-            overlooked: Overlooked::default(),
-        };
-        Self { inner: Arc::new(Mutex::new(known)) }
+        Self { inner: Arc::new(Mutex::new(Known::new(picked, servers))) }
     }
 
     /// Sockets that could not be looked at.
@@ -154,7 +151,8 @@ impl Sockets {
     /// Lets go of what need not be kept any longer, and says what is still kept.
     pub(crate) fn let_go(&self) -> Keeping {
         let mut known = self.lock();
-        known.settle(now());
+        known.learn_ports();
+        known.let_go(now());
         match known.held.iter().map(|held| held.port).min() {
             None => Keeping::Nothing,
             Some(None) => Keeping::WithoutPort,
@@ -174,9 +172,14 @@ impl Sockets {
 }
 
 impl Known {
+    fn new(picked: RangeInclusive<u16>, servers: Vec<u16>) -> Self {
+        let (held, uses, overlooked) = (Vec::new(), HashMap::new(), Overlooked::default());
+        Self { picked, servers, held, looked: Timestamp(0), uses, overlooked }
+    }
+
     fn note(&mut self, socket: OwnedFd, call: Call, to: Destination, now: Timestamp) {
         let Some(socket) = Kept::of(socket, call) else { return };
-        self.settle(now);
+        self.learn_ports();
         let port = socket.local().map(|local| local.port()).filter(|port| *port != 0);
         // A port cannot be another's while its socket is kept, so it is the same socket once more.
         let same = |held: &Held| {
@@ -202,15 +205,32 @@ impl Known {
             self.end(&oldest, now);
         }
         self.held.push(held);
-        self.settle(now);
+        self.learn_ports();
     }
 
-    /// Learns the ports that sockets have got meanwhile, and lets go of sockets whose time is over.
-    fn settle(&mut self, now: Timestamp) {
-        for mut held in std::mem::take(&mut self.held) {
-            if held.port.is_none() {
-                self.learn(&mut held, now);
-            }
+    /// Learns the ports that sockets have got meanwhile, and lets go of those that need not be kept for that.
+    fn learn_ports(&mut self) {
+        let (without, with) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.port.is_none());
+        self.held = with;
+        for mut held in without {
+            self.learn(&mut held);
+            let kept = match (&held.socket, held.port) {
+                (_, None) => true,
+                (Kept::Udp(_), Some(port)) => self.picked.contains(&port),
+                (Kept::Tcp(_), Some(_)) => false,
+            };
+            self.held.extend(kept.then_some(held));
+        }
+    }
+
+    /// Lets go of sockets whose time is over.
+    fn let_go(&mut self, now: Timestamp) {
+        if now - self.looked < LOOK {
+            return;
+        }
+        self.looked = now;
+        for held in std::mem::take(&mut self.held) {
             if self.is_over(&held, now) {
                 self.end(&held, now);
             } else {
@@ -222,13 +242,13 @@ impl Known {
         }
     }
 
-    fn learn(&mut self, held: &mut Held, now: Timestamp) {
+    fn learn(&mut self, held: &mut Held) {
         let Some(local) = held.socket.local().filter(|local| local.port() != 0) else { return };
         held.port = Some(local.port());
         let until = match held.socket {
-            Kept::Tcp(_) => now.max(held.since) + CONNECT,
-            Kept::Udp(_) if self.is_picked(local.port()) => OPEN_END,
-            Kept::Udp(_) => now.max(held.since) + SOON,
+            Kept::Tcp(_) => held.since + CONNECT,
+            Kept::Udp(_) if self.picked.contains(&local.port()) => OPEN_END,
+            Kept::Udp(_) => held.since + SOON,
         };
         let address = local.ip().to_canonical();
         let uses = self.uses.entry((held.socket.protocol(), local.port())).or_default();
@@ -238,22 +258,12 @@ impl Known {
         }
     }
 
-    fn is_picked(&self, port: u16) -> bool {
-        self.picked.contains(&port)
-    }
-
     fn is_over(&self, held: &Held, now: Timestamp) -> bool {
         let waited = now - held.since >= HOLD;
-        let Some(port) = held.port else { return waited };
-        match &held.socket {
-            Kept::Tcp(_) => true,
-            Kept::Udp(_) if !self.is_picked(port) => true,
-            Kept::Udp(socket) => {
-                let changed = socket.local_addr().is_ok_and(|local| local.port() != port);
-                let elsewhere = socket.peer_addr().is_ok_and(|peer| !self.servers.contains(&peer.port()));
-                waited || changed || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
-            }
-        }
+        let (Some(port), Kept::Udp(socket)) = (held.port, &held.socket) else { return waited };
+        let changed = socket.local_addr().is_ok_and(|local| local.port() != port);
+        let elsewhere = socket.peer_addr().is_ok_and(|peer| !self.servers.contains(&peer.port()));
+        waited || changed || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
     }
 
     /// From now on the port may be another's.
@@ -276,7 +286,7 @@ impl Known {
 
     fn sent(&mut self, protocol: Protocol, client: SocketAddr, at: Timestamp, now: Timestamp) -> bool {
         // What has sent has a port by now.
-        self.settle(now);
+        self.learn_ports();
         let address = client.ip().to_canonical();
         let during = |one: &Use| {
             one.from <= at && at <= one.until && (one.address.is_unspecified() || one.address == address)

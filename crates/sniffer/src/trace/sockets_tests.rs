@@ -9,13 +9,7 @@ fn at(milliseconds: i64) -> Timestamp {
 
 /// As if this machine's kernel picked every port, and DNS were served on `server`.
 fn known(server: u16) -> Known {
-    Known {
-        picked: 1_024..=u16::MAX,
-        servers: vec![server],
-        held: Vec::new(),
-        uses: HashMap::new(),
-        overlooked: Overlooked::default(),
-    }
+    Known::new(1_024..=u16::MAX, vec![server])
 }
 
 fn udp() -> UdpSocket {
@@ -36,7 +30,7 @@ fn a_port_is_the_programs_from_the_call_until_its_packet_was_seen() {
     assert!(!known.sent(Protocol::Tcp, client, at(100), at(105)));
     // The pair's other half; then the time of grace is over.
     assert!(known.sent(Protocol::Udp, client, at(101), at(106)));
-    known.settle(at(120));
+    known.let_go(at(120));
     assert!(known.held.is_empty());
     assert!(known.sent(Protocol::Udp, client, at(101), at(130)), "looked at late");
     assert!(!known.sent(Protocol::Udp, client, at(125), at(130)), "the port is another's");
@@ -46,9 +40,9 @@ fn a_port_is_the_programs_from_the_call_until_its_packet_was_seen() {
 fn a_socket_that_sends_nothing_is_let_go() {
     let (mut known, socket) = (known(53), udp());
     known.note(copy(&socket), Call::Connect, Destination::Unknown, at(0));
-    known.settle(at(999));
+    known.let_go(at(990));
     assert_eq!(known.held.len(), 1);
-    known.settle(at(1_000));
+    known.let_go(at(1_000));
     assert!(known.held.is_empty());
 }
 
@@ -58,7 +52,7 @@ fn a_resend_after_the_timeout_is_the_programs() {
     let client = socket.local_addr().unwrap();
     known.note(copy(&socket), Call::Send, Destination::Unknown, at(0));
     assert!(known.sent(Protocol::Udp, client, at(1), at(5)));
-    known.settle(at(3_000));
+    known.let_go(at(3_000));
     known.note(copy(&socket), Call::Send, Destination::Unknown, at(5_000));
     assert!(known.sent(Protocol::Udp, client, at(5_001), at(5_005)));
     assert!(!known.sent(Protocol::Udp, client, at(4_000), at(5_005)), "in between it may be another's");
@@ -98,6 +92,7 @@ fn a_socket_that_is_connected_elsewhere_is_not_kept() {
     let (mut known, socket, other) = (known(53), udp(), udp());
     socket.connect(other.local_addr().unwrap()).unwrap();
     known.note(copy(&socket), Call::Connect, Destination::Unknown, at(0));
+    known.let_go(at(2));
     assert!(known.held.is_empty());
 }
 
@@ -142,7 +137,7 @@ fn however_many_sockets_a_program_has_few_are_kept() {
         known.note(copy(socket), Call::Send, Destination::Unknown, at(0));
     }
     assert_eq!(known.held.len(), MOST_HELD);
-    known.settle(at(60_000));
+    known.let_go(at(60_000));
     known.forget(at(120_000));
     assert!(known.held.is_empty() && known.uses.is_empty());
 }
