@@ -15,6 +15,14 @@ fn capturing_without_permission_names_the_capability_and_the_sudo_line() {
 }
 
 #[test]
+fn a_program_is_not_run_where_its_packets_cannot_be_seen() {
+    let sudo = format!("sudo {} exec --pid 1 -- echo ran", common::PROGRAM);
+    let ran = finish(powerless(&["exec", "--pid", "1", "--", "echo", "ran"]));
+    ran.exits(125).complains(&["CAP_", &sudo]).without_result();
+    finish(powerless(&["exec", "--", "echo", "ran"])).exits(125).complains(&["CAP_NET_RAW"]).without_result();
+}
+
+#[test]
 fn entering_without_permission_names_the_capability_and_the_sudo_line() {
     for command in [&["watch", "--pid", "1"][..], &["explain", "web.", "--pid", "1"]] {
         let sudo = format!("sudo {} {}", common::PROGRAM, command.join(" "));

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use nix::sys::signal::{SigSet, kill};
@@ -57,31 +57,45 @@ pub enum NotTold {
     Refused(#[source] io::Error),
 }
 
-/// Starts a program. `words` are its name, looked up in `PATH`, and its arguments; it has this process's standard
-/// streams, environment and user. `servers` are the ports that DNS is served on. Whatever happens to the program,
-/// `ended` is used when it has ended.
+/// A thread that is where the program shall run. What is to see the program from its first moment is opened now.
+#[derive(Debug)]
+pub struct Prepared {
+    go: Sender<()>,
+    started: Receiver<Result<Started, Error>>,
+    sockets: Sockets,
+    has_ended: Arc<AtomicBool>,
+    thread: JoinHandle<io::Result<ExitStatus>>,
+}
+
+/// Goes where a program shall run. `words` are its name, looked up in `PATH`, and its arguments; it has this process's
+/// standard streams, environment and user. `servers` are the ports that DNS is served on. Whatever happens to the
+/// program, `ended` is used when it has ended.
 ///
 /// The process must have given up gaining privileges ([`privileges::no_new_privs`]), which a filter asks for.
-///
-/// # Errors
-/// [`Error::NotStarted`] when the program is not there or cannot be executed.
-pub fn start(
+pub fn prepare(
     words: &[OsString],
     inside: Inside,
     servers: &[u16],
     signals: Signals,
     ended: Waker,
-) -> Result<Running, Error> {
+) -> Result<Prepared, Error> {
     let picked = netns::run_in(&inside.net, picked_ports)?;
     let sockets = Sockets::new(picked, servers.to_vec());
     let has_ended = Arc::new(AtomicBool::new(false));
-    let (report, started) = channel();
     // Before the namespaces are entered, where this thread would see other process numbers.
     let telling = Telling::begin(&sockets);
-    let thread = Starting { words: words.to_vec(), inside, mask: signals.before, report };
+    let ((report_entered, entered), (go, wait_for_go)) = (channel(), channel());
+    let (report_started, started) = channel();
+    let starting = Starting { words: words.to_vec(), inside, mask: signals.before };
     let flag = Arc::clone(&has_ended);
     let work = move || {
-        let status = thread.run(telling, &signals);
+        let outcome = starting.inside.enter();
+        let has_entered = outcome.is_ok();
+        let _ = report_entered.send(outcome);
+        if !has_entered || wait_for_go.recv().is_err() {
+            return Err(io::Error::other("it was not started"));
+        }
+        let status = starting.run(telling, &report_started, &signals);
         flag.store(true, Ordering::Release);
         ended.stop();
         status
@@ -89,13 +103,27 @@ pub fn start(
     let thread = std::thread::Builder::new().name("program".into()).spawn(work);
     let thread =
         thread.map_err(|source| Error::Io { operation: "start", object: "a thread".into(), source })?;
-    let gone = |_| Error::Io {
-        operation: "start",
-        object: "the program".into(),
-        source: io::Error::other("its thread ended"),
-    };
-    let (told, supervisor) = started.recv().map_err(gone)??;
-    Ok(Running { sockets: told.map(|()| sockets), supervisor, has_ended, thread })
+    entered.recv().map_err(|_| gone())??;
+    Ok(Prepared { go, started, sockets, has_ended, thread })
+}
+
+impl Prepared {
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// [`Error::NotStarted`] when the program is not there or cannot be executed.
+    pub fn start(self) -> Result<Running, Error> {
+        let Self { go, started, sockets, has_ended, thread } = self;
+        go.send(()).map_err(|_| gone())?;
+        let (told, supervisor) = started.recv().map_err(|_| gone())??;
+        Ok(Running { sockets: told.map(|()| sockets), supervisor, has_ended, thread })
+    }
+}
+
+/// The thread ended without a word.
+fn gone() -> Error {
+    let source = io::Error::other("its thread ended");
+    Error::Io { operation: "start", object: "the program".into(), source }
 }
 
 impl Running {
@@ -140,19 +168,23 @@ struct Starting {
     words: Vec<OsString>,
     inside: Inside,
     mask: SigSet,
-    report: Sender<Result<Started, Error>>,
 }
 
 impl Starting {
-    fn run(self, telling: Result<Telling, NotTold>, signals: &Signals) -> io::Result<ExitStatus> {
+    fn run(
+        self,
+        telling: Result<Telling, NotTold>,
+        report: &Sender<Result<Started, Error>>,
+        signals: &Signals,
+    ) -> io::Result<ExitStatus> {
         // The other end waits for exactly one report.
-        let mut child = match self.inside.enter().and_then(|()| self.start(telling)) {
+        let mut child = match self.start(telling) {
             Ok((child, started)) => {
-                let _ = self.report.send(Ok(started));
+                let _ = report.send(Ok(started));
                 child
             }
             Err(error) => {
-                let _ = self.report.send(Err(error));
+                let _ = report.send(Err(error));
                 return Err(io::Error::other("it was not started"));
             }
         };

@@ -169,8 +169,9 @@ fn execute(args: &Args, ui: &Ui) -> Result<Status, Failure> {
     let mut report = Report::begin(args, ui, &located, embedded)?;
     let (waker, wake) = wake::pair().map_err(system("prepare for the program's end"))?;
     let mut source = Capture::new(wake)?;
+    let prepared = run::prepare(&args.words, inside, &options.ports, signals, waker)?;
     let id = source.attach(&located.netns, &options)?;
-    let running = run::start(&args.words, inside, &options.ports, signals, waker)?;
+    let running = prepared.start()?;
     // Sockets are open and the program runs: nothing here needs a privilege any more.
     privileges::drop_all().map_err(system("give up privileges"))?;
     report.tell_by(&running, options.ports);

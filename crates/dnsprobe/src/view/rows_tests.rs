@@ -7,6 +7,7 @@ use std::rc::Rc;
 use dnsprobe_lookup::{Counters, Finding, Question, ResolverFrom, ResolverSeen, Summary};
 use dnsprobe_resolv::{QType, Transport};
 
+use super::super::{Beside, Told};
 use super::*;
 
 #[derive(Clone, Default)]
@@ -136,4 +137,28 @@ fn what_is_not_certain_is_marked() {
     unsure.partial = true;
     let text = row(&unsure, &SeenAt::default(), &ui(120));
     assert!(text.contains("uncertain") && text.contains("partly captured"), "{text}");
+}
+
+#[test]
+fn what_passed_beside_a_programs_lookups_is_said_at_the_end() {
+    let (summary, counters) = (Summary::default(), Counters::default());
+    let end = |beside| {
+        let beside = Some(beside);
+        let closing = Closing {
+            summary: &summary,
+            counters: &counters,
+            dropped_by_kernel: None,
+            inferred: &[],
+            beside,
+        };
+        summary_table::closing(&closing, &ui(120))
+    };
+    assert_eq!(end(Beside::default()), "No DNS lookups were seen.\n");
+    let others = end(Beside { others: 14, unknown: 1, told: Told::BySocket });
+    assert!(
+        others.contains("14 DNS packets of other programs") && others.contains("1 packet could"),
+        "{others}"
+    );
+    let all = end(Beside { told: Told::Not, ..Beside::default() });
+    assert!(all.contains("Lookups of other programs"), "{all}");
 }

@@ -40,7 +40,8 @@ pub(crate) fn closing(closing: &Closing<'_>, ui: &Ui) -> String {
         let paint = if fine { Paint::Good } else { Paint::Bad };
         let _ = writeln!(text, "{}", ui.out.paint(paint, &line));
     }
-    for line in closing.beside.iter().flat_map(|beside| filled(&beside_words(beside), ui.width)) {
+    let beside = closing.beside.as_ref().map(beside_words).filter(|words| !words.is_empty());
+    for line in beside.iter().flat_map(|words| filled(words, ui.width)) {
         let _ = writeln!(text, "{}", ui.out.paint(Paint::Dim, &line));
     }
     text

@@ -6,6 +6,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod cluster;
+pub(crate) mod container;
 /// The DNS server that the demo plays with, too.
 #[path = "../../src/demo/server.rs"]
 pub(crate) mod server;

@@ -148,8 +148,18 @@ pub(crate) struct Told {
     pub(crate) thread: libc::pid_t,
     /// The descriptor it is about.
     pub(crate) descriptor: RawFd,
-    /// Whether it is connect(2).
-    pub(crate) connects: bool,
+    pub(crate) call: Call,
+    /// Where the caller's memory has the address that connect(2) and sendto(2) are given, and its length; 0 where there
+    /// is none.
+    pub(crate) address: (u64, u64),
+}
+
+/// Which call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Connect,
+    /// Any that sends.
+    Send,
 }
 
 /// The next call. Waits when there is none: look with poll(2) first.
@@ -161,13 +171,15 @@ pub(crate) fn next_call(listener: BorrowedFd<'_>) -> io::Result<Told> {
     let fd = listener.as_raw_fd();
     // SAFETY: this request writes one seccomp_notif.
     checked(unsafe { libc::ioctl(fd, libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut told) })?;
-    let descriptor = i32::try_from(told.data.args[0] & u64::from(u32::MAX)).unwrap_or(-1);
-    Ok(Told {
-        id: told.id,
-        thread: told.pid.cast_signed(),
-        descriptor,
-        connects: libc::c_long::from(told.data.nr) == libc::SYS_connect,
-    })
+    let [descriptor, second, third, _, fifth, sixth] = told.data.args;
+    let (call, address) = match libc::c_long::from(told.data.nr) {
+        libc::SYS_connect => (Call::Connect, (second, third)),
+        libc::SYS_sendto => (Call::Send, (fifth, sixth)),
+        _ => (Call::Send, (0, 0)),
+    };
+    // The kernel, too, takes the lower half of the register.
+    let descriptor = i32::try_from(descriptor & u64::from(u32::MAX)).unwrap_or(-1);
+    Ok(Told { id: told.id, thread: told.pid.cast_signed(), descriptor, call, address })
 }
 
 /// Whether the call still waits: then the thread's number has not been given to another.

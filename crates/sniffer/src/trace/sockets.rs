@@ -11,6 +11,7 @@ use dnsprobe_lookup::{Nanos, Timestamp};
 use nix::sys::socket::{SockType, getsockopt, sockopt};
 
 use crate::capture::now;
+use crate::sys::seccomp::Call;
 
 /// How long a UDP socket is kept open for a packet that has not been seen yet.
 const HOLD: Nanos = Nanos::from_millis(1_000);
@@ -22,6 +23,8 @@ const SOON: Nanos = Nanos::from_millis(1_000);
 const CONNECT: Nanos = Nanos::from_millis(5_000);
 /// How long what has ended is remembered: packets are looked at within milliseconds.
 const REMEMBERED: Nanos = Nanos::from_millis(10_000);
+/// How often kept sockets are looked at, at most.
+const LOOK: Nanos = Nanos::from_millis(2);
 /// Sockets kept at once; descriptors are scarce.
 const MOST_HELD: usize = 128;
 /// Ports remembered before those that have ended are forgotten.
@@ -32,6 +35,27 @@ const MANY_PORTS: usize = 1_024;
 pub(crate) enum Protocol {
     Udp,
     Tcp,
+}
+
+/// Where a call connects or sends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// The call does not say: where the socket is connected to, or it is in a structure that is not read.
+    Unknown,
+    /// Nowhere any more (`AF_UNSPEC`): a port that the kernel picked is given back.
+    Nowhere,
+    Port(u16),
+}
+
+impl Destination {
+    /// From the first four bytes of a socket address: family and port, in IPv4 and IPv6 alike.
+    pub(crate) fn read([f0, f1, p0, p1]: [u8; 4]) -> Self {
+        match i32::from(u16::from_ne_bytes([f0, f1])) {
+            libc::AF_UNSPEC => Self::Nowhere,
+            libc::AF_INET | libc::AF_INET6 => Self::Port(u16::from_be_bytes([p0, p1])),
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// Sockets of the program that could not be looked at.
@@ -56,6 +80,8 @@ struct Known {
     /// The ports of DNS servers.
     servers: Vec<u16>,
     held: Vec<Held>,
+    /// When kept sockets were last looked at: it costs system calls for each.
+    looked: Timestamp,
     uses: HashMap<(Protocol, u16), Vec<Use>>,
     overlooked: Overlooked,
 }
@@ -102,14 +128,7 @@ const OPEN_END: Timestamp = Timestamp(i64::MAX);
 impl Sockets {
     /// None yet. `picked` are the ports that the kernel gives to sockets without one, `servers` those that DNS is served on.
     pub(crate) fn new(picked: RangeInclusive<u16>, servers: Vec<u16>) -> Self {
-        let known = Known {
-            picked,
-            servers,
-            held: Vec::new(),
-            uses: HashMap::new(),
-            overlooked: Overlooked::default(),
-        };
-        Self { inner: Arc::new(Mutex::new(known)) }
+        Self { inner: Arc::new(Mutex::new(Known::new(picked, servers))) }
     }
 
     /// Sockets that could not be looked at.
@@ -118,8 +137,8 @@ impl Sockets {
     }
 
     /// A copy of a socket that is about to connect or to send.
-    pub(crate) fn note(&self, socket: OwnedFd, connects: bool) {
-        self.lock().note(socket, connects, now());
+    pub(crate) fn note(&self, socket: OwnedFd, call: Call, to: Destination) {
+        self.lock().note(socket, call, to, now());
     }
 
     /// A socket that could not be copied.
@@ -132,7 +151,8 @@ impl Sockets {
     /// Lets go of what need not be kept any longer, and says what is still kept.
     pub(crate) fn let_go(&self) -> Keeping {
         let mut known = self.lock();
-        known.settle(now());
+        known.learn_ports();
+        known.let_go(now());
         match known.held.iter().map(|held| held.port).min() {
             None => Keeping::Nothing,
             Some(None) => Keeping::WithoutPort,
@@ -152,32 +172,65 @@ impl Sockets {
 }
 
 impl Known {
-    fn note(&mut self, socket: OwnedFd, connects: bool, now: Timestamp) {
-        let Some(socket) = Kept::of(socket, connects) else { return };
-        self.settle(now);
+    fn new(picked: RangeInclusive<u16>, servers: Vec<u16>) -> Self {
+        let (held, uses, overlooked) = (Vec::new(), HashMap::new(), Overlooked::default());
+        Self { picked, servers, held, looked: Timestamp(0), uses, overlooked }
+    }
+
+    fn note(&mut self, socket: OwnedFd, call: Call, to: Destination, now: Timestamp) {
+        let Some(socket) = Kept::of(socket, call) else { return };
+        self.learn_ports();
         let port = socket.local().map(|local| local.port()).filter(|port| *port != 0);
-        let same = |held: &&mut Held| {
+        // A port cannot be another's while its socket is kept, so it is the same socket once more.
+        let same = |held: &Held| {
             held.port.is_some() && held.port == port && held.socket.protocol() == socket.protocol()
         };
-        if let Some(held) = self.held.iter_mut().find(same) {
-            // Its port cannot be another's while it is kept, so it is the same socket once more.
-            (held.since, held.seen) = (now, None);
-            return;
+        let before = self.held.iter().position(same);
+        match (before, to) {
+            (Some(before), Destination::Nowhere) => {
+                let held = self.held.remove(before);
+                self.end(&held, now);
+            }
+            // getaddrinfo(3) connects to every address that it found, to see where from.
+            (None, Destination::Nowhere) => {}
+            (_, Destination::Port(port)) if !self.servers.contains(&port) => {}
+            (Some(before), _) => (self.held[before].since, self.held[before].seen) = (now, None),
+            (None, _) => self.keep(Held { socket, since: now, port: None, seen: None }, now),
         }
+    }
+
+    fn keep(&mut self, held: Held, now: Timestamp) {
         if self.held.len() >= MOST_HELD {
             let oldest = self.held.remove(0);
             self.end(&oldest, now);
         }
-        self.held.push(Held { socket, since: now, port: None, seen: None });
-        self.settle(now);
+        self.held.push(held);
+        self.learn_ports();
     }
 
-    /// Learns the ports that sockets have got meanwhile, and lets go of sockets whose time is over.
-    fn settle(&mut self, now: Timestamp) {
-        for mut held in std::mem::take(&mut self.held) {
-            if held.port.is_none() {
-                self.learn(&mut held, now);
-            }
+    /// Learns the ports that sockets have got meanwhile, and lets go of those that need not be kept for that.
+    fn learn_ports(&mut self) {
+        let (without, with) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.port.is_none());
+        self.held = with;
+        for mut held in without {
+            self.learn(&mut held);
+            let kept = match (&held.socket, held.port) {
+                (_, None) => true,
+                (Kept::Udp(_), Some(port)) => self.picked.contains(&port),
+                (Kept::Tcp(_), Some(_)) => false,
+            };
+            self.held.extend(kept.then_some(held));
+        }
+    }
+
+    /// Lets go of sockets whose time is over.
+    fn let_go(&mut self, now: Timestamp) {
+        if now - self.looked < LOOK {
+            return;
+        }
+        self.looked = now;
+        for held in std::mem::take(&mut self.held) {
             if self.is_over(&held, now) {
                 self.end(&held, now);
             } else {
@@ -189,13 +242,13 @@ impl Known {
         }
     }
 
-    fn learn(&mut self, held: &mut Held, now: Timestamp) {
+    fn learn(&mut self, held: &mut Held) {
         let Some(local) = held.socket.local().filter(|local| local.port() != 0) else { return };
         held.port = Some(local.port());
         let until = match held.socket {
-            Kept::Tcp(_) => now.max(held.since) + CONNECT,
-            Kept::Udp(_) if self.is_picked(local.port()) => OPEN_END,
-            Kept::Udp(_) => now.max(held.since) + SOON,
+            Kept::Tcp(_) => held.since + CONNECT,
+            Kept::Udp(_) if self.picked.contains(&local.port()) => OPEN_END,
+            Kept::Udp(_) => held.since + SOON,
         };
         let address = local.ip().to_canonical();
         let uses = self.uses.entry((held.socket.protocol(), local.port())).or_default();
@@ -205,21 +258,12 @@ impl Known {
         }
     }
 
-    fn is_picked(&self, port: u16) -> bool {
-        self.picked.contains(&port)
-    }
-
     fn is_over(&self, held: &Held, now: Timestamp) -> bool {
         let waited = now - held.since >= HOLD;
-        let Some(port) = held.port else { return waited };
-        match &held.socket {
-            Kept::Tcp(_) => true,
-            Kept::Udp(_) if !self.is_picked(port) => true,
-            Kept::Udp(socket) => {
-                let elsewhere = socket.peer_addr().is_ok_and(|peer| !self.servers.contains(&peer.port()));
-                waited || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
-            }
-        }
+        let (Some(port), Kept::Udp(socket)) = (held.port, &held.socket) else { return waited };
+        let changed = socket.local_addr().is_ok_and(|local| local.port() != port);
+        let elsewhere = socket.peer_addr().is_ok_and(|peer| !self.servers.contains(&peer.port()));
+        waited || changed || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
     }
 
     /// From now on the port may be another's.
@@ -242,7 +286,7 @@ impl Known {
 
     fn sent(&mut self, protocol: Protocol, client: SocketAddr, at: Timestamp, now: Timestamp) -> bool {
         // What has sent has a port by now.
-        self.settle(now);
+        self.learn_ports();
         let address = client.ip().to_canonical();
         let during = |one: &Use| {
             one.from <= at && at <= one.until && (one.address.is_unspecified() || one.address == address)
@@ -258,10 +302,10 @@ impl Known {
 
 impl Kept {
     /// `None` for what carries no DNS. A TCP socket that sends has been noted when it connected.
-    fn of(socket: OwnedFd, connects: bool) -> Option<Self> {
+    fn of(socket: OwnedFd, call: Call) -> Option<Self> {
         match getsockopt(&socket, sockopt::SockType).ok()? {
             SockType::Datagram => Some(Self::Udp(socket.into())),
-            SockType::Stream if connects => Some(Self::Tcp(socket.into())),
+            SockType::Stream if call == Call::Connect => Some(Self::Tcp(socket.into())),
             _ => None,
         }
         // Sockets of other families have no such address.

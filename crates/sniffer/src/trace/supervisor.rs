@@ -3,8 +3,10 @@
 //! It must not stop while a process with the filter lives: without it their calls fail (`ENOSYS`), and a call that was
 //! received and not let go hangs. What outlives the program is handed to a process of its own, see [`keep`].
 
+use std::fs::File;
 use std::io::{self, IoSliceMut, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -17,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
 use nix::sys::signal::SigSet;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt, sockopt};
 
-use super::sockets::{Keeping, Sockets};
+use super::sockets::{Destination, Keeping, Sockets};
 use crate::privileges;
 use crate::sys::seccomp::{self, Told};
 
@@ -157,15 +159,32 @@ fn supervise(listener: BorrowedFd<'_>, sockets: &Sockets, stopping: &UnixStream)
 
 /// Notes the socket that a call is about.
 fn look(listener: BorrowedFd<'_>, call: Told, sockets: &Sockets) {
+    let to = destination(call);
     let copied = process_of(call.thread).and_then(|process| seccomp::copy(process.as_fd(), call.descriptor));
     if !seccomp::still_waits(listener, call) {
         return;
     }
     match copied {
-        Ok(socket) => sockets.note(socket, call.connects),
+        Ok(socket) => sockets.note(socket, call.call, to),
         // The program's own mistake, which the kernel is about to tell it.
         Err(error) if error.raw_os_error() == Some(libc::EBADF) => {}
         Err(error) => sockets.overlook(&error),
+    }
+}
+
+/// What the call says about where it connects or sends to. The caller could still change it, which would only leave its
+/// own lookups out.
+fn destination(call: Told) -> Destination {
+    let (start, length) = call.address;
+    // As much as a sockaddr_in6 has in front of its address.
+    let mut bytes = [0; 4];
+    if start == 0 || length < bytes.len() as u64 {
+        return Destination::Unknown;
+    }
+    let memory = File::open(format!("/proc/{}/mem", call.thread));
+    match memory.and_then(|memory| memory.read_exact_at(&mut bytes, start)) {
+        Ok(()) => Destination::read(bytes),
+        Err(_) => Destination::Unknown,
     }
 }
 
