@@ -11,6 +11,7 @@ mod settings;
 mod situation;
 pub mod syntax;
 
+pub(crate) use address::net_pton;
 pub use address::{Nameserver, inet_aton};
 pub use interpret::{ConfError, interpret};
 pub use settings::{Flag, Flags, Note, Settings, Suffix};

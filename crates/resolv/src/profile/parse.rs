@@ -28,6 +28,17 @@ pub struct ParseRules {
     pub env: EnvRules,
     /// Values without an option.
     pub defaults: Defaults,
+    /// A keyword that the file ends with, without a newline behind it.
+    pub last_word: LastWord,
+}
+
+/// A keyword that the file ends with, without a newline behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastWord {
+    /// Counts like any other.
+    Read,
+    /// Is not looked at.
+    Ignored,
 }
 
 /// Whether a keyword may stand behind blanks.
@@ -104,9 +115,9 @@ pub enum BadLabel {
     Kept,
     /// It goes if it has characters that are not printable.
     UnprintableDropped,
-    /// It goes if it has a comma; the file is refused for a label that is too long or empty.
+    /// It goes if it has a comma; the file is refused when a suffix in force cannot be a name (hickory).
     CommaDropped,
-    /// The file is refused for a label that is too long or empty.
+    /// The file is refused for a label that is too long or empty, in force or not.
     Refused,
 }
 
@@ -169,9 +180,12 @@ pub enum AddressSyntax {
     Aton,
     /// Four decimal numbers, or IPv6 with `%scope`.
     Strict,
-    /// The same, and `address:port`, `address#port`, `[address]:port`.
-    WithPort,
-    /// As [`Self::Aton`], with a port in the same forms.
+    /// Up to four decimal numbers, filled up with zeros at the end, or hexadecimal ones behind `0x`; IPv6 without a
+    /// scope (c-ares before 1.20, `inet_net_pton.c`). Several addresses may stand between commas.
+    NetPton,
+    /// The same, and IPv6 with `%scope`, `address:port`, `[address]:port`; no short forms (c-ares since 1.20).
+    NetPtonWithPort,
+    /// As [`Self::Aton`], with a port in the same forms; exactly one blank in front (busybox).
     AtonWithPort,
 }
 
@@ -191,6 +205,8 @@ pub enum BadNameserver {
     Ignored,
     /// The file is refused.
     Refused,
+    /// If it can be a host's name, the libc looks that up; without an address the file is refused (busybox).
+    LookedUp,
 }
 
 /// `options` lines.

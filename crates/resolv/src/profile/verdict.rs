@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Candidate, Outcome, Phase, Profile, QType};
+use crate::{Candidate, Fqdn, Outcome, Phase, Profile, QType};
 
 /// What a resolver makes of the outcome of a candidate.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,26 @@ pub struct VerdictRules {
     pub as_is_first: StepTable,
     /// How a failed lookup is reported.
     pub report: Report,
+    /// Which names may have addresses.
+    pub owners: Owners,
+}
+
+/// Which names may have addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owners {
+    /// All that can be asked.
+    Any,
+    /// Host names; an answer for another name ends the lookup as if there were none (glibc `res_hnok`, in
+    /// `resolv/nss_dns/dns-host.c`).
+    HostNames,
+}
+
+impl VerdictRules {
+    /// Whether addresses of this name are handed on. Letters, digits, `-` and `_`, no `-` in front, are a host's name.
+    pub fn takes_answers_for(&self, name: &Fqdn) -> bool {
+        let host = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        self.owners == Owners::Any || (!name.as_str().starts_with('-') && name.as_str().bytes().all(host))
+    }
 }
 
 /// How a failed lookup is reported to the application.
@@ -31,6 +51,8 @@ pub enum Report {
     Last,
     /// By the first candidate that failed, in the words of DNS (Go).
     First,
+    /// The same, but without any candidate an empty list of addresses is reported as success (Go's `LookupHost`).
+    FirstOrEmpty,
 }
 
 /// Outcome → step. What is in neither list ends the lookup.

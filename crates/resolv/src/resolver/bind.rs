@@ -3,17 +3,17 @@
 use super::Resolver;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
+    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
+    SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Order, Schedule, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType, Version};
 
@@ -60,27 +60,14 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 3 },
+    last_word: LastWord::Ignored,
 };
 
 /// `bin/dig/dighost.c`, `recv_done`: only NXDOMAIN goes on.
 const STEPS: StepTable = StepTable { next: &[Outcome::NxDomain], skip_to_as_is: &[] };
 
 /// `dig.c`, `parse_args`: a word that is a type or class is no name.
-const TYPE_WORDS: &[Special] = &[
-    Special { name: SpecialName::Is("a"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("aaaa"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("any"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("ch"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("cname"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("hs"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("in"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("mx"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("ns"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("ptr"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("soa"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("srv"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("txt"), does: SpecialDoes::RootServers },
-];
+const TYPE_WORDS: &[Special] = &[Special { name: SpecialName::TypeOrClass, does: SpecialDoes::RootServers }];
 
 const ACCEPTED: &[Outcome] = &[
     Outcome::Answer,
@@ -147,6 +134,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
                 check: NameCheck::Word,
                 literal: Literal::Name,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
                 special: TYPE_WORDS,
             },
         },
@@ -167,6 +155,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         schedule: Schedule::Each(EachRules {
             lame: LameRule::Accepted,

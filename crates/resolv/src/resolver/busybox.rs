@@ -3,21 +3,21 @@
 use super::Resolver;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, OptionRules, ParseRules,
-    Repeated, ResOptions, RootWord, SearchRules, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, OptionRules,
+    ParseRules, Repeated, ResOptions, RootWord, SearchRules, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
+    SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Profile, QType};
 
-const BLANKS: &[u8] = b" \t\r";
+const BLANKS: &[u8] = b" \t\r\x0b\x0c";
 
 /// `networking/nslookup.c`, `parse_resolvconf`; options are not read at all.
 const PARSE: ParseRules = ParseRules {
@@ -40,7 +40,7 @@ const PARSE: ParseRules = ParseRules {
         max: None,
         syntax: AddressSyntax::AtonWithPort,
         duplicates: Duplicates::Kept,
-        bad: BadNameserver::Refused,
+        bad: BadNameserver::LookedUp,
         trailing: Trailing::Ignored,
         when_none: &["127.0.0.1"],
     },
@@ -52,6 +52,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// Nothing ends the burst and nothing follows it.
@@ -73,6 +74,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Word,
                 literal: Literal::Reverse,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
                 special: &[],
             },
         },
@@ -93,6 +95,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         // send_queries.
         schedule: Schedule::Flood(FloodRules {

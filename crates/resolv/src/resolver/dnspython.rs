@@ -4,17 +4,17 @@ use super::Resolver;
 use crate::conf::Flag;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
+    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
+    SearchWhen, Unencodable,
 };
-use crate::profile::schedule::{AfterTcp, EachRules, Icmp, Lifetime, Schedule, Tries};
+use crate::profile::schedule::{AfterTcp, EachRules, Icmp, Lifetime, Schedule, Source, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -62,6 +62,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 2000, attempts: 1 },
+    last_word: LastWord::Read,
 };
 
 /// `_Resolution.query_result`: only NXDOMAIN goes on.
@@ -84,6 +85,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Encodable,
                 literal: Literal::Name,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Translated,
                 special: &[],
             },
         },
@@ -105,6 +107,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         schedule: Schedule::Each(EachRules {
             tries: Tries::Lifetime,
@@ -120,6 +123,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             icmp: Icmp::Unnoticed,
             after_tcp: AfterTcp::Udp,
             backoff_us: 100_000,
+            source: Source::Checked,
             ..EachRules::PLAIN
         }),
     }

@@ -4,17 +4,17 @@ use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
+    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
+    SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{AfterError, LameRule, PairedRules, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -69,6 +69,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Searched,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// `resolv/res_query.c`, `__res_context_search`: a suffix, and the name as-is at the end.
@@ -126,6 +127,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: if since(29) { NameCheck::Hostname } else { NameCheck::Encodable },
                 literal: Literal::Aton,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
                 special: &[],
             },
         },
@@ -146,6 +148,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: SUFFIX,
             as_is_first: AS_IS_FIRST,
             report: Report::Glibc,
+            owners: Owners::HostNames,
         },
         schedule: Schedule::Paired(PairedRules {
             lame: LameRule::WithoutAdditional,

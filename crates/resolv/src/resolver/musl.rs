@@ -3,17 +3,17 @@
 use super::{Resolver, Version};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
+    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
+    SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -62,6 +62,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// `src/network/lookup_name.c`, `name_from_dns_search`: only NXDOMAIN goes on.
@@ -87,6 +88,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Length,
                 literal: Literal::Aton,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
                 special: &[],
             },
         },
@@ -108,6 +110,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: if since(2, 4) { Report::MuslNoData } else { Report::MuslNoName },
+            owners: Owners::Any,
         },
         // src/network/res_msend.c, __res_msend_rc.
         schedule: Schedule::Flood(FloodRules {

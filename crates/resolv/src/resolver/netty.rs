@@ -3,17 +3,17 @@
 use super::Resolver;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
+    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
+    SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{EachRules, Schedule, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -61,6 +61,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 16 },
+    last_word: LastWord::Read,
 };
 
 /// `DnsResolveContext.java`: a timeout or transport error stops, every other failure goes on.
@@ -96,6 +97,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Encodable,
                 literal: Literal::Strict,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
                 special: &[],
             },
         },
@@ -116,6 +118,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         schedule: Schedule::Each(EachRules { tries: Tries::Fixed(1), ..EachRules::PLAIN }),
     }

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 
 use crate::conf::Flag;
 use crate::plan::{Direction, Plan, Wire};
-use crate::profile::planning::Unencodable;
+use crate::profile::planning::{Literal, Unencodable};
 use crate::profile::{
     AskRules, Decision, PairRule, Passes, QuestionEnd, Report, Step, ThenFailure, ThenName, combine,
     step_after,
@@ -214,6 +214,9 @@ impl Walk {
         let ends = current.exchange.ends(step, current.steps, current.types);
         let outcome = current.exchange.outcome().unwrap_or_else(|| self.combined(current, &ends));
         let record = &mut self.trail[index];
+        if outcome == Outcome::Answer && !self.profile.verdict.takes_answers_for(&record.candidate.fqdn) {
+            return self.record_useless(index, ends, now_us);
+        }
         let decision = match record.candidate.wire {
             Wire::Unencodable => Decision::unsendable(&self.profile, &record.candidate),
             _ => step_after(&self.profile, record.candidate.phase, outcome, &record.candidate),
@@ -225,6 +228,17 @@ impl Walk {
         }
         record.ends = ends;
         record.outcome = Some(outcome);
+        record.ended_us = Some(now_us);
+        record.decision = Some(decision.clone());
+        decision
+    }
+
+    /// Notes a step whose answers the resolver throws away.
+    fn record_useless(&mut self, index: usize, ends: Vec<QuestionEnd>, now_us: u64) -> Decision {
+        let decision = Decision::new(&self.profile, Step::Stop, Outcome::Unknown);
+        let record = &mut self.trail[index];
+        record.ends = ends;
+        record.outcome = Some(Outcome::Unknown);
         record.ended_us = Some(now_us);
         record.decision = Some(decision.clone());
         decision
@@ -270,11 +284,18 @@ impl Walk {
 
     fn conclude(&mut self) -> Verdict {
         match self.answered_by {
-            // Go's LookupHost takes an empty list of candidates for success.
-            None if self.plan.candidates.is_empty() && self.profile.verdict.report == Report::First => {
+            None if self.plan.candidates.is_empty()
+                && self.profile.verdict.report == Report::FirstOrEmpty =>
+            {
                 Verdict::without_asking(Vec::new())
             }
-            Some(step) => Verdict::found(std::mem::take(&mut self.addresses), step),
+            Some(step) => {
+                let mut addresses = std::mem::take(&mut self.addresses);
+                if self.profile.plan.name.literal == Literal::AskedAndReturned {
+                    addresses.splice(0..0, self.plan.returned_anyway);
+                }
+                Verdict::found(addresses, step)
+            }
             None if self.plan.returned_anyway.is_some() => {
                 Verdict::without_asking(self.plan.returned_anyway.into_iter().collect())
             }

@@ -150,6 +150,7 @@ impl Paired {
             timeout_us: self.timeout_us(context),
             qname: None,
             edns: context.settings.flags.has(Flag::Edns0).then_some(self.rules.edns0_size),
+            cookie: false,
         }
     }
 

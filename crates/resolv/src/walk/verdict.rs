@@ -65,7 +65,7 @@ impl Verdict {
             (Refusal::OtherFamily(_), Report::Glibc) => "EAI_ADDRFAMILY",
             (Refusal::OtherFamily(_), Report::MuslNoData) => "EAI_NODATA",
             (_, Report::Glibc | Report::MuslNoData | Report::MuslNoName) => "EAI_NONAME",
-            (_, Report::Last | Report::First) => "REFUSED_NAME",
+            (_, Report::Last | Report::First | Report::FirstOrEmpty) => "REFUSED_NAME",
         };
         Self::error(Outcome::NxDomain, Failure::new(code, refusal.to_string()))
     }
@@ -83,7 +83,7 @@ impl Verdict {
             Report::MuslNoName => Self::error(last, musl(last, "EAI_NONAME")),
             Report::MuslNoData => Self::error(last, musl(last, "EAI_NODATA")),
             Report::Last => Self::error(last, plain(last)),
-            Report::First => {
+            Report::First | Report::FirstOrEmpty => {
                 let first = outcomes().next().unwrap_or(Outcome::NxDomain);
                 Self::error(first, plain(first))
             }
