@@ -42,7 +42,7 @@ pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
     };
     let address = match bare.parse::<Ipv6Addr>() {
         Ok(address) => IpAddr::V6(address),
-        Err(_) if scope.is_some() => return None,
+        Err(_) if scope.is_some() && syntax != AddressSyntax::NetPtonWithPort => return None,
         Err(_) => IpAddr::V4(read_v4(bare, syntax)?),
     };
     Some(Nameserver { text: name::escape(word), address, scope, port: 53, line_index: None })

@@ -6,10 +6,11 @@ use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use super::{Nameserver, address};
 use crate::idna;
-use crate::name::{Fqdn, LABEL_MAX, escape};
+use crate::name::{self, Escapes, Fqdn, LABEL_MAX, escape};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases,
-    HostnameDomain, Indent, LastWord, LocalDomain, ParseRules, Repeated, ResOptions, RootWord, Trailing,
+    HostnameDomain, Indent, LastWord, LocalDomain, Mapped, ParseRules, Repeated, ResOptions, RootWord,
+    Trailing,
 };
 use crate::{Profile, Version};
 
@@ -63,6 +64,8 @@ struct Reader<'p> {
     resolver: &'static str,
     version: Version,
     nameserver_lines: usize,
+    /// A nameserver was read, but is not used.
+    passed_over: bool,
     nameservers: Vec<Nameserver>,
     search: Option<Vec<Suffix>>,
     domain: Option<Suffix>,
@@ -78,6 +81,7 @@ impl<'p> Reader<'p> {
             resolver: profile.resolver.id.as_str(),
             version: profile.resolver.version,
             nameserver_lines: 0,
+            passed_over: false,
             nameservers: Vec::new(),
             search: None,
             domain: None,
@@ -188,11 +192,18 @@ impl<'p> Reader<'p> {
         // busybox takes one blank for the separator and the rest for the address.
         let padded = rules.syntax == AddressSyntax::AtonWithPort && word.column > rest + 2;
         let Some(mut nameserver) = address::read(word.bytes, rules.syntax).filter(|_| !padded) else {
-            return self.no_address(line, word);
+            return self.no_address(line, word, padded);
         };
         let same = |known: &Nameserver| (known.address, known.port) == (nameserver.address, nameserver.port);
         if rules.duplicates == Duplicates::Dropped && self.nameservers.iter().any(same) {
             self.note(line, word.column, format!("{} drops the repeated nameserver", self.resolver));
+            return Ok(());
+        }
+        let mapped = nameserver.address.to_canonical() != nameserver.address;
+        if mapped && rules.mapped == Mapped::PassedOver {
+            let what = format!("{} does not use IPv4 addresses in IPv6 form", self.resolver);
+            self.note(line, word.column, what);
+            self.passed_over = true;
             return Ok(());
         }
         if nameserver.address.to_string() != nameserver.text && nameserver.scope.is_none() {
@@ -204,14 +215,14 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    fn no_address(&mut self, line: usize, word: Word<'_>) -> Result<(), ConfError> {
+    fn no_address(&mut self, line: usize, word: Word<'_>, padded: bool) -> Result<(), ConfError> {
         let rules = &self.rules.nameservers;
         let what = format!("`{}` is no address to {}", escape(word.bytes), self.resolver);
         let host = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
         match rules.bad {
             _ if word.bytes.is_empty() && rules.trailing == Trailing::Ignored => {}
             BadNameserver::Ignored => {}
-            BadNameserver::LookedUp if word.bytes.iter().all(host) => {
+            BadNameserver::LookedUp if word.bytes.iter().all(host) && !padded => {
                 let looks_up = Some(word.bytes.to_vec());
                 return Err(ConfError { looks_up, ..self.refuse(line, word.column, what) });
             }
@@ -269,6 +280,9 @@ impl<'p> Reader<'p> {
         }
         if suffixes.is_empty() && words_from(content, rest, rules.separators).next().is_none() {
             self.bare_search(line);
+            return Ok(());
+        }
+        if suffixes.is_empty() && rules.bad_label == BadLabel::UnprintableDropped {
             return Ok(());
         }
         match (&mut self.search, rules.lines) {
@@ -371,6 +385,12 @@ impl<'p> Reader<'p> {
     }
 
     fn options_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        if words_from(content, rest, self.rules.blanks).next().is_none() && line > 0 {
+            if self.rules.nameservers.trailing == Trailing::Refused {
+                return Err(self.refuse(line, 0, "no word after `options`".to_owned()));
+            }
+            self.note(line, 0, format!("{} ignores an `options` line without a word", self.resolver));
+        }
         let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver, version: self.version };
         let rules = &self.rules.options;
         let applied = options::apply(content, rest, &place, rules, &mut self.values, &mut self.notes);
@@ -386,15 +406,20 @@ impl<'p> Reader<'p> {
 
     fn local_domain(&mut self, situation: &Situation) {
         let Some(local) = &situation.local_domain else { return };
-        let words: Vec<Suffix> =
-            words_from(local.as_bytes(), 0, b" \t").map(|word| Suffix::new(word.bytes)).collect();
-        match self.rules.env.local_domain {
+        let rules = self.rules.env.local_domain;
+        let separators = self.rules.search.separators;
+        let words = words_from(local.as_bytes(), 0, separators).map(|word| Suffix::new(word.bytes));
+        // glibc begins its first word where the value begins, blank or not.
+        let led = local.starts_with([' ', '\t']) && rules == LocalDomain::AllWords;
+        let words: Vec<Suffix> = led.then(|| Suffix::new("")).into_iter().chain(words).collect();
+        let unprintable = |word: &Suffix| !word.as_bytes().iter().all(u8::is_ascii_graphic);
+        match rules {
             LocalDomain::Ignored => {}
             // An empty value is one empty suffix (glibc resolv/res_init.c, res_vinit_1).
             LocalDomain::AllWords if words.is_empty() => self.search = Some(vec![Suffix::new(Vec::new())]),
             LocalDomain::AllWordsIfAny if words.is_empty() => {}
             LocalDomain::AllWords | LocalDomain::AllWordsIfAny => self.search = Some(words),
-            LocalDomain::FirstWord if words.is_empty() => {
+            LocalDomain::FirstWord if words.first().is_none_or(unprintable) => {
                 self.search = Some(Vec::new());
                 self.nameservers.clear();
             }
@@ -406,13 +431,13 @@ impl<'p> Reader<'p> {
         self.refuse_bad_names()?;
         let rules = self.rules;
         let mut nameservers = self.nameservers;
-        if nameservers.is_empty() {
+        if nameservers.is_empty() && !self.passed_over {
             nameservers.extend(
                 rules.nameservers.when_none.iter().filter_map(|text| text.parse().ok()).map(Nameserver::at),
             );
         }
         if nameservers.is_empty() {
-            let what = "it names no nameserver".to_owned();
+            let what = "it names no nameserver that is used".to_owned();
             return Err(ConfError { resolver: self.resolver, line: 0, column: 0, what, looks_up: None });
         }
         let mut search = self.search.unwrap_or_default();
@@ -481,7 +506,8 @@ fn trimmed<'a>(content: &'a [u8], rest: usize, blanks: &[u8]) -> (&'a [u8], usiz
 /// end does not matter.
 fn is_relaxed_name(bytes: &[u8]) -> bool {
     let translated = idna::to_ascii(bytes);
-    let bytes = translated.as_deref().unwrap_or(bytes);
+    let (bytes, _) = name::read_escapes(translated.as_deref().unwrap_or(bytes), Escapes::Octal);
+    let bytes = &*bytes;
     let inner = bytes.strip_suffix(b".").unwrap_or(bytes);
     let label = |label: &[u8]| {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';

@@ -9,8 +9,8 @@ use crate::conf::Flag;
 use crate::idna;
 use crate::name::{self, Fqdn};
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, RepeatedName, RootSuffix, SearchWhen, SpecialDoes,
-    Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, RepeatedName, RootSuffix, SearchWhen,
+    SpecialDoes, Unencodable,
 };
 use crate::{Family, Profile, Settings};
 
@@ -174,6 +174,10 @@ impl Planner<'_> {
         if first {
             self.push(self.as_is(Phase::AsIsFirst));
         }
+        if absolute && !enough && rules.search == SearchWhen::BelowNdots && self.first_suffix_fails(settings)
+        {
+            return;
+        }
         let mut replaced = false;
         for suffix in settings.search.iter().filter(|_| searches) {
             replaced |= suffix.is_root() && rules.root_suffix == RootSuffix::ReplacesAsIsLast;
@@ -189,8 +193,22 @@ impl Planner<'_> {
         }
     }
 
+    /// BIND's tools make a name of the first suffix even where it is not appended, and give up if that fails
+    /// (`bin/dig/dighost.c`, `setup_lookup`).
+    fn first_suffix_fails(&mut self, settings: &Settings) -> bool {
+        if self.profile.plan.first_suffix != FirstSuffix::BelowNdots
+            || self.profile.plan.search == SearchWhen::Never
+        {
+            return false;
+        }
+        let names = settings.search.iter().take(1).filter(|suffix| !suffix.is_root());
+        let bad = names.map(|suffix| Fqdn::join(suffix.as_bytes(), None)).find(|name| !name.labels_fit());
+        self.plan.refused = bad.map(Refusal::Unencodable);
+        self.plan.refused.is_some()
+    }
+
     fn as_is(&self, phase: Phase) -> Candidate {
-        let fqdn = Fqdn::join(self.typed, None);
+        let fqdn = Fqdn::join_escaped(self.typed, None, self.profile.plan.name.escapes);
         let wire = if fqdn.encodes() { Wire::Valid } else { Wire::Unencodable };
         Candidate { fqdn, suffix: None, phase, wire }
     }
@@ -207,10 +225,11 @@ impl Planner<'_> {
             LeadingDot::Dropped => suffix.strip_prefix(b".").unwrap_or(suffix),
             LeadingDot::Kept => suffix,
         };
-        let fqdn = if root { Fqdn::join(self.typed, None) } else { Fqdn::join(self.typed, Some(tail)) };
+        let tail_or_none = Some(tail).filter(|_| !root);
+        let fqdn = Fqdn::join_escaped(self.typed, tail_or_none, rules.name.escapes);
         let wire = match rules.root_suffix {
             RootSuffix::Skip if root => return,
-            RootSuffix::Malformed if root => Wire::Malformed,
+            RootSuffix::Malformed if root || tail.ends_with(b"..") => Wire::Malformed,
             RootSuffix::EmptyLabel if root => Wire::Unencodable,
             RootSuffix::EmptyLabelUnlessAlone if root && self.suffixes > 1 => Wire::Unencodable,
             _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Refusal;
 use crate::Family;
 use crate::conf::{inet_aton, net_pton};
-use crate::name::Fqdn;
+use crate::name::{self, Fqdn};
 use crate::profile::planning::{Literal, NameCheck, NameRules, SpecialDoes};
 
 /// Why the name is not asked at all, if so.
@@ -35,7 +35,7 @@ pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<
         Some(SpecialDoes::Refused) => return Some(Refusal::BadName("it is never asked in DNS")),
         Some(SpecialDoes::LeftOut | SpecialDoes::RootServers) | None => {}
     }
-    bad_name(typed, rules.check).map(Refusal::BadName)
+    bad_name(typed, rules).map(Refusal::BadName)
 }
 
 /// The address that is returned without a question.
@@ -125,19 +125,23 @@ const CHARACTER: &str = "it has a character that no host name has";
 const DASH: &str = "it has a `-` where none may stand";
 const LENGTH: &str = "it is too long";
 
-fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
-    let inner = typed.strip_suffix(b".").unwrap_or(typed);
+fn bad_name(typed: &[u8], rules: &NameRules) -> Option<&'static str> {
+    let check = rules.check;
+    let encodes = || Fqdn::join_escaped(typed, None, rules.escapes).encodes();
+    let (plain, dot_in_label) = name::read_escapes(typed, rules.escapes);
+    let inner = plain.strip_suffix(b".").unwrap_or(&plain);
     let mut labels = inner.split(|&byte| byte == b'.');
-    let has_empty = labels.clone().any(<[u8]>::is_empty);
+    let raw = typed.strip_suffix(b".").unwrap_or(typed);
+    let has_empty = raw.split(|&byte| byte == b'.').any(<[u8]>::is_empty);
     let hostname_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     match check {
         NameCheck::Length if typed.is_empty() || typed.len() > 254 => Some(LENGTH),
-        NameCheck::Length => (has_empty || !Fqdn::join(typed, None).encodes()).then_some(EMPTY_LABEL),
+        NameCheck::Length => (has_empty || !encodes()).then_some(EMPTY_LABEL),
         _ if typed == b"." => None,
         _ if has_empty => Some(EMPTY_LABEL),
         NameCheck::Hostname | NameCheck::Word if inner.starts_with(b"-") => Some(DASH),
         NameCheck::GoDomain => bad_go_domain(inner),
-        NameCheck::Encodable | NameCheck::Word => (!Fqdn::join(typed, None).encodes()).then_some(LENGTH),
+        NameCheck::Encodable | NameCheck::Word => (!encodes()).then_some(LENGTH),
         NameCheck::CAres => {
             let allowed = |byte: &u8| hostname_byte(byte) || b"/*".contains(byte);
             (!inner.iter().all(allowed)).then_some(CHARACTER)
@@ -148,7 +152,13 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
         {
             Some(CHARACTER)
         }
-        NameCheck::Hostname | NameCheck::Idna => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
+        NameCheck::Hostname if dot_in_label => Some(CHARACTER),
+        NameCheck::Idna => {
+            // A label may be `*` alone.
+            let mut odd = inner.split(|&byte| byte == b'.').filter(|label| *label != b"*");
+            odd.any(|label| !label.iter().all(hostname_byte)).then_some(CHARACTER)
+        }
+        NameCheck::Hostname => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
     }
 }
 

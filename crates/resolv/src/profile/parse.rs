@@ -169,6 +169,8 @@ pub struct NameserverRules {
     pub bad: BadNameserver,
     /// What happens to words behind the address.
     pub trailing: Trailing,
+    /// IPv4 addresses in IPv6 form (`::ffff:192.0.2.1`).
+    pub mapped: Mapped,
     /// The addresses used when there is none; empty: the file is refused.
     pub when_none: &'static [&'static str],
 }
@@ -187,6 +189,15 @@ pub enum AddressSyntax {
     NetPtonWithPort,
     /// As [`Self::Aton`], with a port in the same forms; exactly one blank in front (busybox).
     AtonWithPort,
+}
+
+/// What happens to IPv4 addresses in IPv6 form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapped {
+    /// They are used.
+    Used,
+    /// They are not, but count as nameservers of the file.
+    PassedOver,
 }
 
 /// What happens to words behind an address.
@@ -317,6 +328,8 @@ pub enum NumberSyntax {
     Strict,
     /// The same, and not above 32 bits.
     StrictU32,
+    /// Python's `int`: a sign, digits, `_` between them; below 0 is 0. Otherwise the option is ignored.
+    Python,
     /// Nothing, which is 0, or digits and nothing else, kept in 32 bits; otherwise the option is ignored.
     EmptyOrStrict,
     /// Digits and nothing else, above 0; otherwise the option is ignored.

@@ -1,12 +1,15 @@
 //! Which candidates a resolver makes of a name.
 
 use crate::Fqdn;
+use crate::name::Escapes;
 
 /// Which candidates a resolver makes of a name.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanRules {
     /// When the search list is used.
     pub search: SearchWhen,
+    /// When the first suffix has to be a name.
+    pub first_suffix: FirstSuffix,
     /// What a suffix that stands for the root does.
     pub root_suffix: RootSuffix,
     /// What a dot in front of a suffix does.
@@ -43,6 +46,15 @@ pub enum SearchWhen {
     AlwaysAboveZero,
     /// Never.
     Never,
+}
+
+/// When the first suffix has to be a name, for the lookup not to fail at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstSuffix {
+    /// When it is appended.
+    WhenAppended,
+    /// For every name with fewer than `ndots` dots, absolute ones included (BIND's tools).
+    BelowNdots,
 }
 
 /// What a suffix that stands for the root (`.`) does.
@@ -106,6 +118,8 @@ pub struct NameRules {
     pub case: NameCase,
     /// What becomes of names and suffixes beyond ASCII.
     pub beyond_ascii: BeyondAscii,
+    /// What a backslash means, in suffixes, too.
+    pub escapes: Escapes,
     /// Names with a rule of their own.
     pub special: &'static [Special],
 }

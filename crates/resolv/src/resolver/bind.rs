@@ -1,14 +1,16 @@
 //! BIND's nslookup, host and dig, 9.18 and 9.20.
 
 use super::Resolver;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
-    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Order, Schedule, Tries};
 use crate::profile::{
@@ -42,6 +44,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Refused,
+        mapped: Mapped::PassedOver,
         when_none: &["::1", "127.0.0.1"],
     },
     options: OptionRules {
@@ -124,6 +127,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: if resolver.api == "dig" { SearchWhen::Never } else { SearchWhen::BelowNdots },
+            first_suffix: FirstSuffix::BelowNdots,
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -135,6 +139,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
                 literal: Literal::Name,
                 case: NameCase::Kept,
                 beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::Decimal,
                 special: TYPE_WORDS,
             },
         },

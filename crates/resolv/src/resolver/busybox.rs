@@ -1,14 +1,15 @@
 //! busybox nslookup, the big version (`FEATURE_NSLOOKUP_BIG`), 1.30 to 1.36.
 
 use super::Resolver;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, OptionRules,
-    ParseRules, Repeated, ResOptions, RootWord, SearchRules, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule};
 use crate::profile::{
@@ -42,6 +43,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::LookedUp,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules { matching: Matching::Word, repeated: Repeated::LastWins, known: &[] },
@@ -64,6 +66,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: SearchWhen::Dotless,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::EmptyLabelUnlessAlone,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -75,6 +78,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 literal: Literal::Reverse,
                 case: NameCase::Kept,
                 beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::Decimal,
                 special: &[],
             },
         },

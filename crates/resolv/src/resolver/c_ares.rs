@@ -2,14 +2,16 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
-    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{
     AfterTcp, Cookies, EachRules, EdnsRefused, OnlyServer, Order, Schedule, Sibling, Source, TimeoutRule,
@@ -44,6 +46,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Dropped,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules {
@@ -112,6 +115,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: parse(resolver.version),
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             // Before 1.20 a root suffix makes an empty label.
             root_suffix: if since(20) { RootSuffix::AsIs } else { RootSuffix::EmptyLabel },
             leading_dot: LeadingDot::Kept,
@@ -125,6 +129,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 case: NameCase::Kept,
                 // pycares, through which 1.34 is known, hands over names in ASCII form.
                 beyond_ascii: if since(34) { BeyondAscii::NameTranslated } else { BeyondAscii::Kept },
+                escapes: if since(20) { Escapes::Decimal } else { Escapes::NextByte },
                 special: if since(19) { SPECIAL } else { SPECIAL_1_18 },
             },
         },

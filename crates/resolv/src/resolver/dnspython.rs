@@ -2,14 +2,16 @@
 
 use super::Resolver;
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
-    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, Icmp, Lifetime, Schedule, Source, Tries};
 use crate::profile::{
@@ -43,14 +45,15 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &[],
     },
     options: OptionRules {
         matching: Matching::Prefix,
         repeated: Repeated::LastWins,
         known: &[
-            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Strict, 0, u32::MAX),
-            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Strict, 0, u32::MAX),
+            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Python, 0, u32::MAX),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Python, 0, u32::MAX),
             OptionRule::flag("rotate", Flag::Rotate),
             OptionRule::flag("edns0", Flag::Edns0),
         ],
@@ -75,6 +78,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: if by_name { SearchWhen::Never } else { SearchWhen::Always },
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -86,6 +90,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 literal: Literal::Name,
                 case: NameCase::Kept,
                 beyond_ascii: BeyondAscii::Translated,
+                escapes: Escapes::Decimal,
                 special: &[],
             },
         },

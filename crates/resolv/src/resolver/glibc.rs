@@ -2,14 +2,16 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
-    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{AfterError, LameRule, PairedRules, Schedule};
 use crate::profile::{
@@ -59,6 +61,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules { matching: Matching::Prefix, repeated: Repeated::LastWins, known: OPTIONS },
@@ -116,6 +119,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse,
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::ReplacesAsIsLast,
             leading_dot: LeadingDot::Dropped,
             join_limit: usize::MAX,
@@ -128,6 +132,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 literal: Literal::Aton,
                 case: NameCase::Kept,
                 beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::Decimal,
                 special: &[],
             },
         },

@@ -2,14 +2,16 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
-    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Schedule};
 use crate::profile::{
@@ -43,6 +45,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1", "::1"],
     },
     options: OptionRules {
@@ -108,6 +111,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse,
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::Skip,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -119,6 +123,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 literal: Literal::Strict,
                 case: NameCase::Kept,
                 beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::None,
                 // avoidDNS is asked per candidate since 1.22; before, the list of candidates came out empty, and
                 // LookupHost reported that as success.
                 special: match resolver.api {

@@ -2,14 +2,16 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
-    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{
     AfterTcp, Cache, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Tries,
@@ -45,6 +47,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &[],
     },
     options: OptionRules {
@@ -111,6 +114,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::Skip,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -122,6 +126,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 literal: Literal::WalkedThenReturned,
                 case: NameCase::Lowered,
                 beyond_ascii: BeyondAscii::Translated,
+                escapes: Escapes::Octal,
                 special: SPECIAL,
             },
         },

@@ -1,14 +1,16 @@
 //! netty 4.1, `DnsNameResolver`: read in its source, not yet compared with recordings.
 
 use super::Resolver;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Matching, NameserverRules, NumberSyntax,
-    OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    BeyondAscii, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix,
-    SearchWhen, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{EachRules, Schedule, Tries};
 use crate::profile::{
@@ -42,6 +44,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules {
@@ -87,6 +90,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: SearchWhen::AlwaysAboveZero,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -98,6 +102,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 literal: Literal::Strict,
                 case: NameCase::Kept,
                 beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::None,
                 special: &[],
             },
         },

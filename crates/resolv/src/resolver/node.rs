@@ -2,6 +2,7 @@
 
 use super::{Resolver, ResolverId, c_ares, glibc};
 use crate::Profile;
+use crate::profile::Report;
 use crate::profile::planning::{BeyondAscii, NameCase, SearchWhen};
 
 pub(super) fn profile(resolver: &Resolver) -> Profile {
@@ -15,6 +16,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
     profile.plan.name.beyond_ascii = BeyondAscii::NameTranslated;
     if resolver.api == "dns.resolve4" {
         profile.plan.search = SearchWhen::Never;
+        profile.verdict.report = Report::LastOrEmpty;
     }
     profile
 }

@@ -316,7 +316,7 @@ impl Each {
     fn accepted(&mut self, index: usize, message: &Message, outcome: Outcome, context: &mut Context<'_>) {
         let end = Ended::by(message, outcome, context.now_us);
         let question = &mut self.questions[index];
-        let holds = outcome == Outcome::Answer || message.soa;
+        let holds = outcome == Outcome::Answer || (message.soa && outcome != Outcome::Cname);
         if let (Cache::Kept, Some(target), true) = (self.rules.cache, &question.target, holds) {
             context.memory.answered.push((target.clone(), index, end.clone()));
         }

@@ -29,7 +29,7 @@ use crate::profile::{
     AskRules, Decision, PairRule, Passes, QuestionEnd, Report, Step, ThenFailure, ThenName, combine,
     step_after,
 };
-use crate::{Candidate, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
+use crate::{Candidate, Family, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
 
 use context::{Context, Memory};
 use cursor::{Cursor, Upcoming};
@@ -40,6 +40,7 @@ use exchange::{Exchange, Progress, Transmission};
 pub struct Walk {
     profile: Profile,
     settings: Settings,
+    family: Family,
     plan: Plan,
     cursor: Cursor,
     in_place_of_aaaa: InPlaceOfAaaa,
@@ -102,6 +103,10 @@ impl Walk {
         Self {
             profile: profile.clone(),
             settings: settings.clone(),
+            family: profile
+                .ask
+                .family(request.family, request.addrconfig, settings)
+                .unwrap_or(request.family),
             plan,
             cursor: Cursor::new(types),
             in_place_of_aaaa,
@@ -214,8 +219,9 @@ impl Walk {
         let ends = current.exchange.ends(step, current.steps, current.types);
         let outcome = current.exchange.outcome().unwrap_or_else(|| self.combined(current, &ends));
         let record = &mut self.trail[index];
-        if outcome == Outcome::Answer && !self.profile.verdict.takes_answers_for(&record.candidate.fqdn) {
-            return self.record_useless(index, ends, now_us);
+        let taken = self.profile.verdict.answer_for(&record.candidate.fqdn);
+        if outcome == Outcome::Answer && taken != Outcome::Answer {
+            return self.record_useless(index, taken, ends, now_us);
         }
         let decision = match record.candidate.wire {
             Wire::Unencodable => Decision::unsendable(&self.profile, &record.candidate),
@@ -234,11 +240,17 @@ impl Walk {
     }
 
     /// Notes a step whose answers the resolver throws away.
-    fn record_useless(&mut self, index: usize, ends: Vec<QuestionEnd>, now_us: u64) -> Decision {
-        let decision = Decision::new(&self.profile, Step::Stop, Outcome::Unknown);
+    fn record_useless(
+        &mut self,
+        index: usize,
+        outcome: Outcome,
+        ends: Vec<QuestionEnd>,
+        now_us: u64,
+    ) -> Decision {
+        let decision = Decision::new(&self.profile, Step::Stop, outcome);
         let record = &mut self.trail[index];
         record.ends = ends;
-        record.outcome = Some(Outcome::Unknown);
+        record.outcome = Some(outcome);
         record.ended_us = Some(now_us);
         record.decision = Some(decision.clone());
         decision
@@ -299,7 +311,7 @@ impl Walk {
             None if self.plan.returned_anyway.is_some() => {
                 Verdict::without_asking(self.plan.returned_anyway.into_iter().collect())
             }
-            None => Verdict::failed(&self.trail, &self.profile, &self.settings),
+            None => Verdict::failed(&self.trail, &self.profile, &self.settings, self.family),
         }
     }
 
