@@ -428,6 +428,9 @@ impl<'p> Reader<'p> {
     }
 
     fn finish(mut self, situation: &Situation) -> Result<Settings, ConfError> {
+        if self.takes_next_line {
+            return Err(self.refuse(0, 0, "the file ends where `search` wants a suffix".to_owned()));
+        }
         self.refuse_bad_names()?;
         let rules = self.rules;
         let mut nameservers = self.nameservers;
