@@ -146,6 +146,7 @@ fn situation(vector: &Vector) -> Situation {
         res_options: vector.env.get("RES_OPTIONS").cloned(),
         local_domain: vector.env.get("LOCALDOMAIN").cloned(),
         host_aliases: None,
+        go_debug: None,
         addresses: Some([&[HostAddress::Inet], inet6].concat()),
     }
 }

@@ -31,8 +31,12 @@ pub(super) fn interpreter(process: &Process) -> Option<&'static str> {
     let place = process.look_up("exe", OFlag::O_PATH).ok()?;
     let path = std::fs::read_link(format!("/proc/self/fd/{}", place.as_fd().as_raw_fd())).ok()?;
     let name = path.file_name()?.to_str()?.to_owned();
+    of_name(&name)
+}
+
+/// `python3.11` is python, `nodelocaldns` is not node.
+fn of_name(name: &str) -> Option<&'static str> {
     let begins = |prefix: &str| {
-        // `nodelocaldns` is not node, `python3.11` is python.
         name.strip_prefix(prefix).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic()))
     };
     INTERPRETERS.iter().find(|(prefix, _)| begins(prefix)).map(|(_, words)| *words)
@@ -79,6 +83,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn interpreters_are_known_by_name_in_any_version() {
+        for name in ["python3.11", "pypy3", "node", "java", "ruby3.1", "php8.2", "php-fpm8.2", "perl"] {
+            assert!(of_name(name).is_some(), "{name}");
+        }
+        for name in ["nodelocaldns", "javac", "pythonic", "coredns", ""] {
+            assert_eq!(of_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn a_mapped_c_ares_is_told_from_its_namesakes() {
         let line = |path: &str| format!("7f00-7f01 r-xp 00000000 fe:00 2                          {path}\n");
         for path in [
@@ -88,7 +102,7 @@ mod tests {
         ] {
             assert_eq!(mapped_c_ares(line(path).as_bytes()).as_deref(), Some(path));
         }
-        for path in ["/usr/lib/libcaress.so", "/home/cares/notes.txt", "/cares/libc.so.6", "[stack]"] {
+        for path in ["/usr/lib/libcaress.so", "/srv/cares/notes.txt", "/cares/libc.so.6", "[stack]"] {
             assert_eq!(mapped_c_ares(line(path).as_bytes()), None, "{path}");
         }
     }
