@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod kubelet;
 pub mod predict;
+pub mod record;
 pub mod vector;
 
 pub use compare::{Agreement, Comparison, compare};

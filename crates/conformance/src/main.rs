@@ -5,7 +5,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use dnsprobe_conformance::record::{Clients, Recorded, record, record_for, scenarios, write_line};
 use dnsprobe_conformance::vector::Question;
 use dnsprobe_conformance::{
     Agreement, Comparison, PodVector, Prediction, Vector, compare, predict, read_lines, read_vectors,
@@ -14,6 +16,7 @@ use dnsprobe_conformance::{
 const USAGE: &str = "usage: dnsprobe-conformance predict FILE
        dnsprobe-conformance score FILE [--resolver PREFIX] [--show N]
        dnsprobe-conformance kubelet FILE
+       dnsprobe-conformance record FILE [--seed N|random] [--scenarios N] [--seconds N] [--resolver PREFIX]
 
 FILE holds vectors, one JSON object a line; .gz is unpacked, - is standard input.";
 
@@ -38,6 +41,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         [command, file] if command == "predict" => print_predictions(Path::new(file)),
         [command, file, options @ ..] if command == "score" => score(Path::new(file), options),
         [command, file] if command == "kubelet" => kubelet(Path::new(file)),
+        [command, file, options @ ..] if command == "record" => record_to(Path::new(file), options),
         _ => Err(USAGE.into()),
     }
 }
@@ -125,6 +129,30 @@ fn score(file: &Path, options: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     out.flush()?;
     let agree = rows.values().all(|row| row.agree == row.bound && row.loose_agree == row.loose);
     Ok(ExitCode::from(u8::from(!agree)))
+}
+
+/// Scenarios of a recording when none of its options says how many.
+const SCENARIOS: usize = 32;
+
+/// Records with the resolvers of this machine. As many scenarios as asked for, or new ones until the time is up.
+fn record_to(file: &Path, options: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let seed = match option(options, "--seed") {
+        Some("random") => fastrand::u64(..=u64::from(u32::MAX)),
+        Some(number) => number.parse()?,
+        None => 0,
+    };
+    let clients = Clients::find()?.only(option(options, "--resolver").unwrap_or_default());
+    let mut out = io::BufWriter::new(std::fs::File::create(file)?);
+    let mut sink = |recorded: &Recorded| write_line(&mut out, recorded);
+    let made = if let Some(seconds) = option(options, "--seconds") {
+        record_for(&clients, seed, Duration::from_secs(seconds.parse()?), &mut sink)?
+    } else {
+        let count = option(options, "--scenarios").map_or(Ok(SCENARIOS), str::parse)?;
+        record(&clients, &scenarios(seed, count), None, &mut sink)?
+    };
+    out.flush()?;
+    eprintln!("seed {seed}: {made} lookups recorded in {}", file.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn option<'a>(options: &'a [String], name: &str) -> Option<&'a str> {

@@ -6,11 +6,11 @@ use dnsprobe_resolv::answers::KeyError;
 use dnsprobe_resolv::conf::{self, HostAddress};
 use dnsprobe_resolv::plan::Wire;
 use dnsprobe_resolv::resolver::ResolverError;
-use dnsprobe_resolv::simulate::Sent;
+use dnsprobe_resolv::simulate::{Answered, Answers, Sent, Simulation};
 use dnsprobe_resolv::walk::{AddrConfig, Request};
 use dnsprobe_resolv::{
-    AnswerScript, Family, Rcode, Resolver, ScriptAnswer, ScriptKey, Settings, Situation, Transport, Verdict,
-    simulate,
+    AnswerScript, Family, Query, Rcode, Reply, Resolver, ResolverId, ScriptAnswer, ScriptKey, Settings,
+    Situation, Transport, Verdict, simulate,
 };
 use serde::Serialize;
 
@@ -57,7 +57,11 @@ pub fn predict(vector: &Vector) -> Result<Prediction, PredictError> {
     let settings = match conf::interpret(Some(vector.resolv_conf.as_bytes()), &situation(vector), &profile) {
         Ok(settings) => settings,
         Err(refused) => {
-            return Ok(Prediction { id, observed: Vec::new(), result: failed(&refused.to_string()) });
+            let observed = match refused.looks_up {
+                Some(name) => looked_up(vector, name)?,
+                None => Vec::new(),
+            };
+            return Ok(Prediction { id, observed, result: failed(&refused.what) });
         }
     };
     let script = script(vector, &settings).map_err(|source| PredictError::Key { id: id.clone(), source })?;
@@ -73,9 +77,54 @@ pub fn predict(vector: &Vector) -> Result<Prediction, PredictError> {
             None => AddrConfig::Ignored,
         },
     };
-    let simulation = simulate(&profile, &settings, &request, &script);
-    let observed = simulation.sent.iter().map(|sent| question(sent, &settings, vector)).collect();
+    let simulation = simulate(&profile, &settings, &request, &Network { script, settings: &settings });
+    let observed = questions(&simulation, &settings, vector);
     Ok(Prediction { id, observed, result: result(&simulation.verdict) })
+}
+
+/// The addresses that the recording's servers listen on, loopback apart. What goes elsewhere is not seen, and comes back
+/// as an error.
+const LISTENING: [&str; 7] =
+    ["10.96.0.10", "10.96.0.11", "10.96.0.12", "10.96.0.13", "169.254.20.10", "fd00:96::10", "fd00:96::11"];
+
+fn listens(settings: &Settings, server: usize) -> bool {
+    let Some(nameserver) = settings.nameservers.get(server) else { return false };
+    let address = nameserver.address.to_canonical();
+    address.is_loopback() || address.is_unspecified() || LISTENING.contains(&address.to_string().as_str())
+}
+
+/// The recording's network: the script where a server listens, unreachable elsewhere.
+struct Network<'a> {
+    script: AnswerScript,
+    settings: &'a Settings,
+}
+
+impl Answers for Network<'_> {
+    fn answer(&self, query: &Query) -> Answered {
+        if listens(self.settings, query.server) {
+            return self.script.answer(query);
+        }
+        Answered { reply: Some(Reply::Unreachable), delay_us: None }
+    }
+}
+
+fn questions(simulation: &Simulation, settings: &Settings, vector: &Vector) -> Vec<Question> {
+    let seen = simulation.sent.iter().filter(|sent| listens(settings, sent.query.server));
+    seen.map(|sent| question(sent, settings, vector)).collect()
+}
+
+/// What the libc asks for a host's name in place of a nameserver's address; busybox-static of Debian has glibc's.
+fn looked_up(vector: &Vector, name: Vec<u8>) -> Result<Vec<Question>, PredictError> {
+    let profile = Resolver::new(ResolverId::Glibc).profile();
+    let Ok(settings) = conf::interpret(Some(vector.resolv_conf.as_bytes()), &situation(vector), &profile)
+    else {
+        return Ok(Vec::new());
+    };
+    let script =
+        script(vector, &settings).map_err(|source| PredictError::Key { id: vector.id.clone(), source })?;
+    let network = Network { script, settings: &settings };
+    let simulation = simulate(&profile, &settings, &Request::new(name), &network);
+    Ok(questions(&simulation, &settings, vector))
 }
 
 fn resolver(vector: &Vector) -> Result<Resolver, ResolverError> {
@@ -97,6 +146,7 @@ fn situation(vector: &Vector) -> Situation {
         res_options: vector.env.get("RES_OPTIONS").cloned(),
         local_domain: vector.env.get("LOCALDOMAIN").cloned(),
         host_aliases: None,
+        go_debug: None,
         addresses: Some([&[HostAddress::Inet], inet6].concat()),
     }
 }
@@ -148,6 +198,7 @@ fn question(sent: &Sent, settings: &Settings, vector: &Vector) -> Question {
 fn on_the_wire(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(any) if any.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(any) if any.is_unspecified() => "::1".to_owned(),
         other => other.to_string(),
     }
 }

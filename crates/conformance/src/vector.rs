@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// One recorded lookup. The recorded part is missing from vectors that are only to be predicted.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Vector {
     /// Unique in its file.
     pub id: String,
@@ -28,11 +28,13 @@ pub struct Vector {
     /// The server addresses that answers and questions refer to by index.
     pub servers: Vec<String>,
     /// The client's host name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     /// The client's environment, as far as it matters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// The client's IPv6 addresses: `none`, `linklocal` (the default) or `global`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub v6: Option<String>,
     /// What the servers do.
     #[serde(default)]
@@ -55,35 +57,38 @@ pub struct Vector {
 
 /// A value of the servers' script.
 #[expect(clippy::struct_excessive_bools, reason = "these are the independent switches of the file format")]
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptValue {
     /// The response code's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rcode: Option<String>,
     /// Addresses for A questions.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub a: Vec<std::net::Ipv4Addr>,
     /// Addresses for AAAA questions.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aaaa: Vec<std::net::Ipv6Addr>,
     /// Target of a CNAME.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cname: Option<String>,
     /// Truncated over UDP.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tc: bool,
     /// Time before the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<f64>,
     /// No answer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drop: bool,
     /// No answer over TCP.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drop_tcp: bool,
     /// ICMP port unreachable.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub icmp: bool,
     /// No OPT record in answers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noedns: bool,
 }
 

@@ -22,7 +22,7 @@ fn question(qname: &str, qtype: QType, sent_ms: i64, outcome: Outcome) -> Questi
 fn step(candidate: &str, suffix: Option<&str>, outcome: Outcome, questions: Vec<Question>) -> Step {
     let suffix = suffix.map(str::to_owned);
     let added = Some(Nanos::from_millis(2));
-    Step { candidate: candidate.to_owned(), suffix, outcome, added, wasted: false, questions }
+    Step { candidate: candidate.to_owned(), suffix, outcome, added, wasted: false, questions, why: None }
 }
 
 fn lookup(name: &str, mut steps: Vec<Step>) -> Lookup {

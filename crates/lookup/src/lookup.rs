@@ -50,6 +50,8 @@ pub struct Step {
     pub wasted: bool,
     /// Every transmission, in wire order.
     pub questions: Vec<Question>,
+    /// What the resolver did next and why, in words; `None` where only packets were seen.
+    pub why: Option<String>,
 }
 
 /// One transmission of a question, and its answer if any.

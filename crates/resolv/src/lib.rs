@@ -11,6 +11,7 @@
 pub mod advice;
 pub mod answers;
 pub mod conf;
+mod idna;
 pub mod name;
 pub mod nearest;
 pub mod outcome;

@@ -20,13 +20,18 @@ impl Fqdn {
     /// Dots part labels; a final dot of either is not doubled. Labels may come out empty or too long: see
     /// [`Self::encodes`].
     pub fn join(typed: &[u8], suffix: Option<&[u8]>) -> Self {
+        Self::join_escaped(typed, suffix, Escapes::None)
+    }
+
+    /// The same, of bytes in which a backslash has the meaning given.
+    pub fn join_escaped(typed: &[u8], suffix: Option<&[u8]>, escapes: Escapes) -> Self {
         let suffix = suffix.unwrap_or_default();
         let mut text = String::with_capacity(typed.len() + suffix.len() + 2);
-        push_escaped(&mut text, strip_dot(typed));
+        push_read(&mut text, strip_dot(typed), escapes);
         text.push('.');
         let suffix = strip_dot(suffix);
         if !suffix.is_empty() {
-            push_escaped(&mut text, suffix);
+            push_read(&mut text, suffix, escapes);
             text.push('.');
         }
         Self(text)
@@ -91,6 +96,19 @@ impl std::hash::Hash for Fqdn {
     }
 }
 
+/// What a backslash in a name means (RFC 1035 section 5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escapes {
+    /// Itself.
+    None,
+    /// The byte behind it is taken as it is.
+    NextByte,
+    /// The same, but three digits are a byte's value in decimal.
+    Decimal,
+    /// The same in octal (hickory).
+    Octal,
+}
+
 /// The number of dots in a name as typed, a trailing one included, as `ndots` counts them.
 pub fn dots(typed: &[u8]) -> u32 {
     u32::try_from(typed.split(|&byte| byte == b'.').count() - 1).unwrap_or(u32::MAX)
@@ -105,13 +123,60 @@ pub fn escape(bytes: &[u8]) -> String {
 
 fn push_escaped(text: &mut String, bytes: &[u8]) {
     for &byte in bytes {
-        if byte.is_ascii_graphic() && byte != b'\\' {
-            text.push(char::from(byte));
-        } else {
-            text.push('\\');
-            text.extend([byte / 100, byte / 10 % 10, byte % 10].map(|digit| char::from(b'0' + digit)));
-        }
+        push_byte(text, byte, byte.is_ascii_graphic() && byte != b'\\');
     }
+}
+
+fn push_byte(text: &mut String, byte: u8, plain: bool) {
+    if plain {
+        text.push(char::from(byte));
+    } else {
+        text.push('\\');
+        text.extend([byte / 100, byte / 10 % 10, byte % 10].map(|digit| char::from(b'0' + digit)));
+    }
+}
+
+/// Bytes with backslashes as presentation text, in which what they stand for is no dot and no backslash of its own.
+fn push_read(text: &mut String, bytes: &[u8], escapes: Escapes) {
+    if escapes == Escapes::None || !bytes.contains(&b'\\') {
+        push_escaped(text, bytes);
+        return;
+    }
+    let mut rest = bytes;
+    while let Some((byte, escaped, after)) = next_read(rest, escapes) {
+        let plain = byte.is_ascii_graphic() && byte != b'\\' && !(escaped && byte == b'.');
+        push_byte(text, byte, plain);
+        rest = after;
+    }
+}
+
+/// The next byte, whether it was escaped, and the rest.
+fn next_read(bytes: &[u8], escapes: Escapes) -> Option<(u8, bool, &[u8])> {
+    let (&byte, after) = bytes.split_first()?;
+    if byte != b'\\' || after.is_empty() || escapes == Escapes::None {
+        return Some((byte, false, after));
+    }
+    let base = if escapes == Escapes::Octal { 8 } else { 10 };
+    let digits = after.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit));
+    let value = digits.and_then(|digits| {
+        let text = std::str::from_utf8(digits).ok()?;
+        u8::from_str_radix(text, base).ok()
+    });
+    match value {
+        Some(value) if escapes != Escapes::NextByte => Some((value, true, &after[3..])),
+        _ => Some((after[0], true, &after[1..])),
+    }
+}
+
+/// The bytes that a name with backslashes stands for, and whether one of its dots is no border between labels.
+pub(crate) fn read_escapes(bytes: &[u8], escapes: Escapes) -> (Vec<u8>, bool) {
+    let (mut plain, mut dot, mut rest) = (Vec::with_capacity(bytes.len()), false, bytes);
+    while let Some((byte, escaped, after)) = next_read(rest, escapes) {
+        plain.push(byte);
+        dot |= escaped && byte == b'.';
+        rest = after;
+    }
+    (plain, dot)
 }
 
 fn strip_dot(bytes: &[u8]) -> &[u8] {

@@ -19,7 +19,11 @@ fn every_oddity_is_noted_where_it_stands() {
         ("musl", " search a.test", "line 2, column 2: musl ignores indented lines"),
         ("glibc", "search", "line 2: glibc ignores a `search` line without a suffix"),
         ("musl", "search", "line 2: musl clears the search list here"),
-        ("nslookup", "search", "line 2: bind-nslookup takes the words of the next line for suffixes"),
+        (
+            "nslookup",
+            "search\nsearch a",
+            "line 2: bind-nslookup takes the words of the next line for suffixes",
+        ),
         ("glibc", "search a.test # b", "line 2, column 15: glibc takes `#` for a suffix"),
         ("glibc", "domain a.test b.test", "line 2, column 15: glibc takes one word after `domain`"),
         ("glibc", "options ndots:99", "line 2, column 9: glibc reads `ndots:99` as 15"),

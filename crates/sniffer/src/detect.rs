@@ -8,6 +8,8 @@
 mod elf;
 mod go;
 mod libc;
+mod others;
+mod packages;
 mod scan;
 
 use std::fs::File;
@@ -16,6 +18,7 @@ use std::os::fd::AsFd;
 
 use nix::fcntl::OFlag;
 
+use crate::host::Host;
 use crate::pod_files::{self, NotOpened, Root};
 use crate::process::Process;
 use crate::target::Located;
@@ -27,6 +30,10 @@ const MAX_MAPS: u64 = 16 << 20;
 
 /// The program that stands for those below a root without a process.
 const SHELL: &str = "bin/sh";
+
+/// What may be in a static program without a mark, in words.
+const FITTING: &str = "it may have a stripped libc, or hickory if it is written in Rust: the plans of musl, glibc and \
+    hickory fit it, and `--resolver all` shows them side by side";
 
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +53,59 @@ pub struct Detected {
     pub version: Option<String>,
     /// What says so, for `-v`; paths of the container in it are quoted and escaped.
     pub evidence: String,
+    /// What the same program may resolve with instead: c-ares beside the libc, the libc that a Go program built with cgo
+    /// hands lookups to.
+    pub others: Vec<Other>,
+}
+
+/// A resolver that a program has beside the one it normally uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// `c-ares`, `glibc` or `musl`.
+    pub id: &'static str,
+    /// Where it can be read.
+    pub version: Option<String>,
+    /// What says so.
+    pub evidence: String,
+}
+
+/// One process of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfProcess {
+    /// Its number, as the host sees it.
+    pub pid: u32,
+    /// Its command name, which it chose itself: to be escaped before it is shown.
+    pub command: String,
+    /// What it resolves with.
+    pub detection: Detection,
+}
+
+/// Processes of one container that are looked at.
+const MAX_PROCESSES: usize = 256;
+
+/// The resolver of every process that shares the located process's control group and network namespace, as those of a
+/// container do; without a process, none. Sorted by number; kernel threads and processes that end meanwhile are left out.
+pub fn resolvers_of_container(located: &Located, host: &Host) -> Vec<OfProcess> {
+    let Some(process) = &located.process else { return Vec::new() };
+    let Ok(group) = process.read("cgroup", MAX_MAPS) else { return Vec::new() };
+    let entries = std::fs::read_dir(host.path("proc")).into_iter().flatten().flatten();
+    let mut pids: Vec<u32> =
+        entries.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok())).collect();
+    pids.sort_unstable();
+    let of_container = pids.into_iter().filter_map(|pid| {
+        let other = Process::open(host, pid).ok()?;
+        let same = other.read("cgroup", MAX_MAPS).ok()? == group && other.netns().ok()?.is(&located.netns);
+        same.then(|| of_one(&other)).flatten()
+    });
+    of_container.take(MAX_PROCESSES).collect()
+}
+
+fn of_one(process: &Process) -> Option<OfProcess> {
+    let root = process.root().ok()?;
+    let command = process.read("comm", MAX_MAPS).ok()?;
+    let detection = of_process(process, &root).unwrap_or_else(Detection::Unknown);
+    let command = String::from_utf8_lossy(&command).trim_end_matches('\n').to_owned();
+    Some(OfProcess { pid: process.pid(), command, detection })
 }
 
 /// The resolver of the target's process; without a process, the one that the programs below its root use
@@ -68,14 +128,30 @@ fn of_process(process: &Process, root: &Root) -> Result<Detection, String> {
     let mut exe = pod_files::regular(place.as_fd()).map_err(|e| format!("its executable: {}", said(&e)))?;
     let program = elf::read(&mut exe).map_err(|e| format!("its executable: {e}"))?;
     let name = format!("/proc/{}/exe", process.pid());
-    if let Some(build) = &program.go {
-        return Ok(Detection::Known(go_program(build, &name)));
-    }
     let maps = process.read("maps", MAX_MAPS).unwrap_or_default();
-    match libc::mapped(&maps) {
-        Some(mapped) => Ok(Detection::Known(mapped_libc(process, root, &mapped))),
-        None => by_interpreter(&program, exe, root, &name),
+    let mapped = libc::mapped(&maps).map(|mapped| mapped_libc(process, root, &mapped));
+    if let Some(build) = &program.go {
+        let mut found = go_program(build, &name);
+        // Without cgo there is nothing to hand lookups to, whatever else is mapped.
+        let libc = mapped.filter(|_| build.cgo != Some(go::Cgo::Disabled));
+        found.others.extend(libc.map(|libc| Other {
+            id: libc.id,
+            version: libc.version,
+            evidence: libc.evidence,
+        }));
+        return Ok(Detection::Known(found));
     }
+    let found = match mapped {
+        Some(found) => Detection::Known(found),
+        None => by_interpreter(&program, exe.try_clone().map_err(|e| format!("{name}: {e}"))?, root, &name)?,
+    };
+    let Detection::Known(mut found) = found else { return Ok(found) };
+    if let Some(words) = others::interpreter(process) {
+        found.evidence = format!("{}; {words}", found.evidence);
+    }
+    exe.rewind().map_err(|e| format!("{name}: {e}"))?;
+    found.others.extend(others::c_ares(&maps, &exe, root));
+    Ok(Detection::Known(found))
 }
 
 fn of_shell(root: &Root) -> Result<Detection, String> {
@@ -91,7 +167,7 @@ fn go_program(build: &go::Build, name: &str) -> Detected {
         None => "",
     };
     let evidence = format!("the build information of {name} says {:?}{cgo}", build.version);
-    Detected { id: "go", version: go::number(&build.version), evidence }
+    Detected { id: "go", version: go::number(&build.version), evidence, others: Vec::new() }
 }
 
 /// The mapped file itself where the kernel lets us (`CAP_SYS_ADMIN` or `CAP_CHECKPOINT_RESTORE`), else the one at its
@@ -101,19 +177,20 @@ fn mapped_libc(process: &Process, root: &Root, mapped: &libc::Mapped) -> Detecte
     let file = exact.and_then(|place| pod_files::regular(place.as_fd()).ok());
     let file = file.or_else(|| root.open_regular(&mapped.path).ok());
     let evidence = format!("{:?} is mapped by process {}", mapped.path, process.pid());
-    detected(mapped.libc, file, evidence)
+    detected(mapped.libc, file, root, evidence)
 }
 
 fn by_interpreter(program: &Program, mut exe: File, root: &Root, name: &str) -> Result<Detection, String> {
     let Some(interpreter) = &program.interpreter else {
         exe.rewind().map_err(|e| format!("{name}: {e}"))?;
         let found = libc::in_static(exe).map_err(|e| format!("{name}: {e}"))?;
-        let (libc, evidence) =
-            found.ok_or_else(|| format!("{name} is static and carries no mark of a known libc"))?;
+        let (libc, evidence) = found
+            .ok_or_else(|| format!("{name} is static and carries no mark of a known libc; {FITTING}"))?;
         return Ok(Detection::Known(Detected {
             id: libc.id(),
             version: None,
-            evidence: format!("{name} {evidence}"),
+            evidence: format!("{name} {evidence}, which tells the libc but not its version"),
+            others: Vec::new(),
         }));
     };
     let unknown = || format!("{name} has an interpreter of no known libc: {interpreter:?}");
@@ -123,12 +200,22 @@ fn by_interpreter(program: &Program, mut exe: File, root: &Root, name: &str) -> 
         Libc::Musl => root.open_regular(interpreter).ok(),
         Libc::Glibc => libc::GLIBC_PLACES.iter().find_map(|path| root.open_regular(path).ok()),
     };
-    Ok(Detection::Known(detected(libc, file, format!("{interpreter:?} is the interpreter of {name}"))))
+    Ok(Detection::Known(detected(libc, file, root, format!("{interpreter:?} is the interpreter of {name}"))))
 }
 
-fn detected(libc: Libc, file: Option<File>, evidence: String) -> Detected {
-    let version = file.and_then(|file| libc.version(file).ok().flatten());
-    Detected { id: libc.id(), version, evidence }
+/// The version by the library's own text, else by the package data base.
+fn detected(libc: Libc, file: Option<File>, root: &Root, evidence: String) -> Detected {
+    let own = file.and_then(|file| libc.version(file).ok().flatten());
+    let (version, evidence) = match own {
+        Some(version) => (Some(version), evidence),
+        None => match packages::libc(root, libc) {
+            Some((version, database)) => {
+                (Some(version), format!("{evidence}; /{database} says which version is installed"))
+            }
+            None => (None, evidence),
+        },
+    };
+    Detected { id: libc.id(), version, evidence, others: Vec::new() }
 }
 
 fn said(not_opened: &NotOpened) -> String {

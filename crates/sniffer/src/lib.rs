@@ -34,7 +34,7 @@ pub mod wake;
 pub use capture::{
     Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, SourceId, Statistics, Tap,
 };
-pub use detect::{Detected, Detection};
+pub use detect::{Detected, Detection, OfProcess, Other};
 pub use error::Error;
 pub use host::Host;
 pub use netns::Netns;

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use common::Ended;
-use dnsprobe_sniffer::detect::resolver_of;
+use dnsprobe_sniffer::detect::{resolver_of, resolvers_of_container};
 use dnsprobe_sniffer::target::locate;
-use dnsprobe_sniffer::{Detection, Host, Target};
+use dnsprobe_sniffer::{Detected, Detection, Host, Target};
 
 const C: &str = "#include <netdb.h>\n#include <stdio.h>\n#include <unistd.h>\n\
     int main(int c, char **v) {\n\
@@ -24,17 +24,35 @@ const GO: &str = "package main\nimport (\"fmt\"; \"net\"; \"os\"; \"time\")\n\
         fmt.Println(\"ready\"); time.Sleep(time.Hour)\n\
     }\n";
 
+/// A program without any libc.
+const BARE: &str = "void _start(void) {\n\
+        __asm__ volatile (\"syscall\" :: \"a\"(1), \"D\"(1), \"S\"(\"ready\\n\"), \"d\"(6) : \"rcx\", \"r11\", \"memory\");\n\
+        __asm__ volatile (\"syscall\" :: \"a\"(34) : \"rcx\", \"r11\");\n\
+    }\n";
+const CARES: &str = "#include <ares.h>\n#include <stdio.h>\n#include <unistd.h>\n\
+    int main(void) { puts(ares_version(NULL) ? \"ready\" : \"\"); fflush(stdout); sleep(600); }\n";
+
+/// What the program's resolver is while it runs.
+fn detection(command: &mut Command) -> Detection {
+    let app = Ended::when_ready(command);
+    resolver_of(&locate(&Target::Pid(app.0.id()), &Host::default()).unwrap())
+}
+
+fn known(command: &mut Command) -> Detected {
+    match detection(command) {
+        Detection::Known(found) => found,
+        Detection::Unknown(why) => panic!("{command:?}: {why}"),
+    }
+}
+
 /// Compiles with these words and says what the running program's resolver is.
 fn resolver(compiler: &[&str]) -> (&'static str, Option<String>) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("app.c"), C).unwrap();
     std::fs::write(dir.path().join("app.go"), GO).unwrap();
     compile(compiler, dir.path());
-    let app = Ended::when_ready(&mut Command::new(dir.path().join("app")));
-    match resolver_of(&locate(&Target::Pid(app.0.id()), &Host::default()).unwrap()) {
-        Detection::Known(found) => (found.id, found.version),
-        Detection::Unknown(why) => panic!("{compiler:?}: {why}"),
-    }
+    let found = known(&mut Command::new(dir.path().join("app")));
+    (found.id, found.version)
 }
 
 fn compile(compiler: &[&str], dir: &Path) {
@@ -68,4 +86,96 @@ fn go_programs_are_told_with_and_without_cgo() {
         let found = resolver(&["go", "build", flags, "-o", "app", "app.go"]);
         assert_eq!(found, ("go", Some(wanted.clone())), "{flags}");
     }
+}
+
+#[test]
+#[ignore = "needs go"]
+fn a_go_program_with_cgo_has_its_libc_beside() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("app.go"), GO).unwrap();
+    for (flag, libcs) in [("-tags=netgo", &[][..]), ("-linkshared=false", &["glibc"][..])] {
+        let cgo = if libcs.is_empty() { "0" } else { "1" };
+        let mut go = Command::new("go");
+        go.args(["build", flag, "-o", "app", "app.go"]).current_dir(dir.path());
+        go.env("GOCACHE", dir.path().join("cache")).env("GO111MODULE", "off").env("CGO_ENABLED", cgo);
+        let output = go.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found = known(&mut Command::new(dir.path().join("app")));
+        let others: Vec<&str> = found.others.iter().map(|other| other.id).collect();
+        assert_eq!((found.id, &others[..]), ("go", libcs), "{}", found.evidence);
+    }
+}
+
+#[test]
+#[ignore = "needs gcc"]
+fn a_static_program_without_a_libc_is_unknown_and_what_fits_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("app.c"), BARE).unwrap();
+    compile(&["gcc", "-static", "-nostdlib", "-O1", "app.c", "-o", "app"], dir.path());
+    let found = detection(&mut Command::new(dir.path().join("app")));
+    let Detection::Unknown(why) = found else { panic!("{found:?}") };
+    assert!(why.contains("is static and carries no mark of a known libc"), "{why}");
+    assert!(why.contains("the plans of musl, glibc and hickory fit it"), "{why}");
+}
+
+#[test]
+#[ignore = "needs gcc, musl-gcc and their static libraries"]
+fn of_a_static_program_only_the_libc_is_said_to_be_known() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("app.c"), C).unwrap();
+    compile(&["musl-gcc", "-static", "app.c", "-o", "app"], dir.path());
+    let found = known(&mut Command::new(dir.path().join("app")));
+    assert_eq!((found.id, found.version), ("musl", None));
+    assert!(found.evidence.ends_with("which tells the libc but not its version"), "{}", found.evidence);
+}
+
+#[test]
+#[ignore = "needs gcc and libc-ares-dev"]
+fn a_program_with_c_ares_has_it_beside_its_libc() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("app.c"), CARES).unwrap();
+    compile(&["gcc", "app.c", "-o", "app", "-lcares"], dir.path());
+    let found = known(&mut Command::new(dir.path().join("app")));
+    assert_eq!(found.id, "glibc");
+    let [other] = &found.others[..] else { panic!("{found:?}") };
+    assert_eq!(other.id, "c-ares");
+    let version = other.version.as_deref().unwrap_or_default();
+    assert!(version.starts_with("1."), "{other:?}");
+}
+
+#[test]
+#[ignore = "needs python3 and perl"]
+fn scripts_resolve_with_the_libc_of_their_interpreter() {
+    let python = "import time; print('ready', flush=True); time.sleep(600)";
+    let perl = "$| = 1; print \"ready\\n\"; sleep 600";
+    for (command, words) in
+        [(["python3", "-c", python], "python: `socket` uses"), (["perl", "-e", perl], "perl: sockets use")]
+    {
+        let found = known(Command::new(command[0]).args(&command[1..]));
+        assert_eq!(found.id, "glibc");
+        assert!(found.evidence.contains(words), "{}", found.evidence);
+        assert!(found.version.is_some());
+    }
+}
+
+#[test]
+#[ignore = "needs perl and musl-gcc"]
+fn every_process_of_a_container_is_listed_with_its_own_resolver() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("app.c"), C).unwrap();
+    compile(&["musl-gcc", "-static", "app.c", "-o", "app"], dir.path());
+    let perl = Ended::when_ready(Command::new("perl").args(["-e", "$| = 1; print \"ready\\n\"; sleep 600"]));
+    let app = Ended::when_ready(&mut Command::new(dir.path().join("app")));
+    let located = locate(&Target::Pid(perl.0.id()), &Host::default()).unwrap();
+    let all = resolvers_of_container(&located, &Host::default());
+    let id_of = |pid: u32| {
+        let of = all.iter().find(|of| of.pid == pid).unwrap_or_else(|| panic!("{pid} is not in {all:?}"));
+        match &of.detection {
+            Detection::Known(found) => (of.command.clone(), found.id),
+            Detection::Unknown(why) => panic!("{why}"),
+        }
+    };
+    assert_eq!(id_of(perl.0.id()), ("perl".to_owned(), "glibc"));
+    assert_eq!(id_of(app.0.id()), ("app".to_owned(), "musl"));
+    assert!(all.is_sorted_by_key(|of| of.pid));
 }

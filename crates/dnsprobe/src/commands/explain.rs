@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use dnsprobe_lookup::findings::{Context, judge};
-use dnsprobe_lookup::{Lookup, Nanos, ResolverFrom, ResolverSeen, Step};
+use dnsprobe_lookup::{Lookup, Nanos, ResolverSeen, Step};
 use dnsprobe_resolv::answers::Offline;
 use dnsprobe_resolv::conf::HostAddress;
 use dnsprobe_resolv::walk::AddrConfig;
 use dnsprobe_resolv::{
     Answers, Family, Outcome, Profile, Request, Resolver, ResolverId, Settings, Situation, conf,
 };
-use dnsprobe_sniffer::{Detection, Located, detect};
+use dnsprobe_sniffer::{Located, detect};
 use serde_json::Value;
 
+use super::chosen::Chosen;
 use super::situation::{self, ConfFile};
 use super::workload::{Planned, WorkloadArgs};
 use super::{answers, resolvers};
@@ -122,9 +123,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let mut status = Status::Done;
     for name in &args.names {
         printer.name(name);
-        for (resolver, from, evidence) in &resolvers {
+        for chosen in &resolvers {
             let (file, situation, target) = (&file, &situation, &target);
-            let one = One { resolver, from: *from, evidence, file, situation, target, args };
+            let chosen = &chosen.for_name(name, file.bytes.as_deref(), situation);
+            let one = One { chosen, file, situation, target, args };
             if one.explain(name, &asking, &mut printer)? != Outcome::Answer {
                 status = Status::Found;
             }
@@ -168,36 +170,30 @@ impl Asking {
         }
     }
 
-    /// The resolvers wanted, how each came to be known, and what says so.
-    fn resolvers(
-        &self,
-        args: &Args,
-        planned: Option<&Planned>,
-    ) -> Result<Vec<(Resolver, ResolverFrom, String)>, CommandError> {
-        let with_api = |resolver: Resolver| match &args.api {
-            Some(word) => resolver.with_api(word).map_err(CommandError::new),
-            None => Ok(resolver),
+    /// The resolvers wanted.
+    fn resolvers(&self, args: &Args, planned: Option<&Planned>) -> Result<Vec<Chosen>, CommandError> {
+        let with_api = |chosen: Chosen| match &args.api {
+            Some(word) => chosen.with_api(word).map_err(CommandError::new),
+            None => Ok(chosen),
         };
         match args.resolver.as_str() {
-            "all" => {
-                Ok(ResolverId::ALL.map(|id| (Resolver::new(id), ResolverFrom::Given, String::new())).to_vec())
-            }
+            "all" => Ok(ResolverId::ALL.map(|id| Chosen::given(Resolver::new(id))).to_vec()),
             "auto" => {
                 let known = planned.and_then(Planned::resolver);
-                let (resolver, from, evidence) = known.map_or_else(|| self.detected(args), Ok)?;
-                Ok(vec![(with_api(resolver)?, from, evidence)])
+                let known = known.map(|(resolver, from, evidence)| Chosen::new(resolver, from, evidence));
+                Ok(vec![with_api(known.map_or_else(|| self.detected(args), Ok)?)?])
             }
             given => {
                 let resolver = Resolver::parse(given).map_err(|error| {
                     CommandError::new(error)
                         .hint("`dnsprobe explain --list-resolvers` shows them with their versions")
                 })?;
-                Ok(vec![(with_api(resolver)?, ResolverFrom::Given, String::new())])
+                Ok(vec![with_api(Chosen::given(resolver))?])
             }
         }
     }
 
-    fn detected(&self, args: &Args) -> Result<(Resolver, ResolverFrom, String), CommandError> {
+    fn detected(&self, args: &Args) -> Result<Chosen, CommandError> {
         let found = match self {
             Self::Live(located, _) => Some(detect::resolver_of(located)),
             Self::Script(_) if situation::is_named(&args.target) => {
@@ -205,19 +201,9 @@ impl Asking {
             }
             Self::Script(_) => None,
         };
-        let assumed = |why: String| (Resolver::new(ResolverId::Glibc), ResolverFrom::Assumed, why);
         Ok(match found {
-            Some(Detection::Known(found)) => {
-                let word =
-                    found.version.map_or(found.id.to_owned(), |version| format!("{}@{version}", found.id));
-                let resolver = Resolver::parse(&word).or_else(|_| Resolver::parse(found.id));
-                resolver.map_or_else(
-                    |error| assumed(error.to_string()),
-                    |resolver| (resolver, ResolverFrom::Detected, found.evidence),
-                )
-            }
-            Some(Detection::Unknown(why)) => assumed(why),
-            None => assumed("no target to look at; --resolver picks another".to_owned()),
+            Some(found) => Chosen::detected(found),
+            None => Chosen::assumed("no target to look at; --resolver picks another".to_owned()),
         })
     }
 
@@ -263,9 +249,7 @@ fn set_variable(situation: &mut Situation, pair: &str) -> Result<(), CommandErro
 
 /// One resolver and what it reads.
 struct One<'a> {
-    resolver: &'a Resolver,
-    from: ResolverFrom,
-    evidence: &'a str,
+    chosen: &'a Chosen,
     file: &'a ConfFile,
     situation: &'a Situation,
     /// Whose plan it is, when nothing is asked.
@@ -275,7 +259,7 @@ struct One<'a> {
 
 impl One<'_> {
     fn explain(&self, name: &str, asking: &Asking, printer: &mut Printer) -> Result<Outcome, CommandError> {
-        let profile = self.resolver.profile();
+        let profile = self.chosen.resolver.profile();
         let request = Request {
             name: name.as_bytes().to_vec(),
             family: self.args.family.into(),
@@ -346,12 +330,7 @@ impl One<'_> {
     }
 
     fn seen(&self) -> ResolverSeen {
-        ResolverSeen {
-            id: self.resolver.id.as_str().to_owned(),
-            version: Some(self.resolver.version.to_string()),
-            api: Some(self.resolver.api.to_owned()),
-            from: self.from,
-        }
+        self.chosen.seen()
     }
 
     /// A resolver that refuses its file asks nothing.
@@ -425,8 +404,14 @@ impl Printer {
         one: &One<'_>,
     ) -> Result<(), CommandError> {
         if self.writes_rows() {
-            let text =
-                self.table.begin(request, profile, settings, &one.seen(), one.evidence, &one.file.describe());
+            let text = self.table.begin(
+                request,
+                profile,
+                settings,
+                &one.seen(),
+                one.chosen.evidence(self.ui.detail),
+                &one.file.describe(),
+            );
             self.put(&text)?;
         }
         Ok(())

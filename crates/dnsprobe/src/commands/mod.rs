@@ -2,7 +2,8 @@
 
 mod advice;
 mod answers;
-pub(crate) mod cluster;
+pub(crate) mod chosen;
+mod cluster;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod exec;

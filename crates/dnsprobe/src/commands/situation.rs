@@ -245,6 +245,7 @@ pub(crate) fn situation_of(located: &Located) -> Situation {
         res_options: text("RES_OPTIONS"),
         local_domain: text("LOCALDOMAIN"),
         host_aliases: aliases,
+        go_debug: text("GODEBUG"),
         addresses: None,
     }
 }

@@ -4,6 +4,7 @@
 //! exactly; a pause between two steps belongs to the one before it.
 
 use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverSeen, Step};
+use dnsprobe_resolv::profile::Decision;
 use dnsprobe_resolv::walk::StepRecord;
 use dnsprobe_resolv::{Fqdn, Outcome, Query, Request, Settings, Verdict, name};
 
@@ -54,6 +55,7 @@ pub(super) fn step(
         added: begin.zip(end).map(|(begin, end)| Nanos(end.0 - begin.0)),
         wasted: false,
         questions: own().map(|transmission| transmission.question.clone()).collect(),
+        why: record.decision.as_ref().map(Decision::why),
     }
 }
 

@@ -60,6 +60,7 @@ mod tests {
             added: added.map(Nanos),
             wasted: false,
             questions: Vec::new(),
+            why: None,
         };
         added.iter().map(step).collect()
     }

@@ -57,8 +57,9 @@ impl ExplainTable {
             for line in conf_words(settings, place) {
                 let _ = writeln!(text, "{}", wrapped(&line, &self.ui, Paint::Dim));
             }
-            if self.ui.detail == Detail::More && !evidence.is_empty() {
-                let _ = writeln!(text, "{}", self.dim(&format!("  resolver: {}", super::escape(evidence))));
+            if !evidence.is_empty() {
+                let line = format!("resolver: {}", super::escape(evidence));
+                let _ = writeln!(text, "{}", wrapped(&line, &self.ui, Paint::Dim));
             }
             for note in &settings.notes {
                 let _ = writeln!(text, "{}", wrapped(&format!("! {note}"), &self.ui, Paint::Warn));
@@ -95,9 +96,10 @@ impl ExplainTable {
         text.push('\n');
         if self.ui.detail == Detail::More {
             for question in &step.questions {
-                let latency = question.latency.map_or_else(|| "no answer".to_owned(), duration);
+                let latency =
+                    question.latency.map_or_else(String::new, |time| format!(" {}", duration(time)));
                 let line = format!(
-                    "    {} {} to {} over {}, round {}: {} {latency}",
+                    "    {} {} to {} over {}, round {}: {}{latency}",
                     question.qtype,
                     question.qname,
                     question.server,
@@ -106,6 +108,9 @@ impl ExplainTable {
                     question.outcome,
                 );
                 let _ = writeln!(text, "{}", self.dim(&line));
+            }
+            if let Some(why) = &step.why {
+                let _ = writeln!(text, "{}", self.dim(&format!("    {why}")));
             }
         }
         text
@@ -160,12 +165,14 @@ impl ExplainTable {
         let suffixed = planned.sent.iter().filter(|sent| sent.query.suffixed).count() as u64;
         let version = seen.version.as_deref().unwrap_or("");
         let how = match seen.from {
+            ResolverFrom::Detected if seen.version.is_none() => " (detected, its version is not known)",
             ResolverFrom::Detected => " (detected)",
             ResolverFrom::Assumed => " (assumed; --resolver picks another)",
             ResolverFrom::Given | ResolverFrom::Inferred => "",
         };
         let typed = name::escape(&request.name);
-        let who = format!("{} {version}{how}", seen.id);
+        let space = if version.is_empty() { "" } else { " " };
+        let who = format!("{}{space}{version}{how}", seen.id);
         let (text, paint) = match (all, suffixed) {
             (0, _) => (format!("`{typed}`: {who} asks nothing."), Paint::Bold),
             (all, 0) => {

@@ -78,14 +78,18 @@ pub(super) fn resolver(seen: &ResolverSeen) -> Value {
 /// `steps` of a lookup or an explanation.
 pub(super) fn steps(steps: &[Step]) -> Vec<Value> {
     let step = |step: &Step| {
-        json!({
+        let mut fields = json!({
             "candidate": step.candidate,
             "suffix": step.suffix,
             "outcome": step.outcome.as_str(),
             "added_us": step.added.map(Nanos::as_micros),
             "wasted": step.wasted,
             "questions": step.questions.iter().map(question).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(why) = &step.why {
+            fields["why"] = why.as_str().into();
+        }
+        fields
     };
     steps.iter().map(step).collect()
 }

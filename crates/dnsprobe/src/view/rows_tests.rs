@@ -63,7 +63,7 @@ fn step(suffix: &str, added: Option<Nanos>, questions: Vec<Question>) -> Step {
     let suffix = (!suffix.is_empty()).then(|| suffix.to_owned());
     let wasted = suffix.is_some();
     let outcome = if wasted { Outcome::NxDomain } else { Outcome::Answer };
-    Step { candidate: "x.".to_owned(), suffix, outcome, added, wasted, questions }
+    Step { candidate: "x.".to_owned(), suffix, outcome, added, wasted, questions, why: None }
 }
 
 fn printed(merging: Merging, lookups: &[Lookup]) -> String {

@@ -49,6 +49,7 @@ pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> L
                 added: until.map(|until| (until - step.begun()).max(Nanos(0))),
                 wasted: answered.as_ref().is_some_and(|name| *name != step.name),
                 questions: questions(step),
+                why: None,
             }
         })
         .collect();

@@ -30,42 +30,58 @@ impl Nameserver {
 /// Reads the address of a `nameserver` line.
 pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
     let text = std::str::from_utf8(word).ok()?;
-    let bare_syntax = match syntax {
-        AddressSyntax::WithPort => AddressSyntax::Strict,
-        AddressSyntax::AtonWithPort => AddressSyntax::Aton,
-        AddressSyntax::Aton | AddressSyntax::Strict => syntax,
-    };
-    let with_port = Some(text).filter(|_| bare_syntax != syntax).and_then(|text| split_port(text, syntax));
-    if let Some((bare, port)) = with_port {
-        let nameserver = read(bare.as_bytes(), bare_syntax)?;
+    let ported = matches!(syntax, AddressSyntax::NetPtonWithPort | AddressSyntax::AtonWithPort);
+    if let Some((bare, port)) = Some(text).filter(|_| ported).and_then(split_port) {
+        let nameserver = read(bare.as_bytes(), syntax)?;
         return Some(Nameserver { text: name::escape(word), port: port.parse().ok()?, ..nameserver });
     }
     let (bare, scope) = match text.split_once('%') {
+        Some(_) if syntax == AddressSyntax::NetPton => return None,
         Some((bare, scope)) => (bare, Some(scope.to_owned())),
         None => (text, None),
     };
     let address = match bare.parse::<Ipv6Addr>() {
         Ok(address) => IpAddr::V6(address),
-        Err(_) if scope.is_some() => return None,
+        Err(_) if scope.is_some() && syntax != AddressSyntax::NetPtonWithPort => return None,
         Err(_) => IpAddr::V4(read_v4(bare, syntax)?),
     };
     Some(Nameserver { text: name::escape(word), address, scope, port: 53, line_index: None })
 }
 
-/// `address#port`, `a.b.c.d:port`, `[address]:port` and `[address]`; `None` without a port or brackets.
-fn split_port(text: &str, syntax: AddressSyntax) -> Option<(&str, &str)> {
+/// `a.b.c.d:port`, `[address]:port` and `[address]`; `None` without a port or brackets.
+fn split_port(text: &str) -> Option<(&str, &str)> {
     if let Some((inner, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return Some((inner, rest.strip_prefix(':').unwrap_or("53")));
     }
-    let hash = text.split_once('#').filter(|_| syntax == AddressSyntax::WithPort);
-    hash.or_else(|| text.split_once(':').filter(|(_, port)| !port.contains(':')))
+    text.split_once(':').filter(|(_, port)| !port.contains(':'))
 }
 
 fn read_v4(text: &str, syntax: AddressSyntax) -> Option<Ipv4Addr> {
     match syntax {
         AddressSyntax::Aton | AddressSyntax::AtonWithPort => inet_aton(text),
-        AddressSyntax::Strict | AddressSyntax::WithPort => text.parse().ok(),
+        AddressSyntax::Strict => text.parse().ok(),
+        AddressSyntax::NetPton => net_pton(text),
+        AddressSyntax::NetPtonWithPort => net_pton(text).filter(|_| !text.contains(['x', 'X'])),
     }
+}
+
+/// BSD's `inet_net_pton` as c-ares has it (`src/lib/inet_net_pton.c`): numbers are decimal whatever they begin with,
+/// and what is missing is zeros at the end; `0x` begins hexadecimal octets.
+pub(crate) fn net_pton(text: &str) -> Option<Ipv4Addr> {
+    let parts: Vec<u8> = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) if hex.len() % 2 == 0 && hex.is_ascii() => {
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
+        }
+        Some(_) => None,
+        None => text.split('.').map(decimal_octet).collect::<Option<_>>(),
+    }?;
+    let mut octets = [0; 4];
+    octets.get_mut(..parts.len()).filter(|_| !parts.is_empty())?.copy_from_slice(&parts);
+    Some(octets.into())
+}
+
+fn decimal_octet(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// C's `inet_aton`: one to four numbers, decimal, octal or hexadecimal, of which the last fills what is left of the

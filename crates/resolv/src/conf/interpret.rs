@@ -5,10 +5,12 @@ use super::settings::{NOTES_MAX, Note, Settings, Suffix};
 use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use super::{Nameserver, address};
-use crate::name::{Fqdn, escape};
+use crate::idna;
+use crate::name::{self, Escapes, Fqdn, LABEL_MAX, escape};
 use crate::profile::parse::{
-    BadLabel, BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases, HostnameDomain,
-    Indent, LocalDomain, ParseRules, Repeated, ResOptions, RootWord, Trailing,
+    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases,
+    HostnameDomain, Indent, LastWord, LocalDomain, Mapped, ParseRules, Repeated, ResOptions, RootWord,
+    Trailing,
 };
 use crate::{Profile, Version};
 
@@ -31,6 +33,9 @@ pub struct ConfError {
     pub column: usize,
     /// What it does not accept.
     pub what: String,
+    /// A name given in place of a nameserver's address, which the libc is asked for first (busybox). The file is
+    /// refused when that finds nothing.
+    pub looks_up: Option<Vec<u8>>,
 }
 
 /// Reads a `resolv.conf` as this resolver does. `None` is a missing or unreadable file.
@@ -59,6 +64,8 @@ struct Reader<'p> {
     resolver: &'static str,
     version: Version,
     nameserver_lines: usize,
+    /// A nameserver was read, but is not used.
+    passed_over: bool,
     nameservers: Vec<Nameserver>,
     search: Option<Vec<Suffix>>,
     domain: Option<Suffix>,
@@ -74,6 +81,7 @@ impl<'p> Reader<'p> {
             resolver: profile.resolver.id.as_str(),
             version: profile.resolver.version,
             nameserver_lines: 0,
+            passed_over: false,
             nameservers: Vec::new(),
             search: None,
             domain: None,
@@ -89,6 +97,7 @@ impl<'p> Reader<'p> {
             return Ok(());
         }
         let content = self.without_comment(line.content());
+        let cut_off = line.bytes.len() == line.content().len();
         if std::mem::take(&mut self.takes_next_line) {
             return self.search_line(line.number, content, 0);
         }
@@ -98,6 +107,14 @@ impl<'p> Reader<'p> {
             return Ok(());
         }
         let rest = keyword.column - 1 + keyword.bytes.len();
+        if cut_off && rest == content.len() && self.rules.last_word == LastWord::Ignored {
+            self.note(
+                line.number,
+                keyword.column,
+                format!("{} ignores the last word of a file", self.resolver),
+            );
+            return Ok(());
+        }
         match keyword.bytes {
             b"nameserver" => self.nameserver_line(line.number, content, rest),
             b"search" => self.search_line(line.number, content, rest),
@@ -134,36 +151,98 @@ impl<'p> Reader<'p> {
     fn nameserver_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         let index = self.nameserver_lines;
         self.nameserver_lines += 1;
-        let word =
-            words_from(content, rest, self.rules.blanks).next().unwrap_or(Word { column: 0, bytes: b"" });
         let rules = &self.rules.nameservers;
-        let behind = words_from(content, rest, self.rules.blanks).nth(1);
-        if let (Some(behind), Trailing::Refused) = (behind, rules.trailing) {
-            return Err(self.refuse(line, behind.column, "a word behind the address".to_owned()));
-        }
-        let Some(mut nameserver) = address::read(word.bytes, rules.syntax) else {
-            let what = format!("`{}` is no address to {}", escape(word.bytes), self.resolver);
-            let empty = word.bytes.is_empty() && rules.trailing == Trailing::Ignored;
-            if rules.bad == BadNameserver::Refused && !empty {
-                return Err(self.refuse(line, word.column, what));
-            }
-            self.note(line, word.column, what + ", the line is ignored");
-            return Ok(());
-        };
+        let mut words = words_from(content, rest, self.rules.blanks);
+        let word = words.next().unwrap_or(Word { column: rest + 1, bytes: b"" });
         if self.nameservers.len() >= rules.max.unwrap_or(NAMESERVERS_MAX) {
             let what =
                 format!("{} uses the first {} nameservers only", self.resolver, self.nameservers.len());
             self.note(line, word.column, what);
             return Ok(());
         }
+        if rules.trailing == Trailing::Refused {
+            self.refuse_behind(line, content, word)?;
+        } else if let Some(behind) = words.next() {
+            self.note(
+                line,
+                behind.column,
+                format!("{} ignores what stands behind an address", self.resolver),
+            );
+        }
+        drop(words);
+        let several = matches!(rules.syntax, AddressSyntax::NetPton | AddressSyntax::NetPtonWithPort);
+        let comma = |byte: &u8| several && *byte == b',';
+        let mut column = word.column;
+        for bytes in word.bytes.split(comma) {
+            self.nameserver(line, index, rest, Word { column, bytes })?;
+            column += bytes.len() + 1;
+        }
+        Ok(())
+    }
+
+    /// One word that should be an address, on a line whose keyword ends at offset `rest`.
+    fn nameserver(
+        &mut self,
+        line: usize,
+        index: usize,
+        rest: usize,
+        word: Word<'_>,
+    ) -> Result<(), ConfError> {
+        let rules = &self.rules.nameservers;
+        // busybox takes one blank for the separator and the rest for the address.
+        let padded = rules.syntax == AddressSyntax::AtonWithPort && word.column > rest + 2;
+        let Some(mut nameserver) = address::read(word.bytes, rules.syntax).filter(|_| !padded) else {
+            return self.no_address(line, word, padded);
+        };
         let same = |known: &Nameserver| (known.address, known.port) == (nameserver.address, nameserver.port);
         if rules.duplicates == Duplicates::Dropped && self.nameservers.iter().any(same) {
             self.note(line, word.column, format!("{} drops the repeated nameserver", self.resolver));
             return Ok(());
         }
+        let mapped = nameserver.address.to_canonical() != nameserver.address;
+        if mapped && rules.mapped == Mapped::PassedOver {
+            let what = format!("{} does not use IPv4 addresses in IPv6 form", self.resolver);
+            self.note(line, word.column, what);
+            self.passed_over = true;
+            return Ok(());
+        }
+        if nameserver.address.to_string() != nameserver.text && nameserver.scope.is_none() {
+            let what = format!("{} reads `{}` as {}", self.resolver, nameserver.text, nameserver.address);
+            self.note(line, word.column, what);
+        }
         nameserver.line_index = Some(index);
         self.nameservers.push(nameserver);
         Ok(())
+    }
+
+    fn no_address(&mut self, line: usize, word: Word<'_>, padded: bool) -> Result<(), ConfError> {
+        let rules = &self.rules.nameservers;
+        let what = format!("`{}` is no address to {}", escape(word.bytes), self.resolver);
+        let host = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        match rules.bad {
+            _ if word.bytes.is_empty() && rules.trailing == Trailing::Ignored => {}
+            BadNameserver::Ignored => {}
+            BadNameserver::LookedUp if word.bytes.iter().all(host) && !padded => {
+                let looks_up = Some(word.bytes.to_vec());
+                return Err(ConfError { looks_up, ..self.refuse(line, word.column, what) });
+            }
+            BadNameserver::Refused | BadNameserver::LookedUp => {
+                return Err(self.refuse(line, word.column, what));
+            }
+        }
+        self.note(line, word.column, what + ", the line is ignored");
+        Ok(())
+    }
+
+    /// BIND wants the line to end behind its one word; of blanks it knows two (`resconf.c`, `eatwhite` after `getword`).
+    fn refuse_behind(&self, line: usize, content: &[u8], word: Word<'_>) -> Result<(), ConfError> {
+        let end = word.column - 1 + word.bytes.len();
+        let behind = words_from(content, end, self.rules.blanks).next().map(|word| word.column);
+        let delimiter = content.get(end).filter(|byte| !b" \t".contains(byte)).map(|_| end + 1);
+        match delimiter.or(behind) {
+            Some(column) => Err(self.refuse(line, column, "something behind the only word".to_owned())),
+            None => Ok(()),
+        }
     }
 
     fn search_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
@@ -203,6 +282,9 @@ impl<'p> Reader<'p> {
             self.bare_search(line);
             return Ok(());
         }
+        if suffixes.is_empty() && rules.bad_label == BadLabel::UnprintableDropped {
+            return Ok(());
+        }
         match (&mut self.search, rules.lines) {
             (Some(list), Repeated::AddUp) => {
                 list.append(&mut suffixes);
@@ -218,20 +300,13 @@ impl<'p> Reader<'p> {
 
     /// Whether a word of a search list stays in it.
     fn keeps_suffix(&mut self, line: usize, word: Word<'_>) -> Result<bool, ConfError> {
-        let rule = self.rules.search.bad_label;
-        let unprintable = !word.bytes.iter().all(u8::is_ascii_graphic);
-        let dropped = match rule {
+        let dropped = match self.rules.search.bad_label {
             BadLabel::Kept => false,
-            BadLabel::UnprintableDropped => unprintable,
-            BadLabel::CommaDropped if word.bytes.contains(&b',') => true,
-            BadLabel::CommaDropped | BadLabel::Refused
-                if Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b"." =>
-            {
+            BadLabel::UnprintableDropped => !word.bytes.iter().all(u8::is_ascii_graphic),
+            BadLabel::CommaDropped => word.bytes.contains(&b','),
+            BadLabel::Refused => {
+                self.refuse_bad_label(line, word)?;
                 false
-            }
-            BadLabel::CommaDropped | BadLabel::Refused => {
-                let what = format!("`{}` cannot be a domain", escape(word.bytes));
-                return Err(self.refuse(line, word.column, what));
             }
         };
         if dropped {
@@ -239,6 +314,14 @@ impl<'p> Reader<'p> {
             self.note(line, word.column, what);
         }
         Ok(!dropped)
+    }
+
+    fn refuse_bad_label(&self, line: usize, word: Word<'_>) -> Result<(), ConfError> {
+        let fits = Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b".";
+        if self.rules.search.bad_label != BadLabel::Refused || fits {
+            return Ok(());
+        }
+        Err(self.refuse(line, word.column, format!("`{}` cannot be a domain", escape(word.bytes))))
     }
 
     fn bare_search(&mut self, line: usize) {
@@ -262,20 +345,20 @@ impl<'p> Reader<'p> {
         }
         let mut words = words_from(content, rest, self.rules.blanks);
         let Some(word) = words.next() else {
-            return match self.rules.domain {
-                DomainRule::OneWordOrRefuse => Err(self.refuse(line, 0, "no word after `domain`".to_owned())),
-                _ => Ok(()),
-            };
+            if self.rules.domain == DomainRule::OneWordOrRefuse {
+                return Err(self.refuse(line, 0, "no word after `domain`".to_owned()));
+            }
+            self.note(line, 0, format!("{} ignores a `domain` line without a word", self.resolver));
+            return Ok(());
         };
         let second = words.next();
         drop(words);
-        if let Some(second) = second {
-            let what = format!("{} takes one word after `domain`", self.resolver);
-            if self.rules.domain == DomainRule::OneWordOrRefuse {
-                return Err(self.refuse(line, second.column, what));
-            }
-            self.note(line, second.column, what);
+        if self.rules.domain == DomainRule::OneWordOrRefuse {
+            self.refuse_behind(line, content, word)?;
+        } else if let Some(second) = second {
+            self.note(line, second.column, format!("{} takes one word after `domain`", self.resolver));
         }
+        self.refuse_bad_label(line, word)?;
         let suffix = Suffix::new(word.bytes);
         match self.rules.domain {
             DomainRule::FirstWithoutSearch if self.domain.is_some() => {}
@@ -302,6 +385,12 @@ impl<'p> Reader<'p> {
     }
 
     fn options_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        if words_from(content, rest, self.rules.blanks).next().is_none() && line > 0 {
+            if self.rules.nameservers.trailing == Trailing::Refused {
+                return Err(self.refuse(line, 0, "no word after `options`".to_owned()));
+            }
+            self.note(line, 0, format!("{} ignores an `options` line without a word", self.resolver));
+        }
         let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver, version: self.version };
         let rules = &self.rules.options;
         let applied = options::apply(content, rest, &place, rules, &mut self.values, &mut self.notes);
@@ -317,15 +406,20 @@ impl<'p> Reader<'p> {
 
     fn local_domain(&mut self, situation: &Situation) {
         let Some(local) = &situation.local_domain else { return };
-        let words: Vec<Suffix> =
-            words_from(local.as_bytes(), 0, b" \t").map(|word| Suffix::new(word.bytes)).collect();
-        match self.rules.env.local_domain {
+        let rules = self.rules.env.local_domain;
+        let separators = self.rules.search.separators;
+        let words = words_from(local.as_bytes(), 0, separators).map(|word| Suffix::new(word.bytes));
+        // glibc begins its first word where the value begins, blank or not.
+        let led = local.starts_with([' ', '\t']) && rules == LocalDomain::AllWords;
+        let words: Vec<Suffix> = led.then(|| Suffix::new("")).into_iter().chain(words).collect();
+        let unprintable = |word: &Suffix| !word.as_bytes().iter().all(u8::is_ascii_graphic);
+        match rules {
             LocalDomain::Ignored => {}
             // An empty value is one empty suffix (glibc resolv/res_init.c, res_vinit_1).
             LocalDomain::AllWords if words.is_empty() => self.search = Some(vec![Suffix::new(Vec::new())]),
             LocalDomain::AllWordsIfAny if words.is_empty() => {}
             LocalDomain::AllWords | LocalDomain::AllWordsIfAny => self.search = Some(words),
-            LocalDomain::FirstWord if words.is_empty() => {
+            LocalDomain::FirstWord if words.first().is_none_or(unprintable) => {
                 self.search = Some(Vec::new());
                 self.nameservers.clear();
             }
@@ -333,17 +427,21 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn finish(self, situation: &Situation) -> Result<Settings, ConfError> {
+    fn finish(mut self, situation: &Situation) -> Result<Settings, ConfError> {
+        if self.takes_next_line {
+            return Err(self.refuse(0, 0, "the file ends where `search` wants a suffix".to_owned()));
+        }
+        self.refuse_bad_names()?;
         let rules = self.rules;
         let mut nameservers = self.nameservers;
-        if nameservers.is_empty() {
+        if nameservers.is_empty() && !self.passed_over {
             nameservers.extend(
                 rules.nameservers.when_none.iter().filter_map(|text| text.parse().ok()).map(Nameserver::at),
             );
         }
         if nameservers.is_empty() {
-            let what = "it names no nameserver".to_owned();
-            return Err(ConfError { resolver: self.resolver, line: 0, column: 0, what });
+            let what = "it names no nameserver that is used".to_owned();
+            return Err(ConfError { resolver: self.resolver, line: 0, column: 0, what, looks_up: None });
         }
         let mut search = self.search.unwrap_or_default();
         let own_domain = situation.hostname.split_once('.').map(|(_, domain)| Suffix::new(domain));
@@ -377,7 +475,25 @@ impl<'p> Reader<'p> {
     }
 
     fn refuse(&self, line: usize, column: usize, what: String) -> ConfError {
-        ConfError { resolver: self.resolver, line, column, what }
+        ConfError { resolver: self.resolver, line, column, what, looks_up: None }
+    }
+
+    /// hickory makes names of the list in force and gives up where that fails; a `domain` beside a list is left out
+    /// then (`system_conf/unix.rs`).
+    fn refuse_bad_names(&mut self) -> Result<(), ConfError> {
+        if self.rules.search.bad_label != BadLabel::CommaDropped {
+            return Ok(());
+        }
+        let bad = |suffix: &&Suffix| !is_relaxed_name(suffix.as_bytes());
+        let in_force: &[Suffix] = match (&self.search, &self.domain) {
+            (Some(search), _) => search,
+            (None, domain) => domain.as_slice(),
+        };
+        if let Some(suffix) = in_force.iter().find(bad) {
+            return Err(self.refuse(0, 0, format!("`{suffix}` cannot be a domain")));
+        }
+        self.domain = self.domain.take().filter(|domain| is_relaxed_name(domain.as_bytes()));
+        Ok(())
     }
 }
 
@@ -387,6 +503,21 @@ fn trimmed<'a>(content: &'a [u8], rest: usize, blanks: &[u8]) -> (&'a [u8], usiz
     let before = content[rest..].iter().take_while(blank).count();
     let after = content[rest + before..].iter().rev().take_while(blank).count();
     (&content[..content.len() - after], rest + before)
+}
+
+/// hickory-proto's `Name::from_str_relaxed`: letters, digits and `_`, `-` but not in front, `*` in front; one dot at the
+/// end does not matter.
+fn is_relaxed_name(bytes: &[u8]) -> bool {
+    let translated = idna::to_ascii(bytes);
+    let (bytes, _) = name::read_escapes(translated.as_deref().unwrap_or(bytes), Escapes::Octal);
+    let bytes = &*bytes;
+    let inner = bytes.strip_suffix(b".").unwrap_or(bytes);
+    let label = |label: &[u8]| {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let first = label.first().is_some_and(|byte| plain(byte) || *byte == b'*');
+        first && label.len() <= LABEL_MAX && label[1..].iter().all(|byte| plain(byte) || *byte == b'-')
+    };
+    bytes == b"." || inner == b"--" || inner.split(|&byte| byte == b'.').all(label)
 }
 
 /// Lines of `alias name`; comments in the first column.

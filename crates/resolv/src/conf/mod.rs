@@ -11,7 +11,9 @@ mod settings;
 mod situation;
 pub mod syntax;
 
+pub(crate) use address::net_pton;
 pub use address::{Nameserver, inet_aton};
 pub use interpret::{ConfError, interpret};
+pub(crate) use options::first_unknown;
 pub use settings::{Flag, Flags, Note, Settings, Suffix};
 pub use situation::{HostAddress, Situation};

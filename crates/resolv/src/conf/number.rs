@@ -15,9 +15,12 @@ pub(super) enum Number {
 pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
     let signed = matches!(syntax, NumberSyntax::Strict | NumberSyntax::StrictOrRefuse);
     let word = word.strip_prefix(b"+").filter(|_| signed).unwrap_or(word);
+    // BIND's strtol takes a minus for what it is, and refuses what is then below zero.
+    let word = if syntax == NumberSyntax::StrictOrRefuse && word == b"-0" { b"0" } else { word };
     match syntax {
         NumberSyntax::Strtol => Number::Value(strtol(text)),
         NumberSyntax::Digits => Number::Value(digits(word).0),
+        NumberSyntax::Python => python(word),
         NumberSyntax::DigitFirst => match digits(word) {
             (_, 0) => Number::None,
             (value, _) => Number::Value(value),
@@ -41,6 +44,21 @@ fn digits(text: &[u8]) -> (i64, usize) {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let add = |value: i64, byte: &u8| value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
     (text[..length].iter().fold(0, add), length)
+}
+
+/// Python's `int()` of a word.
+fn python(word: &[u8]) -> Number {
+    let (negative, number) = match word {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, word),
+    };
+    let parts = number.split(|&byte| byte == b'_');
+    if !parts.clone().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit)) {
+        return Number::None;
+    }
+    let (value, _) = digits(&parts.flatten().copied().collect::<Vec<u8>>());
+    Number::Value(if negative { 0 } else { value })
 }
 
 /// C's `atoi` where `int` has 32 bits and `long` 64: the value wraps.

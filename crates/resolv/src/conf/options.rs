@@ -77,6 +77,17 @@ fn apply_anywhere(
     Ok(())
 }
 
+/// The first word of an `options` value that the rules do not know.
+pub(crate) fn first_unknown<'a>(
+    content: &'a [u8],
+    start: usize,
+    blanks: &'static [u8],
+    rules: &OptionRules,
+    version: Version,
+) -> Option<Word<'a>> {
+    words_from(content, start, blanks).find(|word| find(word.bytes, rules, version).is_none())
+}
+
 fn find<'a>(word: &[u8], rules: &'a OptionRules, version: Version) -> Option<&'a OptionRule> {
     rules.known.iter().filter(|rule| rule.since <= version).find(|rule| {
         let wanted = rule.word.as_bytes();

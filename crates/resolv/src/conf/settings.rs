@@ -45,10 +45,11 @@ impl Settings {
             return true;
         };
         match nameserver.address.to_canonical() {
-            IpAddr::V6(address) if !address.is_loopback() && !address.is_unicast_link_local() => {
-                addresses.contains(&HostAddress::Inet6)
-            }
-            _ => true,
+            // Linux takes the unspecified address for loopback.
+            IpAddr::V6(address) if address.is_loopback() || address.is_unspecified() => true,
+            IpAddr::V6(address) if address.is_unicast_link_local() => nameserver.scope.is_some(),
+            IpAddr::V6(_) => addresses.contains(&HostAddress::Inet6),
+            IpAddr::V4(_) => true,
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Situation {
     pub local_domain: Option<String>,
     /// The contents of the file that `HOSTALIASES` names, if set and readable.
     pub host_aliases: Option<Vec<u8>>,
+    /// `GODEBUG` of the process, if set.
+    pub go_debug: Option<String>,
     /// The host's addresses apart from loopback, for `AI_ADDRCONFIG`; `None` when not known, then nothing is narrowed.
     pub addresses: Option<Vec<HostAddress>>,
 }

@@ -2,12 +2,15 @@
 
 mod refuse;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::conf::Flag;
+use crate::idna;
 use crate::name::{self, Fqdn};
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, RepeatedName, RootSuffix, SearchWhen, SpecialDoes, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, RepeatedName, RootSuffix, SearchWhen,
+    SpecialDoes, Unencodable,
 };
 use crate::{Family, Profile, Settings};
 
@@ -100,11 +103,11 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
         let candidate = Candidate { fqdn, suffix: None, phase: Phase::AsIsLast, wire: Wire::Valid };
         return Plan { candidates: vec![candidate], direction: Direction::Reverse, ..Plan::default() };
     }
+    let prepared = prepared(typed, profile);
+    let typed = &*prepared;
     let special = profile.plan.name.special.iter().find(|special| special.name.covers(typed));
     if special.is_some_and(|special| special.does == SpecialDoes::RootServers) {
-        let fqdn = Fqdn::from_presentation("");
-        let candidate = Candidate { fqdn, suffix: None, phase: Phase::AsIsLast, wire: Wire::Valid };
-        return Plan { candidates: vec![candidate], direction: Direction::RootServers, ..Plan::default() };
+        return root_servers(settings, profile);
     }
     if let Some(refused) = refuse::refuse(typed, &profile.plan.name, family) {
         return Plan { refused: Some(refused), ..Plan::default() };
@@ -117,6 +120,30 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
         plan.candidates.truncate(1);
     }
     plan
+}
+
+/// dig without a name asks for the nameservers of `.`. That has one dot; with fewer than `ndots` the search list is used
+/// (`bin/dig/dighost.c`, `setup_lookup`), and its first suffix has to be a name.
+fn root_servers(settings: &Settings, profile: &Profile) -> Plan {
+    let searches = profile.plan.search == SearchWhen::BelowNdots && settings.ndots > 1;
+    let first = settings.search.first().map(|suffix| Fqdn::join(suffix.as_bytes(), None));
+    if let Some(bad) = first.filter(|suffix| searches && !suffix.labels_fit()) {
+        return Plan { refused: Some(Refusal::Unencodable(bad)), ..Plan::default() };
+    }
+    let fqdn = Fqdn::from_presentation("");
+    let candidate = Candidate { fqdn, suffix: None, phase: Phase::AsIsLast, wire: Wire::Valid };
+    Plan { candidates: vec![candidate], direction: Direction::RootServers, ..Plan::default() }
+}
+
+/// The name as it is handed to the resolver proper.
+fn prepared<'a>(typed: &'a [u8], profile: &Profile) -> Cow<'a, [u8]> {
+    let rules = &profile.plan.name;
+    let ascii = match rules.beyond_ascii {
+        BeyondAscii::Kept => None,
+        BeyondAscii::NameTranslated | BeyondAscii::Translated => idna::to_ascii(typed),
+    };
+    let name = ascii.map_or(Cow::Borrowed(typed), Cow::Owned);
+    if rules.case == NameCase::NameLowered { Cow::Owned(name.to_ascii_lowercase()) } else { name }
 }
 
 struct Planner<'a> {
@@ -147,6 +174,10 @@ impl Planner<'_> {
         if first {
             self.push(self.as_is(Phase::AsIsFirst));
         }
+        if absolute && !enough && rules.search == SearchWhen::BelowNdots && self.first_suffix_fails(settings)
+        {
+            return;
+        }
         let mut replaced = false;
         for suffix in settings.search.iter().filter(|_| searches) {
             replaced |= suffix.is_root() && rules.root_suffix == RootSuffix::ReplacesAsIsLast;
@@ -162,23 +193,43 @@ impl Planner<'_> {
         }
     }
 
+    /// BIND's tools make a name of the first suffix even where it is not appended, and give up if that fails
+    /// (`bin/dig/dighost.c`, `setup_lookup`).
+    fn first_suffix_fails(&mut self, settings: &Settings) -> bool {
+        if self.profile.plan.first_suffix != FirstSuffix::BelowNdots
+            || self.profile.plan.search == SearchWhen::Never
+        {
+            return false;
+        }
+        let names = settings.search.iter().take(1).filter(|suffix| !suffix.is_root());
+        let bad = names.map(|suffix| Fqdn::join(suffix.as_bytes(), None)).find(|name| !name.labels_fit());
+        self.plan.refused = bad.map(Refusal::Unencodable);
+        self.plan.refused.is_some()
+    }
+
     fn as_is(&self, phase: Phase) -> Candidate {
-        let fqdn = Fqdn::join(self.typed, None);
+        let fqdn = Fqdn::join_escaped(self.typed, None, self.profile.plan.name.escapes);
         let wire = if fqdn.encodes() { Wire::Valid } else { Wire::Unencodable };
         Candidate { fqdn, suffix: None, phase, wire }
     }
 
     fn suffix(&mut self, suffix: &[u8]) {
         let rules = &self.profile.plan;
+        let translated = match rules.name.beyond_ascii {
+            BeyondAscii::Translated => idna::to_ascii(suffix),
+            BeyondAscii::Kept | BeyondAscii::NameTranslated => None,
+        };
+        let suffix = translated.as_deref().unwrap_or(suffix);
         let root = matches!(suffix, b"" | b".");
         let tail = match rules.leading_dot {
             LeadingDot::Dropped => suffix.strip_prefix(b".").unwrap_or(suffix),
             LeadingDot::Kept => suffix,
         };
-        let fqdn = if root { Fqdn::join(self.typed, None) } else { Fqdn::join(self.typed, Some(tail)) };
+        let tail_or_none = Some(tail).filter(|_| !root);
+        let fqdn = Fqdn::join_escaped(self.typed, tail_or_none, rules.name.escapes);
         let wire = match rules.root_suffix {
             RootSuffix::Skip if root => return,
-            RootSuffix::Malformed if root => Wire::Malformed,
+            RootSuffix::Malformed if root || tail.ends_with(b"..") => Wire::Malformed,
             RootSuffix::EmptyLabel if root => Wire::Unencodable,
             RootSuffix::EmptyLabelUnlessAlone if root && self.suffixes > 1 => Wire::Unencodable,
             _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Refusal;
 use crate::Family;
-use crate::conf::inet_aton;
-use crate::name::Fqdn;
+use crate::conf::{inet_aton, net_pton};
+use crate::name::{self, Fqdn};
 use crate::profile::planning::{Literal, NameCheck, NameRules, SpecialDoes};
 
 /// Why the name is not asked at all, if so.
@@ -19,6 +19,15 @@ pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<
         };
         return Some(if wanted { Refusal::Literal(address) } else { Refusal::OtherFamily(address) });
     }
+    // A name of one family goes through gethostbyname2 (glibc nss/getaddrinfo.c), which takes digits for an address.
+    let digits = match rules.literal {
+        Literal::Aton => family == Family::Inet && rules.check == NameCheck::Hostname,
+        Literal::ReverseOrDigits => true,
+        _ => false,
+    };
+    if digits && is_digits_and_dots(typed) {
+        return Some(Refusal::BadName("it is made of digits alone"));
+    }
     let covering = rules.special.iter().find(|special| special.name.covers(typed));
     match covering.map(|special| special.does) {
         Some(SpecialDoes::Loopback) => return Some(Refusal::Local(loopback(family))),
@@ -26,7 +35,7 @@ pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<
         Some(SpecialDoes::Refused) => return Some(Refusal::BadName("it is never asked in DNS")),
         Some(SpecialDoes::LeftOut | SpecialDoes::RootServers) | None => {}
     }
-    bad_name(typed, rules.check).map(Refusal::BadName)
+    bad_name(typed, rules).map(Refusal::BadName)
 }
 
 /// The address that is returned without a question.
@@ -36,14 +45,30 @@ fn literal(typed: &[u8], rule: Literal, family: Family) -> Option<IpAddr> {
     match rule {
         Literal::Aton => inet_aton(text).map(IpAddr::V4).or(v6),
         Literal::Strict => v4.or(v6),
-        Literal::ReverseOrAton if v4.is_none() => inet_aton(text).map(IpAddr::V4),
-        Literal::Reverse | Literal::ReverseOrAton | Literal::Name => None,
+        Literal::Decimal => decimal(text).or(v6.filter(|_| !typed.contains(&b'%'))),
+        Literal::ReverseOrDigits if v4.is_none() && is_digits_and_dots(typed) => {
+            inet_aton(text).map(IpAddr::V4)
+        }
+        Literal::Reverse | Literal::ReverseOrDigits | Literal::Name => None,
         Literal::AskedAndReturned => match family {
-            Family::Unspec | Family::Inet6 => v6,
-            Family::Inet => v4,
+            Family::Unspec | Family::Inet6 => v6.filter(|_| !typed.contains(&b'%')),
+            Family::Inet => decimal(text),
         },
         Literal::WalkedThenReturned => v6,
     }
+}
+
+/// Four decimal numbers, zeros in front or not (c-ares).
+fn decimal(text: &str) -> Option<IpAddr> {
+    let four = text.split('.').count() == 4 && !text.contains(['x', 'X']);
+    net_pton(text).filter(|_| four).map(IpAddr::V4)
+}
+
+/// Digits and dots, a digit first and no dot last (glibc `nss/digits_dots.c`).
+fn is_digits_and_dots(typed: &[u8]) -> bool {
+    typed.first().is_some_and(u8::is_ascii_digit)
+        && typed.last() != Some(&b'.')
+        && typed.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
 /// The address that is returned after questions that do not matter.
@@ -51,7 +76,9 @@ pub(super) fn returned_anyway(typed: &[u8], rule: Literal, family: Family) -> Op
     let (v4, _) = addresses(typed);
     match rule {
         Literal::WalkedThenReturned => v4,
-        Literal::AskedAndReturned if family == Family::Unspec => v4,
+        Literal::AskedAndReturned if family == Family::Unspec => {
+            decimal(std::str::from_utf8(typed).unwrap_or_default())
+        }
         _ => None,
     }
 }
@@ -66,7 +93,7 @@ fn addresses(typed: &[u8]) -> (Option<IpAddr>, Option<IpAddr>) {
 
 /// The name that a PTR question for this address asks (RFC 1035 section 3.5, RFC 3596 section 2.5).
 pub(super) fn reverse(typed: &[u8], rule: Literal) -> Option<Fqdn> {
-    if !matches!(rule, Literal::Reverse | Literal::ReverseOrAton) {
+    if !matches!(rule, Literal::Reverse | Literal::ReverseOrDigits) {
         return None;
     }
     let name = match std::str::from_utf8(typed).ok()?.parse().ok()? {
@@ -98,19 +125,23 @@ const CHARACTER: &str = "it has a character that no host name has";
 const DASH: &str = "it has a `-` where none may stand";
 const LENGTH: &str = "it is too long";
 
-fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
-    let inner = typed.strip_suffix(b".").unwrap_or(typed);
+fn bad_name(typed: &[u8], rules: &NameRules) -> Option<&'static str> {
+    let check = rules.check;
+    let encodes = || Fqdn::join_escaped(typed, None, rules.escapes).encodes();
+    let (plain, dot_in_label) = name::read_escapes(typed, rules.escapes);
+    let inner = plain.strip_suffix(b".").unwrap_or(&plain);
     let mut labels = inner.split(|&byte| byte == b'.');
-    let has_empty = labels.clone().any(<[u8]>::is_empty);
+    let raw = typed.strip_suffix(b".").unwrap_or(typed);
+    let has_empty = raw.split(|&byte| byte == b'.').any(<[u8]>::is_empty);
     let hostname_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     match check {
         NameCheck::Length if typed.is_empty() || typed.len() > 254 => Some(LENGTH),
-        NameCheck::Length => (has_empty || !Fqdn::join(typed, None).encodes()).then_some(EMPTY_LABEL),
+        NameCheck::Length => (has_empty || !encodes()).then_some(EMPTY_LABEL),
         _ if typed == b"." => None,
         _ if has_empty => Some(EMPTY_LABEL),
         NameCheck::Hostname | NameCheck::Word if inner.starts_with(b"-") => Some(DASH),
         NameCheck::GoDomain => bad_go_domain(inner),
-        NameCheck::Encodable | NameCheck::Word => (!Fqdn::join(typed, None).encodes()).then_some(LENGTH),
+        NameCheck::Encodable | NameCheck::Word => (!encodes()).then_some(LENGTH),
         NameCheck::CAres => {
             let allowed = |byte: &u8| hostname_byte(byte) || b"/*".contains(byte);
             (!inner.iter().all(allowed)).then_some(CHARACTER)
@@ -121,7 +152,13 @@ fn bad_name(typed: &[u8], check: NameCheck) -> Option<&'static str> {
         {
             Some(CHARACTER)
         }
-        NameCheck::Hostname | NameCheck::Idna => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
+        NameCheck::Hostname if dot_in_label => Some(CHARACTER),
+        NameCheck::Idna => {
+            // A label may be `*` alone.
+            let mut odd = inner.split(|&byte| byte == b'.').filter(|label| *label != b"*");
+            odd.any(|label| !label.iter().all(hostname_byte)).then_some(CHARACTER)
+        }
+        NameCheck::Hostname => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
     }
 }
 

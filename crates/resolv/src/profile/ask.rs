@@ -92,29 +92,35 @@ pub enum AddrConfigRule {
 }
 
 impl AskRules {
-    /// The question types of the walk, in the order they are sent. Empty: the host has no address of the family.
-    pub fn types(&self, family: Family, addrconfig: AddrConfig, settings: &Settings) -> &'static [QType] {
+    /// The family that is left of the one wanted by `AI_ADDRCONFIG`; `None`: the host has no address of it.
+    pub fn family(&self, family: Family, addrconfig: AddrConfig, settings: &Settings) -> Option<Family> {
         let narrows = match self.addrconfig {
             AddrConfigRule::NoEffect => false,
             AddrConfigRule::OnRequest => addrconfig == AddrConfig::Honoured,
             AddrConfigRule::Always => true,
         };
+        let Some(addresses) = settings.addresses.as_ref().filter(|_| narrows) else { return Some(family) };
+        let inet = addresses.contains(&HostAddress::Inet);
+        let inet6 = addresses.iter().any(|kind| *kind != HostAddress::Inet);
+        match (family, inet, inet6) {
+            (Family::Inet, false, _) | (Family::Inet6, _, false) => None,
+            (Family::Unspec, true, false) => Some(Family::Inet),
+            (Family::Unspec, false, true) => Some(Family::Inet6),
+            // Without any address nothing is left out (glibc getaddrinfo.c compares the two).
+            _ => Some(family),
+        }
+    }
+
+    /// The question types of the walk, in the order they are sent. Empty: the host has no address of the family.
+    pub fn types(&self, family: Family, addrconfig: AddrConfig, settings: &Settings) -> &'static [QType] {
         let flags = settings.flags;
         let one_by_one = flags.has(Flag::SingleRequest) || flags.has(Flag::SingleRequestReopen);
-        let (inet, inet6) = match &settings.addresses {
-            Some(addresses) if narrows => (
-                addresses.contains(&HostAddress::Inet),
-                addresses.iter().any(|kind| *kind != HostAddress::Inet),
-            ),
-            _ => (true, true),
-        };
-        match (family, inet, inet6) {
-            (Family::Unspec, true, false) | (Family::Inet, true, _) => &[QType::A],
-            (Family::Unspec, false, true) | (Family::Inet6, _, true) => &[QType::Aaaa],
-            // Without any address nothing is left out (glibc getaddrinfo.c compares the two).
-            (Family::Unspec, _, _) if one_by_one => self.unspec_one_by_one,
-            (Family::Unspec, _, _) => self.unspec,
-            (Family::Inet, false, _) | (Family::Inet6, _, false) => &[],
+        match self.family(family, addrconfig, settings) {
+            Some(Family::Inet) => &[QType::A],
+            Some(Family::Inet6) => &[QType::Aaaa],
+            Some(Family::Unspec) if one_by_one => self.unspec_one_by_one,
+            Some(Family::Unspec) => self.unspec,
+            None => &[],
         }
     }
 }

@@ -15,7 +15,7 @@ pub use parse::ParseRules;
 pub use planning::PlanRules;
 pub use schedule::{LameRule, Schedule};
 pub use verdict::{
-    Decision, PairRule, QuestionEnd, Report, Step, StepTable, VerdictRules, combine, step_after,
+    Decision, Owners, PairRule, QuestionEnd, Report, Step, StepTable, VerdictRules, combine, step_after,
 };
 
 use crate::Resolver;

@@ -28,6 +28,17 @@ pub struct ParseRules {
     pub env: EnvRules,
     /// Values without an option.
     pub defaults: Defaults,
+    /// A keyword that the file ends with, without a newline behind it.
+    pub last_word: LastWord,
+}
+
+/// A keyword that the file ends with, without a newline behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastWord {
+    /// Counts like any other.
+    Read,
+    /// Is not looked at.
+    Ignored,
 }
 
 /// Whether a keyword may stand behind blanks.
@@ -104,9 +115,9 @@ pub enum BadLabel {
     Kept,
     /// It goes if it has characters that are not printable.
     UnprintableDropped,
-    /// It goes if it has a comma; the file is refused for a label that is too long or empty.
+    /// It goes if it has a comma; the file is refused when a suffix in force cannot be a name (hickory).
     CommaDropped,
-    /// The file is refused for a label that is too long or empty.
+    /// The file is refused for a label that is too long or empty, in force or not.
     Refused,
 }
 
@@ -158,6 +169,8 @@ pub struct NameserverRules {
     pub bad: BadNameserver,
     /// What happens to words behind the address.
     pub trailing: Trailing,
+    /// IPv4 addresses in IPv6 form (`::ffff:192.0.2.1`).
+    pub mapped: Mapped,
     /// The addresses used when there is none; empty: the file is refused.
     pub when_none: &'static [&'static str],
 }
@@ -169,10 +182,22 @@ pub enum AddressSyntax {
     Aton,
     /// Four decimal numbers, or IPv6 with `%scope`.
     Strict,
-    /// The same, and `address:port`, `address#port`, `[address]:port`.
-    WithPort,
-    /// As [`Self::Aton`], with a port in the same forms.
+    /// Up to four decimal numbers, filled up with zeros at the end, or hexadecimal ones behind `0x`; IPv6 without a
+    /// scope (c-ares before 1.20, `inet_net_pton.c`). Several addresses may stand between commas.
+    NetPton,
+    /// The same, and IPv6 with `%scope`, `address:port`, `[address]:port`; no short forms (c-ares since 1.20).
+    NetPtonWithPort,
+    /// As [`Self::Aton`], with a port in the same forms; exactly one blank in front (busybox).
     AtonWithPort,
+}
+
+/// What happens to IPv4 addresses in IPv6 form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapped {
+    /// They are used.
+    Used,
+    /// They are not, but count as nameservers of the file.
+    PassedOver,
 }
 
 /// What happens to words behind an address.
@@ -191,6 +216,8 @@ pub enum BadNameserver {
     Ignored,
     /// The file is refused.
     Refused,
+    /// If it can be a host's name, the libc looks that up; without an address the file is refused (busybox).
+    LookedUp,
 }
 
 /// `options` lines.
@@ -301,6 +328,8 @@ pub enum NumberSyntax {
     Strict,
     /// The same, and not above 32 bits.
     StrictU32,
+    /// Python's `int`: a sign, digits, `_` between them; below 0 is 0. Otherwise the option is ignored.
+    Python,
     /// Nothing, which is 0, or digits and nothing else, kept in 32 bits; otherwise the option is ignored.
     EmptyOrStrict,
     /// Digits and nothing else, above 0; otherwise the option is ignored.

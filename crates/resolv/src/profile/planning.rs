@@ -1,12 +1,15 @@
 //! Which candidates a resolver makes of a name.
 
 use crate::Fqdn;
+use crate::name::Escapes;
 
 /// Which candidates a resolver makes of a name.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanRules {
     /// When the search list is used.
     pub search: SearchWhen,
+    /// When the first suffix has to be a name.
+    pub first_suffix: FirstSuffix,
     /// What a suffix that stands for the root does.
     pub root_suffix: RootSuffix,
     /// What a dot in front of a suffix does.
@@ -43,6 +46,15 @@ pub enum SearchWhen {
     AlwaysAboveZero,
     /// Never.
     Never,
+}
+
+/// When the first suffix has to be a name, for the lookup not to fail at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstSuffix {
+    /// When it is appended.
+    WhenAppended,
+    /// For every name with fewer than `ndots` dots, absolute ones included (BIND's tools).
+    BelowNdots,
 }
 
 /// What a suffix that stands for the root (`.`) does.
@@ -104,6 +116,10 @@ pub struct NameRules {
     pub literal: Literal,
     /// How the case of letters goes on the wire.
     pub case: NameCase,
+    /// What becomes of names and suffixes beyond ASCII.
+    pub beyond_ascii: BeyondAscii,
+    /// What a backslash means, in suffixes, too.
+    pub escapes: Escapes,
     /// Names with a rule of their own.
     pub special: &'static [Special],
 }
@@ -134,10 +150,13 @@ pub enum Literal {
     Aton,
     /// It is returned, if IPv4 is written as four numbers.
     Strict,
+    /// The same, but the numbers may begin with zeros, and IPv6 has no scope (c-ares).
+    Decimal,
     /// A PTR question for it, IPv4 as four numbers; other forms of `inet_aton` are names.
     Reverse,
-    /// A PTR question for it, IPv4 as four numbers; other forms of `inet_aton` are returned.
-    ReverseOrAton,
+    /// A PTR question for it, IPv4 as four numbers; of other names those of digits and dots alone are read as by
+    /// `inet_aton`, and refused if that fails (glibc's `nss/digits_dots.c`).
+    ReverseOrDigits,
     /// It is a name like any other.
     Name,
     /// It is returned; IPv4, wanted with IPv6, also asks its first candidate (c-ares 1.18).
@@ -146,13 +165,26 @@ pub enum Literal {
     WalkedThenReturned,
 }
 
+/// What becomes of names and suffixes beyond ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BeyondAscii {
+    /// The bytes are taken as they are.
+    Kept,
+    /// Names, but not suffixes, are translated by the caller (RFC 3490): Node.js, and pycares for c-ares.
+    NameTranslated,
+    /// Both are translated.
+    Translated,
+}
+
 /// How the case of letters goes on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameCase {
     /// As typed.
     Kept,
-    /// In lower case.
+    /// In lower case, the suffix included.
     Lowered,
+    /// In lower case, but suffixes as they stand in the file.
+    NameLowered,
 }
 
 /// A name with a rule of its own.
@@ -175,7 +207,111 @@ pub enum SpecialName {
     Undotted(&'static str),
     /// Every name below it.
     Below(&'static str),
+    /// The word of a record type or class, `TYPE1` and `CLASS1` included (BIND, `lib/dns/rdata.c`, `rdataclass.c`).
+    TypeOrClass,
 }
+
+/// The words that `dns_rdatatype_fromtext` and `dns_rdataclass_fromtext` of BIND 9.18 know, in lower case.
+const TYPES_AND_CLASSES: &[&str] = &[
+    "a",
+    "a6",
+    "aaaa",
+    "afsdb",
+    "amtrelay",
+    "any",
+    "apl",
+    "atma",
+    "avc",
+    "axfr",
+    "caa",
+    "cdnskey",
+    "cds",
+    "cert",
+    "ch",
+    "chaos",
+    "cname",
+    "csync",
+    "dhcid",
+    "dlv",
+    "dname",
+    "dnskey",
+    "doa",
+    "ds",
+    "eid",
+    "eui48",
+    "eui64",
+    "gid",
+    "gpos",
+    "hesiod",
+    "hinfo",
+    "hip",
+    "hs",
+    "https",
+    "in",
+    "ipseckey",
+    "isdn",
+    "ixfr",
+    "key",
+    "keydata",
+    "kx",
+    "l32",
+    "l64",
+    "loc",
+    "lp",
+    "maila",
+    "mailb",
+    "mb",
+    "md",
+    "mf",
+    "mg",
+    "minfo",
+    "mr",
+    "mx",
+    "naptr",
+    "nid",
+    "nimloc",
+    "ninfo",
+    "none",
+    "ns",
+    "nsap",
+    "nsap-ptr",
+    "nsec",
+    "nsec3",
+    "nsec3param",
+    "null",
+    "nxt",
+    "openpgpkey",
+    "opt",
+    "ptr",
+    "px",
+    "reserved0",
+    "resinfo",
+    "rkey",
+    "rp",
+    "rrsig",
+    "rt",
+    "sig",
+    "sink",
+    "smimea",
+    "soa",
+    "spf",
+    "srv",
+    "sshfp",
+    "svcb",
+    "ta",
+    "talink",
+    "tkey",
+    "tlsa",
+    "tsig",
+    "txt",
+    "uid",
+    "uinfo",
+    "unspec",
+    "uri",
+    "wks",
+    "x25",
+    "zonemd",
+];
 
 /// What happens to a special name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,10 +337,18 @@ impl SpecialName {
             Self::Undotted(known) => typed.eq_ignore_ascii_case(known.as_bytes()),
             Self::Is(known) => name.eq_ignore_ascii_case(known.as_bytes()),
             Self::Exactly(known) => typed == known.as_bytes(),
+            Self::TypeOrClass => is_type_or_class(typed),
             Self::Below(parent) => {
                 let Some(dot) = name.len().checked_sub(parent.len() + 1) else { return false };
                 name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(parent.as_bytes())
             }
         }
     }
+}
+
+fn is_type_or_class(typed: &[u8]) -> bool {
+    let word = String::from_utf8_lossy(typed).to_ascii_lowercase();
+    let numbered = ["type", "class"].into_iter().find_map(|prefix| word.strip_prefix(prefix));
+    let number = |text: &str| text.parse::<u16>().is_ok() && text.bytes().all(|byte| byte.is_ascii_digit());
+    TYPES_AND_CLASSES.contains(&word.as_str()) || numbered.is_some_and(number)
 }

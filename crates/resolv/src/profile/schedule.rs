@@ -157,6 +157,42 @@ pub struct EachRules {
     pub sibling: Sibling,
     /// What a FORMERR answer to a query with EDNS leads to.
     pub edns_refused: EdnsRefused,
+    /// When a query with EDNS has a COOKIE option.
+    pub cookies: Cookies,
+    /// Outcomes that end a pass over the servers, whatever the others asked at the same time would have said.
+    pub ends_pass: &'static [Outcome],
+    /// Whether answers are kept for the rest of the lookup.
+    pub cache: Cache,
+    /// Whether an answer has to come from the address that was asked.
+    pub source: Source,
+}
+
+/// Whether an answer has to come from the address that was asked. The unspecified address, which Linux takes for
+/// loopback, never does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It may come from anywhere that the socket hears of.
+    Unchecked,
+    /// Others are not looked at.
+    Checked,
+}
+
+/// When a query with EDNS has a COOKIE option (RFC 7873).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookies {
+    /// Never.
+    None,
+    /// Until the server has answered without one.
+    UntilAnswered,
+}
+
+/// Whether answers are kept for the rest of the lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// A question that comes up again is asked again.
+    None,
+    /// It is answered as before, if the answer said how long it holds.
+    Kept,
 }
 
 /// Which server is asked next.
@@ -168,7 +204,8 @@ pub enum Order {
     FewestFailures,
     /// The same again while there are tries left over for the lookup, then the next, each once (BIND tools).
     SameThenNext,
-    /// Two at once, then the next two (hickory).
+    /// The two with the fewest failures at once, then the next two; the order is made anew for every pass, and an
+    /// answer without records is a failure, too (hickory).
     TwoAtOnce,
 }
 
@@ -230,7 +267,7 @@ pub enum Lifetime {
 pub enum LoneCname {
     /// It is an outcome like others.
     Kept,
-    /// Its target is asked for.
+    /// Its target is asked for, NXDOMAIN beside it or not.
     Followed,
 }
 
@@ -274,6 +311,8 @@ pub enum EdnsRefused {
     Ignored,
     /// The question is repeated without EDNS.
     RepeatedWithout,
+    /// The same, if the query had a cookie, or the answer no OPT record (c-ares since 1.34).
+    RepeatedWithoutIfBlamed,
 }
 
 impl EachRules {
@@ -294,6 +333,10 @@ impl EachRules {
         backoff_us: 0,
         sibling: Sibling::Independent,
         edns_refused: EdnsRefused::Ignored,
+        cookies: Cookies::None,
+        ends_pass: &[],
+        cache: Cache::None,
+        source: Source::Unchecked,
     };
 
     /// How often a question is sent to each server, or, for [`Order::SameThenNext`], to the first.

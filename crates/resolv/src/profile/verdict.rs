@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Candidate, Outcome, Phase, Profile, QType};
+use crate::name::unescape;
+use crate::{Candidate, Fqdn, Outcome, Phase, Profile, QType};
 
 /// What a resolver makes of the outcome of a candidate.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,34 @@ pub struct VerdictRules {
     pub as_is_first: StepTable,
     /// How a failed lookup is reported.
     pub report: Report,
+    /// Which names may have addresses.
+    pub owners: Owners,
+}
+
+/// Which names may have addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owners {
+    /// All that can be asked.
+    Any,
+    /// Those of ASCII; the answer for another is read as empty (musl `src/network/dns_parse.c` takes a byte above 126
+    /// for the end of the question).
+    Ascii,
+    /// Host names; an answer for another name ends the lookup as if there were none (glibc `res_hnok`, in
+    /// `resolv/nss_dns/dns-host.c`).
+    HostNames,
+}
+
+impl VerdictRules {
+    /// What an answer for this name comes to. Letters, digits, `-` and `_`, no `-` in front, are a host's name.
+    pub fn answer_for(&self, name: &Fqdn) -> Outcome {
+        let host = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let is_host = || !name.as_str().starts_with('-') && name.as_str().bytes().all(host);
+        match self.owners {
+            Owners::Ascii if unescape(name.as_str()).iter().any(|&byte| byte > 126) => Outcome::NoData,
+            Owners::HostNames if !is_host() => Outcome::Unknown,
+            Owners::Any | Owners::Ascii | Owners::HostNames => Outcome::Answer,
+        }
+    }
 }
 
 /// How a failed lookup is reported to the application.
@@ -29,8 +58,12 @@ pub enum Report {
     MuslNoData,
     /// By the last candidate, in the words of DNS.
     Last,
+    /// The same, but a CNAME without an address is an empty list of addresses (Node's `dns.resolve4`).
+    LastOrEmpty,
     /// By the first candidate that failed, in the words of DNS (Go).
     First,
+    /// The same, but without any candidate an empty list of addresses is reported as success (Go's `LookupHost`).
+    FirstOrEmpty,
 }
 
 /// Outcome → step. What is in neither list ends the lookup.

@@ -1,19 +1,21 @@
 //! BIND's nslookup, host and dig, 9.18 and 9.20.
 
 use super::Resolver;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Order, Schedule, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType, Version};
 
@@ -42,6 +44,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Refused,
+        mapped: Mapped::PassedOver,
         when_none: &["::1", "127.0.0.1"],
     },
     options: OptionRules {
@@ -60,27 +63,14 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 3 },
+    last_word: LastWord::Ignored,
 };
 
 /// `bin/dig/dighost.c`, `recv_done`: only NXDOMAIN goes on.
 const STEPS: StepTable = StepTable { next: &[Outcome::NxDomain], skip_to_as_is: &[] };
 
 /// `dig.c`, `parse_args`: a word that is a type or class is no name.
-const TYPE_WORDS: &[Special] = &[
-    Special { name: SpecialName::Is("a"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("aaaa"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("any"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("ch"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("cname"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("hs"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("in"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("mx"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("ns"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("ptr"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("soa"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("srv"), does: SpecialDoes::RootServers },
-    Special { name: SpecialName::Is("txt"), does: SpecialDoes::RootServers },
-];
+const TYPE_WORDS: &[Special] = &[Special { name: SpecialName::TypeOrClass, does: SpecialDoes::RootServers }];
 
 const ACCEPTED: &[Outcome] = &[
     Outcome::Answer,
@@ -137,6 +127,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: if resolver.api == "dig" { SearchWhen::Never } else { SearchWhen::BelowNdots },
+            first_suffix: FirstSuffix::BelowNdots,
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -147,6 +138,8 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
                 check: NameCheck::Word,
                 literal: Literal::Name,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::Decimal,
                 special: TYPE_WORDS,
             },
         },
@@ -167,6 +160,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         schedule: Schedule::Each(EachRules {
             lame: LameRule::Accepted,

@@ -1,23 +1,24 @@
 //! busybox nslookup, the big version (`FEATURE_NSLOOKUP_BIG`), 1.30 to 1.36.
 
 use super::Resolver;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, OptionRules, ParseRules,
-    Repeated, ResOptions, RootWord, SearchRules, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Profile, QType};
 
-const BLANKS: &[u8] = b" \t\r";
+const BLANKS: &[u8] = b" \t\r\x0b\x0c";
 
 /// `networking/nslookup.c`, `parse_resolvconf`; options are not read at all.
 const PARSE: ParseRules = ParseRules {
@@ -40,8 +41,9 @@ const PARSE: ParseRules = ParseRules {
         max: None,
         syntax: AddressSyntax::AtonWithPort,
         duplicates: Duplicates::Kept,
-        bad: BadNameserver::Refused,
+        bad: BadNameserver::LookedUp,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules { matching: Matching::Word, repeated: Repeated::LastWins, known: &[] },
@@ -52,6 +54,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// Nothing ends the burst and nothing follows it.
@@ -63,6 +66,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: SearchWhen::Dotless,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::EmptyLabelUnlessAlone,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -73,6 +77,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Word,
                 literal: Literal::Reverse,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::Decimal,
                 special: &[],
             },
         },
@@ -93,6 +99,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         // send_queries.
         schedule: Schedule::Flood(FloodRules {

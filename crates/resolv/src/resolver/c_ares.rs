@@ -2,21 +2,24 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{
-    AfterTcp, EachRules, EdnsRefused, OnlyServer, Order, Schedule, Sibling, TimeoutRule, Tries,
+    AfterTcp, Cookies, EachRules, EdnsRefused, OnlyServer, Order, Schedule, Sibling, Source, TimeoutRule,
+    Tries,
 };
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -24,7 +27,7 @@ use crate::{Outcome, Profile, QType};
 const PARSE: ParseRules = ParseRules {
     indent: Indent::Allowed,
     comments: Comments::Anywhere,
-    blanks: b" \t\r",
+    blanks: b" \t\r\x0b\x0c",
     line_limit: None,
     search: SearchRules {
         separators: b" ,",
@@ -39,10 +42,11 @@ const PARSE: ParseRules = ParseRules {
     domain: DomainRule::FirstWithoutSearch,
     nameservers: NameserverRules {
         max: None,
-        syntax: AddressSyntax::WithPort,
+        syntax: AddressSyntax::NetPtonWithPort,
         duplicates: Duplicates::Dropped,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules {
@@ -68,6 +72,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::AsIs,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 2000, attempts: 3 },
+    last_word: LastWord::Read,
 };
 
 /// `ares_init.c` of 1.18: `timeout` and `attempts` are not known, the first of several values counts.
@@ -92,6 +97,8 @@ const SPECIAL: &[Special] = &[
     Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
 ];
+const ONION: &[Special] = &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused }];
+
 const SPECIAL_1_18: &[Special] = &[
     Special { name: SpecialName::Exactly("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
@@ -108,6 +115,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: parse(resolver.version),
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             // Before 1.20 a root suffix makes an empty label.
             root_suffix: if since(20) { RootSuffix::AsIs } else { RootSuffix::EmptyLabel },
             leading_dot: LeadingDot::Kept,
@@ -117,8 +125,11 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             repeated: if since(34) { RepeatedName::Dropped } else { RepeatedName::Kept },
             name: NameRules {
                 check: if since(20) { NameCheck::CAres } else { NameCheck::Encodable },
-                literal: if since(20) { Literal::Strict } else { Literal::AskedAndReturned },
+                literal: if since(20) { Literal::Decimal } else { Literal::AskedAndReturned },
                 case: NameCase::Kept,
+                // pycares, through which 1.34 is known, hands over names in ASCII form.
+                beyond_ascii: if since(34) { BeyondAscii::NameTranslated } else { BeyondAscii::Kept },
+                escapes: if since(20) { Escapes::Decimal } else { Escapes::NextByte },
                 special: if since(19) { SPECIAL } else { SPECIAL_1_18 },
             },
         },
@@ -143,6 +154,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         schedule: Schedule::Each(EachRules {
             order: if since(29) { Order::FewestFailures } else { Order::InTurn },
@@ -153,7 +165,14 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             strikes_off: if since(20) { &[] } else { SERVER_ERRORS },
             only_server: OnlyServer::Kept,
             after_tcp: AfterTcp::TcpOnce,
-            edns_refused: EdnsRefused::RepeatedWithout,
+            // Since 1.34 (issue 911) a server that knows EDNS is believed, unless cookies may be what it dislikes.
+            edns_refused: if since(34) {
+                EdnsRefused::RepeatedWithoutIfBlamed
+            } else {
+                EdnsRefused::RepeatedWithout
+            },
+            cookies: if since(33) { Cookies::UntilAnswered } else { Cookies::None },
+            source: Source::Checked,
             ..EachRules::PLAIN
         }),
     }
@@ -179,7 +198,7 @@ fn parse(version: Version) -> ParseRules {
         parse.search.bad_label = BadLabel::Kept;
     }
     if !since(20, 0) {
-        parse.nameservers.syntax = AddressSyntax::Strict;
+        parse.nameservers.syntax = AddressSyntax::NetPton;
         parse.defaults = Defaults { ndots: 1, timeout_ms: 5000, attempts: 4 };
     }
     parse
@@ -210,6 +229,8 @@ pub(super) fn query(resolver: &Resolver) -> Profile {
     let mut profile = profile(&Resolver { version: Version::new(1, 34, 6), ..*resolver });
     profile.resolver = *resolver;
     profile.plan.name.literal = Literal::Name;
+    // ares_send.c refuses names below onion; localhost is a matter of ares_getaddrinfo.
+    profile.plan.name.special = ONION;
     profile.parse.options.known = OPTIONS_OF_QUERY;
     if let Schedule::Each(rules) = &mut profile.schedule {
         rules.tries = Tries::Fixed(4);

@@ -2,19 +2,21 @@
 
 use super::Resolver;
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
-use crate::profile::schedule::{AfterTcp, EachRules, Icmp, Lifetime, Schedule, Tries};
+use crate::profile::schedule::{AfterTcp, EachRules, Icmp, Lifetime, Schedule, Source, Tries};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -43,14 +45,15 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &[],
     },
     options: OptionRules {
         matching: Matching::Prefix,
         repeated: Repeated::LastWins,
         known: &[
-            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Strict, 0, u32::MAX),
-            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Strict, 0, u32::MAX),
+            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Python, 0, u32::MAX),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Python, 0, u32::MAX),
             OptionRule::flag("rotate", Flag::Rotate),
             OptionRule::flag("edns0", Flag::Edns0),
         ],
@@ -62,6 +65,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 2000, attempts: 1 },
+    last_word: LastWord::Read,
 };
 
 /// `_Resolution.query_result`: only NXDOMAIN goes on.
@@ -74,6 +78,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: if by_name { SearchWhen::Never } else { SearchWhen::Always },
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -84,6 +89,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Encodable,
                 literal: Literal::Name,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Translated,
+                escapes: Escapes::Decimal,
                 special: &[],
             },
         },
@@ -105,6 +112,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         schedule: Schedule::Each(EachRules {
             tries: Tries::Lifetime,
@@ -120,6 +128,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             icmp: Icmp::Unnoticed,
             after_tcp: AfterTcp::Udp,
             backoff_us: 100_000,
+            source: Source::Checked,
             ..EachRules::PLAIN
         }),
     }

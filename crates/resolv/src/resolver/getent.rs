@@ -13,7 +13,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         profile.ask.addrconfig = AddrConfigRule::Always;
     } else {
         // nss/getent.c, hosts_keys: an address is looked up in reverse, a name as IPv6 and then as IPv4.
-        profile.plan.name.literal = Literal::ReverseOrAton;
+        profile.plan.name.literal = Literal::ReverseOrDigits;
         profile.ask.unspec = &[QType::Aaaa, QType::A];
         profile.ask.unspec_one_by_one = profile.ask.unspec;
         profile.ask.passes = Passes::PerType;

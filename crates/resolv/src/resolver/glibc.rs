@@ -2,19 +2,21 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{AfterError, LameRule, PairedRules, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -59,6 +61,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules { matching: Matching::Prefix, repeated: Repeated::LastWins, known: OPTIONS },
@@ -69,6 +72,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Searched,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// `resolv/res_query.c`, `__res_context_search`: a suffix, and the name as-is at the end.
@@ -115,6 +119,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse,
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::ReplacesAsIsLast,
             leading_dot: LeadingDot::Dropped,
             join_limit: usize::MAX,
@@ -126,6 +131,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: if since(29) { NameCheck::Hostname } else { NameCheck::Encodable },
                 literal: Literal::Aton,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::Decimal,
                 special: &[],
             },
         },
@@ -146,6 +153,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: SUFFIX,
             as_is_first: AS_IS_FIRST,
             report: Report::Glibc,
+            owners: Owners::HostNames,
         },
         schedule: Schedule::Paired(PairedRules {
             lame: LameRule::WithoutAdditional,

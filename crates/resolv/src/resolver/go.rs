@@ -2,19 +2,21 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{AfterTcp, EachRules, LameRule, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -43,6 +45,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1", "::1"],
     },
     options: OptionRules {
@@ -71,6 +74,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// `src/net/dnsclient_unix.go`, `goLookupIPCNAMEOrder`: every failure goes on.
@@ -107,6 +111,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse,
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::Skip,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -117,6 +122,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::GoDomain,
                 literal: Literal::Strict,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::None,
                 // avoidDNS is asked per candidate since 1.22; before, the list of candidates came out empty, and
                 // LookupHost reported that as success.
                 special: match resolver.api {
@@ -143,7 +150,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             pair: PairRule::AddressesElseWorst,
             suffix: STEPS,
             as_is_first: STEPS,
-            report: Report::First,
+            report: if resolver.api == "LookupHost" { Report::FirstOrEmpty } else { Report::First },
+            owners: Owners::Any,
         },
         // tryOneName and exchange.
         schedule: Schedule::Each(EachRules {

@@ -2,23 +2,27 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Special, SpecialDoes, SpecialName, Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
-use crate::profile::schedule::{AfterTcp, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Tries};
+use crate::profile::schedule::{
+    AfterTcp, Cache, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Tries,
+};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
-const BLANKS: &[u8] = b" \t\r";
+const BLANKS: &[u8] = b" \t\r\x0b\x0c";
 
 /// resolv-conf 0.7, `grammar.rs`.
 const PARSE: ParseRules = ParseRules {
@@ -43,6 +47,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &[],
     },
     options: OptionRules {
@@ -69,6 +74,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// `lookup_ip.rs`: whatever gives no address goes on.
@@ -94,7 +100,9 @@ const STEPS: StepTable = StepTable {
 const SPECIAL: &[Special] = &[
     Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Loopback },
     Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Is("onion"), does: SpecialDoes::LeftOut },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::LeftOut },
+    Special { name: SpecialName::Is("invalid"), does: SpecialDoes::LeftOut },
     Special { name: SpecialName::Below("invalid"), does: SpecialDoes::LeftOut },
 ];
 
@@ -106,6 +114,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         parse: PARSE,
         plan: PlanRules {
             search: SearchWhen::Always,
+            first_suffix: FirstSuffix::WhenAppended,
             root_suffix: RootSuffix::Skip,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
@@ -116,6 +125,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Idna,
                 literal: Literal::WalkedThenReturned,
                 case: NameCase::Lowered,
+                beyond_ascii: BeyondAscii::Translated,
+                escapes: Escapes::Octal,
                 special: SPECIAL,
             },
         },
@@ -136,6 +147,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: Report::Last,
+            owners: Owners::Any,
         },
         // name_server_pool.rs, udp_client_stream.rs.
         schedule: Schedule::Each(EachRules {
@@ -145,6 +157,14 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             after_tcp: AfterTcp::Udp,
             retransmit: Some(Retransmit { min_us: 333_000, per_failure_us: 179_000, sends: 3 }),
             lone_cname: LoneCname::Followed,
+            ends_pass: &[
+                Outcome::ServFail,
+                Outcome::Refused,
+                Outcome::FormErr,
+                Outcome::NotImp,
+                Outcome::Unknown,
+            ],
+            cache: Cache::Kept,
             ..EachRules::PLAIN
         }),
     }

@@ -7,6 +7,7 @@ mod dnspython;
 mod getent;
 mod glibc;
 mod go;
+mod go_cgo;
 mod hickory;
 mod java;
 mod musl;
@@ -17,6 +18,7 @@ mod version;
 
 use std::fmt;
 
+pub use go_cgo::go_hands_over;
 pub use table::{Api, TableRow, table};
 pub use version::Version;
 

@@ -1,19 +1,21 @@
 //! musl's `getaddrinfo`, 1.1.13 to 1.2.5.
 
 use super::{Resolver, Version};
+use crate::name::Escapes;
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LocalDomain, Matching, NameserverRules, NumberSyntax, OptionRule,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target, Trailing,
+    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
+    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
+    Trailing,
 };
 use crate::profile::planning::{
-    LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName, RootSuffix, SearchWhen,
-    Unencodable,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
+    RootSuffix, SearchWhen, Unencodable,
 };
 use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, Schedule};
 use crate::profile::{
-    AddrConfigRule, AskRules, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure, ThenName,
-    VerdictRules,
+    AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
+    ThenName, VerdictRules,
 };
 use crate::{Outcome, Profile, QType};
 
@@ -44,6 +46,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules {
@@ -62,6 +65,7 @@ const PARSE: ParseRules = ParseRules {
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
+    last_word: LastWord::Read,
 };
 
 /// `src/network/lookup_name.c`, `name_from_dns_search`: only NXDOMAIN goes on.
@@ -75,6 +79,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         plan: PlanRules {
             // The search list came with 1.1.13.
             search: if since(1, 13) { SearchWhen::BelowNdots } else { SearchWhen::Never },
+            first_suffix: FirstSuffix::WhenAppended,
             // res_mkquery refuses an empty label since 1.2.4; before, it wrote the dot into the message.
             root_suffix: if since(2, 4) { RootSuffix::Skip } else { RootSuffix::Malformed },
             leading_dot: LeadingDot::Kept,
@@ -87,6 +92,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 check: NameCheck::Length,
                 literal: Literal::Aton,
                 case: NameCase::Kept,
+                beyond_ascii: BeyondAscii::Kept,
+                escapes: Escapes::None,
                 special: &[],
             },
         },
@@ -108,6 +115,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             suffix: STEPS,
             as_is_first: STEPS,
             report: if since(2, 4) { Report::MuslNoData } else { Report::MuslNoName },
+            owners: Owners::Ascii,
         },
         // src/network/res_msend.c, __res_msend_rc.
         schedule: Schedule::Flood(FloodRules {

@@ -2,7 +2,8 @@
 
 use super::{Resolver, ResolverId, c_ares, glibc};
 use crate::Profile;
-use crate::profile::planning::{NameCase, SearchWhen};
+use crate::profile::Report;
+use crate::profile::planning::{BeyondAscii, NameCase, SearchWhen};
 
 pub(super) fn profile(resolver: &Resolver) -> Profile {
     let mut profile = match resolver.api {
@@ -11,9 +12,11 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
     };
     profile.resolver = *resolver;
     // lib/dns.js hands names over in ASCII form (toASCII), which is lower case.
-    profile.plan.name.case = NameCase::Lowered;
+    profile.plan.name.case = NameCase::NameLowered;
+    profile.plan.name.beyond_ascii = BeyondAscii::NameTranslated;
     if resolver.api == "dns.resolve4" {
         profile.plan.search = SearchWhen::Never;
+        profile.verdict.report = Report::LastOrEmpty;
     }
     profile
 }

@@ -1,6 +1,7 @@
 //! What an exchange may look at and change.
 
-use crate::Settings;
+use super::exchange::Ended;
+use crate::{Fqdn, Settings};
 
 /// What an exchange may look at and change while it runs.
 pub(super) struct Context<'a> {
@@ -21,6 +22,10 @@ pub(super) struct Memory {
     pub(super) one_by_one: OneByOne,
     /// Failures in a row of each server, for resolvers that prefer the better ones.
     failures: Vec<u32>,
+    /// Servers that answered a query with a cookie without one, and get none any more.
+    pub(super) cookieless: Vec<usize>,
+    /// Questions of this lookup that were answered for good (hickory).
+    pub(super) answered: Vec<(Fqdn, usize, Ended)>,
     /// Whether everything goes over TCP since an answer was cut off (BIND's tools).
     pub(super) tcp_sticks: bool,
     /// What is left of the tries that BIND's tools spend on a server before they turn to the next.
@@ -71,6 +76,13 @@ impl Memory {
     /// The failures in a row of a server.
     pub(super) fn failures_of(&self, server: usize) -> u32 {
         self.failures.get(server).copied().unwrap_or(0)
+    }
+
+    /// The servers by their failures, those with as many in the order of the list.
+    pub(super) fn by_failures(&self, servers: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..servers).collect();
+        order.sort_by_key(|server| self.failures_of(*server));
+        order
     }
 
     /// The server with the fewest failures in a row, the first of them in the list.

@@ -6,7 +6,9 @@ use super::context::Context;
 use super::exchange::{Ended, Progress, Transmission};
 use super::question::{Question, State};
 use crate::conf::Flag;
-use crate::profile::schedule::{AfterTcp, EachRules, EdnsRefused, Icmp, Lifetime, LoneCname, Sibling};
+use crate::profile::schedule::{
+    AfterTcp, Cache, Cookies, EachRules, EdnsRefused, Icmp, Lifetime, LoneCname, Order, Sibling, Source,
+};
 use crate::profile::{AskRules, Shape, Socket};
 use crate::{Message, Outcome, Reply, Settings, Transport};
 
@@ -71,15 +73,7 @@ impl Each {
         self.begun_us.get_or_insert(context.now_us);
         loop {
             self.start(context);
-            // All that is late fails before anything is sent again: servers are picked by all their failures.
-            for index in 0..self.questions.len() {
-                self.advance(index, context);
-            }
-            for index in 0..self.questions.len() {
-                while self.questions[index].state == State::Ready {
-                    self.transmit(index, context);
-                }
-            }
+            self.send_what_is_due(context);
             if let Some(transmission) = self.outbox.pop_front() {
                 return Progress::Send(transmission);
             }
@@ -94,6 +88,27 @@ impl Each {
                 Some(wake) if wake <= context.now_us => {}
                 wake => return Progress::Wait(wake),
             }
+        }
+    }
+
+    /// All that is late fails before anything is sent again, for servers to be picked by all their failures; where
+    /// every question is a task of its own (hickory), each sends as soon as it has failed.
+    fn send_what_is_due(&mut self, context: &mut Context<'_>) {
+        let tasks = self.rules.order == Order::TwoAtOnce;
+        for index in 0..self.questions.len() {
+            self.advance(index, context);
+            if tasks {
+                self.transmit_while_ready(index, context);
+            }
+        }
+        for index in 0..self.questions.len() {
+            self.transmit_while_ready(index, context);
+        }
+    }
+
+    fn transmit_while_ready(&mut self, index: usize, context: &mut Context<'_>) {
+        while self.questions[index].state == State::Ready {
+            self.transmit(index, context);
         }
     }
 
@@ -169,6 +184,9 @@ impl Each {
                 timeout_us: question.deadline_us().map(|deadline| deadline.saturating_sub(context.now_us)),
                 qname: question.target.clone(),
                 edns: question.edns,
+                cookie: self.rules.cookies == Cookies::UntilAnswered
+                    && question.edns.is_some()
+                    && !context.memory.cookieless.contains(&server),
             });
         }
         let question = &mut self.questions[index];
@@ -184,6 +202,10 @@ impl Each {
 
     /// How long to wait now; `None` when the time is up.
     fn timeout_us(&self, index: usize, context: &Context<'_>) -> Option<u64> {
+        // hickory's time is up before anything is sent.
+        if self.rules.order == Order::TwoAtOnce && context.settings.timeout_ms == 0 {
+            return None;
+        }
         let timeout_us = self.rules.timeout_us(context.settings, self.questions[index].round);
         let end = match self.rules.lifetime {
             Lifetime::Unlimited => return Some(timeout_us),
@@ -211,10 +233,12 @@ impl Each {
         if !self.questions[index].awaits(sent) {
             return;
         }
+        let unspecified = context.settings.nameservers[sent.server].address.is_unspecified();
         match reply {
+            Reply::Message(_) if unspecified && self.rules.source == Source::Checked => {}
             Reply::Unreachable if self.rules.icmp == Icmp::Unnoticed => {}
             Reply::Unreachable => self.unreachable(index, sent.server, context),
-            Reply::Message(message) => self.message(index, sent.server, message, context),
+            Reply::Message(message) => self.message(sent, message, context),
         }
         self.note_order();
     }
@@ -241,31 +265,71 @@ impl Each {
         }
     }
 
-    fn message(&mut self, index: usize, server: usize, message: &Message, context: &mut Context<'_>) {
-        let outcome = self.rules.lame.judge(message);
-        let question = &mut self.questions[index];
-        let repeats = self.rules.edns_refused == EdnsRefused::RepeatedWithout && question.edns.is_some();
+    fn message(&mut self, sent: &Transmission, message: &Message, context: &mut Context<'_>) {
+        let (index, server) = (sent.question, sent.server);
+        let outcome = match self.rules.lame.judge(message) {
+            Outcome::NxDomain if message.cname.is_some() && self.follows() => Outcome::Cname,
+            outcome => outcome,
+        };
+        if sent.edns.is_some() && !context.memory.cookieless.contains(&server) {
+            context.memory.cookieless.push(server);
+        }
         if outcome == Outcome::Truncated {
-            question.repeat_over_tcp();
+            self.questions[index].repeat_over_tcp();
             context.memory.tcp_sticks |= self.rules.after_tcp == AfterTcp::Sticks;
-        } else if outcome == Outcome::FormErr && repeats {
-            question.repeat_without_edns();
+        } else if outcome == Outcome::FormErr && self.blames_edns(sent, message) {
+            self.questions[index].repeat_without_edns();
         } else if self.rules.accept.contains(&outcome) {
-            context.memory.worked(server);
+            self.judge_server(server, outcome, context);
             self.accepted(index, message, outcome, context);
+        } else if self.rules.ends_pass.contains(&outcome) {
+            let end = Ended::without_answer(outcome, context.now_us);
+            self.questions[index].pass_failed(end, &self.rules, context);
         } else {
             self.server_failed(index, server, outcome, context);
         }
     }
 
-    fn accepted(&mut self, index: usize, message: &Message, outcome: Outcome, context: &mut Context<'_>) {
-        let follows = outcome == Outcome::Cname && self.rules.lone_cname == LoneCname::Followed;
-        match &message.cname {
-            Some(target) if follows && self.followed < CHAIN_MAX => {
-                self.followed += 1;
-                self.questions[index].follow(target.clone());
+    fn follows(&self) -> bool {
+        self.rules.lone_cname == LoneCname::Followed && self.followed < CHAIN_MAX
+    }
+
+    /// Whether FORMERR is taken for the server's ignorance of EDNS.
+    fn blames_edns(&self, sent: &Transmission, message: &Message) -> bool {
+        sent.edns.is_some()
+            && match self.rules.edns_refused {
+                EdnsRefused::Ignored => false,
+                EdnsRefused::RepeatedWithout => true,
+                EdnsRefused::RepeatedWithoutIfBlamed => sent.cookie || !message.additional,
             }
-            _ => self.questions[index].end(Ended::by(message, outcome, context.now_us)),
+    }
+
+    /// What an answer that counts says about the server.
+    fn judge_server(&self, server: usize, outcome: Outcome, context: &mut Context<'_>) {
+        match (self.rules.order, outcome) {
+            (Order::TwoAtOnce, Outcome::NoData | Outcome::NxDomain) => context.memory.failed(server),
+            (Order::TwoAtOnce, _) => {}
+            _ => context.memory.worked(server),
+        }
+    }
+
+    fn accepted(&mut self, index: usize, message: &Message, outcome: Outcome, context: &mut Context<'_>) {
+        let end = Ended::by(message, outcome, context.now_us);
+        let question = &mut self.questions[index];
+        let holds = outcome == Outcome::Answer || (message.soa && outcome != Outcome::Cname);
+        if let (Cache::Kept, Some(target), true) = (self.rules.cache, &question.target, holds) {
+            context.memory.answered.push((target.clone(), index, end.clone()));
+        }
+        let Some(target) = message.cname.as_ref().filter(|_| outcome == Outcome::Cname && self.follows())
+        else {
+            self.questions[index].end(end);
+            return;
+        };
+        self.followed += 1;
+        let known = context.memory.answered.iter().find(|(name, of, _)| name == target && *of == index);
+        match known {
+            Some((.., known)) => self.questions[index].end(Ended { at_us: context.now_us, ..known.clone() }),
+            None => self.questions[index].follow(target.clone()),
         }
     }
 }

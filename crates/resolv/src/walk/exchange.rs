@@ -23,6 +23,8 @@ pub(super) struct Transmission {
     pub(super) qname: Option<Fqdn>,
     /// The UDP size offered with EDNS.
     pub(super) edns: Option<u16>,
+    /// Whether it has a COOKIE option.
+    pub(super) cookie: bool,
 }
 
 /// What an exchange wants next.

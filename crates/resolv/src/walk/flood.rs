@@ -153,6 +153,7 @@ impl Flood {
             timeout_us: Some(end.saturating_sub(context.now_us)),
             qname: None,
             edns: None,
+            cookie: false,
         }
     }
 

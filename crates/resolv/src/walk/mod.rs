@@ -24,12 +24,12 @@ use std::net::IpAddr;
 
 use crate::conf::Flag;
 use crate::plan::{Direction, Plan, Wire};
-use crate::profile::planning::Unencodable;
+use crate::profile::planning::{Literal, Unencodable};
 use crate::profile::{
     AskRules, Decision, PairRule, Passes, QuestionEnd, Report, Step, ThenFailure, ThenName, combine,
     step_after,
 };
-use crate::{Candidate, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
+use crate::{Candidate, Family, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
 
 use context::{Context, Memory};
 use cursor::{Cursor, Upcoming};
@@ -40,6 +40,7 @@ use exchange::{Exchange, Progress, Transmission};
 pub struct Walk {
     profile: Profile,
     settings: Settings,
+    family: Family,
     plan: Plan,
     cursor: Cursor,
     in_place_of_aaaa: InPlaceOfAaaa,
@@ -102,6 +103,10 @@ impl Walk {
         Self {
             profile: profile.clone(),
             settings: settings.clone(),
+            family: profile
+                .ask
+                .family(request.family, request.addrconfig, settings)
+                .unwrap_or(request.family),
             plan,
             cursor: Cursor::new(types),
             in_place_of_aaaa,
@@ -214,6 +219,10 @@ impl Walk {
         let ends = current.exchange.ends(step, current.steps, current.types);
         let outcome = current.exchange.outcome().unwrap_or_else(|| self.combined(current, &ends));
         let record = &mut self.trail[index];
+        let taken = self.profile.verdict.answer_for(&record.candidate.fqdn);
+        if outcome == Outcome::Answer && taken != Outcome::Answer {
+            return self.record_useless(index, taken, ends, now_us);
+        }
         let decision = match record.candidate.wire {
             Wire::Unencodable => Decision::unsendable(&self.profile, &record.candidate),
             _ => step_after(&self.profile, record.candidate.phase, outcome, &record.candidate),
@@ -223,6 +232,23 @@ impl Walk {
             let addresses = current.exchange.addresses(step, current.steps, current.types.len());
             self.addresses.extend(addresses);
         }
+        record.ends = ends;
+        record.outcome = Some(outcome);
+        record.ended_us = Some(now_us);
+        record.decision = Some(decision.clone());
+        decision
+    }
+
+    /// Notes a step whose answers the resolver throws away.
+    fn record_useless(
+        &mut self,
+        index: usize,
+        outcome: Outcome,
+        ends: Vec<QuestionEnd>,
+        now_us: u64,
+    ) -> Decision {
+        let decision = Decision::new(&self.profile, Step::Stop, outcome);
+        let record = &mut self.trail[index];
         record.ends = ends;
         record.outcome = Some(outcome);
         record.ended_us = Some(now_us);
@@ -270,15 +296,22 @@ impl Walk {
 
     fn conclude(&mut self) -> Verdict {
         match self.answered_by {
-            // Go's LookupHost takes an empty list of candidates for success.
-            None if self.plan.candidates.is_empty() && self.profile.verdict.report == Report::First => {
+            None if self.plan.candidates.is_empty()
+                && self.profile.verdict.report == Report::FirstOrEmpty =>
+            {
                 Verdict::without_asking(Vec::new())
             }
-            Some(step) => Verdict::found(std::mem::take(&mut self.addresses), step),
+            Some(step) => {
+                let mut addresses = std::mem::take(&mut self.addresses);
+                if self.profile.plan.name.literal == Literal::AskedAndReturned {
+                    addresses.splice(0..0, self.plan.returned_anyway);
+                }
+                Verdict::found(addresses, step)
+            }
             None if self.plan.returned_anyway.is_some() => {
                 Verdict::without_asking(self.plan.returned_anyway.into_iter().collect())
             }
-            None => Verdict::failed(&self.trail, &self.profile, &self.settings),
+            None => Verdict::failed(&self.trail, &self.profile, &self.settings, self.family),
         }
     }
 

@@ -19,7 +19,11 @@ pub(super) struct Paired {
     place: usize,
     first_server: usize,
     transport: Transport,
+    /// The open UDP socket to each server; it stays open over timeouts, and with it what arrives there late.
+    sockets: Vec<Option<u32>>,
     socket: u32,
+    /// Replies on sockets of servers that are not waited for at present: socket, question, reply.
+    late: Vec<(u32, usize, Reply)>,
     outbox: VecDeque<usize>,
     deadline_us: Option<u64>,
     /// Which questions have an answer in the present try, good or bad.
@@ -56,7 +60,9 @@ impl Paired {
             place: 0,
             first_server: 0,
             transport: if settings.flags.has(Flag::UseVc) { Transport::Tcp } else { Transport::Udp },
+            sockets: vec![None; settings.nameservers.len().max(1)],
             socket: 0,
+            late: Vec::new(),
             outbox: VecDeque::new(),
             deadline_us: None,
             received: vec![false; questions],
@@ -83,6 +89,7 @@ impl Paired {
             match (self.state, self.deadline_us) {
                 (State::Done, _) => return Progress::Done,
                 (State::BeginTry, _) => self.begin_try(context),
+                (State::Waiting, _) if self.reads_late_reply(context) => {}
                 (State::Waiting, Some(deadline)) if context.now_us >= deadline => self.timed_out(context),
                 (State::Waiting, deadline) => return Progress::Wait(deadline),
             }
@@ -99,11 +106,29 @@ impl Paired {
         if self.round > context.settings.attempts {
             self.fail(context.now_us);
         } else if context.settings.reaches(self.server(context)) {
-            self.socket = context.memory.open();
+            self.socket = self.socket_to(self.server(context), context);
             self.begin_sending(context);
         } else {
             self.next_server(context);
         }
+    }
+
+    /// The socket to a server: the one that is open, over TCP always a new one.
+    fn socket_to(&mut self, server: usize, context: &mut Context<'_>) -> u32 {
+        match self.transport {
+            Transport::Udp => *self.sockets[server].get_or_insert_with(|| context.memory.open()),
+            Transport::Tcp => context.memory.open(),
+        }
+    }
+
+    /// Reads what arrived late on the present socket, as the kernel kept it there.
+    fn reads_late_reply(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(at) = self.late.iter().position(|(socket, ..)| *socket == self.socket) else { return false };
+        let (_, question, reply) = self.late.remove(at);
+        if !self.received[question] {
+            self.received_reply(question, &reply, context);
+        }
+        true
     }
 
     fn begin_sending(&mut self, context: &Context<'_>) {
@@ -150,6 +175,7 @@ impl Paired {
             timeout_us: self.timeout_us(context),
             qname: None,
             edns: context.settings.flags.has(Flag::Edns0).then_some(self.rules.edns0_size),
+            cookie: false,
         }
     }
 
@@ -166,11 +192,18 @@ impl Paired {
             }
             OneByOne::SameSocket => {
                 context.memory.one_by_one = OneByOne::NewSocket;
-                self.socket = context.memory.open();
+                self.open_anew(context);
                 self.begin_sending(context);
             }
             OneByOne::NewSocket => self.state = State::Done,
         }
+    }
+
+    /// Closes the socket to the server and opens another.
+    fn open_anew(&mut self, context: &mut Context<'_>) {
+        let server = self.server(context);
+        self.sockets[server] = None;
+        self.socket = self.socket_to(server, context);
     }
 
     fn next_server(&mut self, context: &Context<'_>) {
@@ -197,13 +230,20 @@ impl Paired {
     }
 
     pub(super) fn reply(&mut self, sent: &Transmission, reply: &Reply, context: &mut Context<'_>) {
-        let current = sent.server == self.server(context) && sent.transport == self.transport;
-        if self.state != State::Waiting || !current || self.received[sent.question] {
-            return;
+        let waiting = self.state == State::Waiting && sent.transport == self.transport;
+        if waiting && sent.socket == self.socket && sent.server == self.server(context) {
+            if !self.received[sent.question] {
+                self.received_reply(sent.question, reply, context);
+            }
+        } else if sent.transport == Transport::Udp && self.sockets[sent.server] == Some(sent.socket) {
+            self.late.push((sent.socket, sent.question, reply.clone()));
         }
+    }
+
+    fn received_reply(&mut self, question: usize, reply: &Reply, context: &mut Context<'_>) {
         match reply {
             Reply::Unreachable => self.next_server(context),
-            Reply::Message(message) => self.message(sent.question, message, context),
+            Reply::Message(message) => self.message(question, message, context),
         }
     }
 
@@ -233,6 +273,8 @@ impl Paired {
         let other_sent = self.one_by_one(context) == OneByOne::No;
         let waits = first && (other_sent || self.rules.after_error == AfterError::WaitsForOther);
         if strict || self.questions == 1 {
+            // `close_and_return_error` closes all sockets.
+            self.sockets.fill(None);
             self.next_server(context);
         } else if !first && good {
             // One good answer and one error: the good one alone decides.
@@ -250,7 +292,7 @@ impl Paired {
         match self.one_by_one(context) {
             OneByOne::No => return,
             OneByOne::SameSocket => {}
-            OneByOne::NewSocket => self.socket = context.memory.open(),
+            OneByOne::NewSocket => self.open_anew(context),
         }
         self.outbox.extend(self.received.iter().position(|received| !received));
     }

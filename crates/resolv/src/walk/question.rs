@@ -30,6 +30,8 @@ pub(super) struct Question {
     /// Servers tried in the present pass.
     place: usize,
     first_server: usize,
+    /// The servers in the order of the present pass, where that is made anew for each.
+    order: Vec<usize>,
     /// Servers not to be asked again.
     struck_off: Vec<usize>,
     wake_us: Option<u64>,
@@ -63,6 +65,7 @@ impl Question {
             resend_us: None,
             place: 0,
             first_server: 0,
+            order: Vec::new(),
             struck_off: Vec::new(),
             wake_us: None,
             end: None,
@@ -119,7 +122,12 @@ impl Question {
             Order::SameThenNext => vec![self.place.min(servers - 1)],
             Order::InTurn => vec![at(self.place)],
             Order::FewestFailures => vec![context.memory.best_server(servers)],
-            Order::TwoAtOnce => (self.place..servers.min(self.place + 2)).map(at).collect(),
+            Order::TwoAtOnce => {
+                if self.place == 0 {
+                    self.order = context.memory.by_failures(servers);
+                }
+                self.order.iter().skip(self.place).take(2).copied().collect()
+            }
         };
     }
 
@@ -168,6 +176,18 @@ impl Question {
         };
         if more {
             self.state = if self.wake_us > Some(context.now_us) { State::Paused } else { State::Ready };
+        } else {
+            self.end(end);
+        }
+    }
+
+    /// Turns to the next pass, as this one has failed whatever the servers not heard of yet would say.
+    pub(super) fn pass_failed(&mut self, end: Ended, rules: &EachRules, context: &Context<'_>) {
+        self.place = 0;
+        self.round += 1;
+        self.wake_us = None;
+        if self.round <= rules.tries(context.settings) {
+            self.state = State::Ready;
         } else {
             self.end(end);
         }

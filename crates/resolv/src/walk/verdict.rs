@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::StepRecord;
+use crate::conf::Flag;
 use crate::profile::Report;
-use crate::{Outcome, Phase, Profile, Refusal, Settings};
+use crate::{Family, Outcome, Phase, Profile, Refusal, Settings, Transport};
 
 /// What the application gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,25 +66,33 @@ impl Verdict {
             (Refusal::OtherFamily(_), Report::Glibc) => "EAI_ADDRFAMILY",
             (Refusal::OtherFamily(_), Report::MuslNoData) => "EAI_NODATA",
             (_, Report::Glibc | Report::MuslNoData | Report::MuslNoName) => "EAI_NONAME",
-            (_, Report::Last | Report::First) => "REFUSED_NAME",
+            (_, Report::Last | Report::LastOrEmpty | Report::First | Report::FirstOrEmpty) => "REFUSED_NAME",
         };
         Self::error(Outcome::NxDomain, Failure::new(code, refusal.to_string()))
     }
 
     /// What a walk that found nothing reports.
-    pub(super) fn failed(trail: &[StepRecord], profile: &Profile, settings: &Settings) -> Self {
+    pub(super) fn failed(
+        trail: &[StepRecord],
+        profile: &Profile,
+        settings: &Settings,
+        family: Family,
+    ) -> Self {
+        let use_vc = settings.flags.has(Flag::UseVc);
+        let transport = if use_vc { Transport::Tcp } else { Transport::Udp };
         let outcomes = || trail.iter().filter_map(|step| step.outcome);
         let last = outcomes().next_back().unwrap_or(Outcome::NxDomain);
         match profile.verdict.report {
-            Report::Glibc => glibc(trail, settings),
+            Report::Glibc => glibc(trail, Asked { family, transport }),
             Report::MuslNoName | Report::MuslNoData if settings.attempts == 0 => Self::error(
                 Outcome::Unknown,
                 Failure::new("KILLED", "the process dies: attempts is 0, a divisor"),
             ),
             Report::MuslNoName => Self::error(last, musl(last, "EAI_NONAME")),
             Report::MuslNoData => Self::error(last, musl(last, "EAI_NODATA")),
-            Report::Last => Self::error(last, plain(last)),
-            Report::First => {
+            Report::LastOrEmpty if last == Outcome::Cname => Self::without_asking(Vec::new()),
+            Report::Last | Report::LastOrEmpty => Self::error(last, plain(last)),
+            Report::First | Report::FirstOrEmpty => {
                 let first = outcomes().next().unwrap_or(Outcome::NxDomain);
                 Self::error(first, plain(first))
             }
@@ -91,12 +100,12 @@ impl Verdict {
     }
 }
 
-/// The error of the name as-is if it was tried first, else NODATA if any candidate had it, else SERVFAIL, else the
-/// last one's (glibc `resolv/res_query.c`, `__res_context_search`; codes by `nss/getaddrinfo.c`).
-fn glibc(trail: &[StepRecord], _settings: &Settings) -> Verdict {
-    let outcomes = || trail.iter().filter_map(|step| step.outcome);
-    let has = |wanted: Outcome| outcomes().find(|outcome| *outcome == wanted);
-    let last = outcomes().next_back().unwrap_or(Outcome::Timeout);
+/// The error of the name as-is if it was tried first, else NODATA if a suffix had it, else SERVFAIL if one had it, else
+/// the last one's (glibc `resolv/res_query.c`, `__res_context_search`; codes by `nss/getaddrinfo.c`).
+fn glibc(trail: &[StepRecord], asked: Asked) -> Verdict {
+    let suffixes = || trail.iter().filter(|step| step.candidate.phase == Phase::Suffix);
+    let has = |wanted: Outcome| suffixes().any(|step| step.outcome == Some(wanted)).then_some(wanted);
+    let last = trail.iter().filter_map(|step| step.outcome).next_back().unwrap_or(Outcome::Timeout);
     let first = trail.iter().find(|step| step.candidate.phase == Phase::AsIsFirst);
     // A lone CNAME and ICMP errors end the search where they are met, whatever was seen before.
     let outcome = if matches!(last, Outcome::Cname | Outcome::Unreachable) {
@@ -108,19 +117,32 @@ fn glibc(trail: &[StepRecord], _settings: &Settings) -> Verdict {
             .or(has(Outcome::ServFail))
             .unwrap_or(last)
     };
-    let inet_alone = trail.iter().all(|step| step.ends.len() == 1 && step.ends[0].qtype == crate::QType::A);
+    let temporary = |outcome: Outcome| match outcome {
+        Outcome::Timeout | Outcome::ServFail | Outcome::Unreachable => true,
+        // Over TCP these are answers like others (`send_vc` looks at no rcode).
+        Outcome::Refused | Outcome::NotImp | Outcome::Lame => asked.transport == Transport::Udp,
+        _ => false,
+    };
+    // IPv4 alone goes through gethostbyname2_r, whose caller looks at how the last question failed.
+    let inet = asked.family == Family::Inet;
+    let failed_to_ask = temporary(last) && asked.transport == Transport::Udp;
     let (code, words) = match outcome {
         Outcome::NoData => ("EAI_NODATA", "No address associated with hostname"),
-        Outcome::Cname if inet_alone => ("EAI_NODATA", "No address associated with hostname"),
-        Outcome::Timeout
-        | Outcome::ServFail
-        | Outcome::Unreachable
-        | Outcome::Refused
-        | Outcome::NotImp
-        | Outcome::Lame => ("EAI_AGAIN", "Temporary failure in name resolution"),
+        Outcome::Cname if inet => ("EAI_NODATA", "No address associated with hostname"),
+        outcome if temporary(outcome) && (!inet || failed_to_ask) => {
+            ("EAI_AGAIN", "Temporary failure in name resolution")
+        }
         _ => ("EAI_NONAME", "Name or service not known"),
     };
     Verdict::error(outcome, Failure::new(code, words))
+}
+
+/// What glibc's codes depend on beside outcomes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) family: Family,
+    /// What questions begin with.
+    pub(super) transport: Transport,
 }
 
 /// musl `src/network/lookup_name.c`, `name_from_dns`.

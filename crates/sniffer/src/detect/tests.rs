@@ -188,7 +188,7 @@ fn a_static_program_is_known_by_what_its_libc_left() {
             Ok(Detection::Known(found)) => assert_eq!((Some(found.id), found.version), (id, None)),
             other => assert_eq!(
                 (None, other),
-                (id, Err("/bin/sh is static and carries no mark of a known libc".into()))
+                (id, Err(format!("/bin/sh is static and carries no mark of a known libc; {FITTING}")))
             ),
         }
     }
@@ -198,7 +198,7 @@ fn a_static_program_is_known_by_what_its_libc_left() {
 fn a_loader_that_is_not_there_leaves_the_version_open() {
     let (_dir, root) = root_with_shell(&small_elf(b""));
     let evidence = "\"/lib/ld-musl-x86_64.so.1\" is the interpreter of /bin/sh".to_owned();
-    let wanted = Detection::Known(Detected { id: "musl", version: None, evidence });
+    let wanted = Detection::Known(Detected { id: "musl", version: None, evidence, others: Vec::new() });
     assert_eq!(of_shell(&root), Ok(wanted));
 }
 

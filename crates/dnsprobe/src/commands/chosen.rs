@@ -1,0 +1,191 @@
+//! The resolver that is explained, and how it came to be known.
+
+use dnsprobe_lookup::{ResolverFrom, ResolverSeen};
+use dnsprobe_resolv::resolver::{ResolverError, go_hands_over};
+use dnsprobe_resolv::{Resolver, ResolverId, Situation};
+use dnsprobe_sniffer::{Detected, Detection};
+
+use crate::view::Detail;
+
+/// The resolver that is explained.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    /// The model; of a version that stands for others where the version is not known.
+    pub(crate) resolver: Resolver,
+    /// How it came to be known.
+    from: ResolverFrom,
+    /// Whether the version is known, too.
+    version: Version,
+    /// What says so.
+    evidence: String,
+    /// Whether there was a program that is not recognised.
+    program: Program,
+    /// The libc that a Go program with cgo hands some lookups to.
+    libc: Option<Box<Chosen>>,
+}
+
+/// Whether there was a program that is not recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Program {
+    NotRecognised,
+    RecognisedOrNone,
+}
+
+/// Whether a version is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Known,
+    Unknown,
+}
+
+impl Chosen {
+    pub(crate) fn new(resolver: Resolver, from: ResolverFrom, evidence: String) -> Self {
+        Self {
+            resolver,
+            from,
+            version: Version::Known,
+            evidence,
+            program: Program::RecognisedOrNone,
+            libc: None,
+        }
+    }
+
+    /// The same with another call, as in `--api`.
+    pub(crate) fn with_api(self, word: &str) -> Result<Self, ResolverError> {
+        Ok(Self { resolver: self.resolver.with_api(word)?, ..self })
+    }
+
+    /// By the user.
+    pub(crate) fn given(resolver: Resolver) -> Self {
+        Self::new(resolver, ResolverFrom::Given, String::new())
+    }
+
+    /// Without anything that says so.
+    pub(crate) fn assumed(why: String) -> Self {
+        Self::new(Resolver::new(ResolverId::Glibc), ResolverFrom::Assumed, why)
+    }
+
+    /// From the target's files.
+    pub(crate) fn detected(found: Detection) -> Self {
+        match found {
+            Detection::Known(found) => Self::known(found),
+            Detection::Unknown(why) => {
+                let program = Program::NotRecognised;
+                Self { program, ..Self::assumed(format!("unknown: {why}")) }
+            }
+        }
+    }
+
+    fn known(found: Detected) -> Self {
+        let Detected { id, version, mut evidence, others } = found;
+        let word = version.as_ref().map(|version| format!("{id}@{version}"));
+        let exact = word.and_then(|word| Resolver::parse(&word).ok());
+        let Some(resolver) = exact.or_else(|| Resolver::parse(id).ok()) else {
+            return Self::assumed(format!("{evidence}, of which there is no model"));
+        };
+        let mut libc = None;
+        for other in others {
+            if resolver.id == ResolverId::Go {
+                let detected = Detected {
+                    id: other.id,
+                    version: other.version,
+                    evidence: other.evidence,
+                    others: Vec::new(),
+                };
+                libc = Some(Box::new(Self::known(detected)));
+            } else {
+                let version = other.version.map(|version| format!(" {version}")).unwrap_or_default();
+                evidence += &format!(
+                    "; it also has {}{version} ({}): --resolver {} shows that plan",
+                    other.id, other.evidence, other.id
+                );
+            }
+        }
+        let version = if exact.is_some() { Version::Known } else { Version::Unknown };
+        if version == Version::Unknown {
+            evidence += &format!("; the plan is that of {} {}", resolver.id, resolver.version);
+        }
+        let program = Program::RecognisedOrNone;
+        Self { resolver, from: ResolverFrom::Detected, version, evidence, program, libc }
+    }
+
+    /// The resolver that really makes the lookup of this name.
+    pub(crate) fn for_name(&self, name: &str, file: Option<&[u8]>, situation: &Situation) -> Self {
+        let Some(libc) = &self.libc else { return self.clone() };
+        match go_hands_over(file, situation, name.as_bytes(), self.resolver.version) {
+            Some(why) => {
+                let evidence = format!("{}; Go hands lookups to {}: {why}", self.evidence, libc.evidence);
+                Self { evidence, ..(**libc).clone() }
+            }
+            None => self.clone(),
+        }
+    }
+
+    /// What says so, as far as it is to be shown: always where the program was not recognised.
+    pub(crate) fn evidence(&self, detail: Detail) -> &str {
+        match (detail, self.program) {
+            (Detail::More, _) | (Detail::Normal, Program::NotRecognised) => &self.evidence,
+            _ => "",
+        }
+    }
+
+    /// As it is shown. What only stands for an unknown version is none.
+    pub(crate) fn seen(&self) -> ResolverSeen {
+        let version = (self.version == Version::Known).then(|| self.resolver.version.to_string());
+        ResolverSeen {
+            id: self.resolver.id.as_str().to_owned(),
+            version,
+            api: Some(self.resolver.api.to_owned()),
+            from: self.from,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dnsprobe_sniffer::Other;
+
+    use super::*;
+
+    fn found(id: &'static str, version: Option<&str>, others: Vec<Other>) -> Chosen {
+        let version = version.map(str::to_owned);
+        Chosen::detected(Detection::Known(Detected { id, version, evidence: "x".to_owned(), others }))
+    }
+
+    fn other(id: &'static str, version: Option<&str>) -> Other {
+        Other { id, version: version.map(str::to_owned), evidence: "y".to_owned() }
+    }
+
+    #[test]
+    fn a_version_that_was_not_detected_is_not_shown_as_detected() {
+        let seen = found("musl", None, Vec::new()).seen();
+        assert_eq!((seen.id.as_str(), seen.version, seen.from), ("musl", None, ResolverFrom::Detected));
+        let seen = found("musl", Some("1.2.3"), Vec::new()).seen();
+        assert_eq!(seen.version.as_deref(), Some("1.2.3"));
+    }
+
+    #[test]
+    fn a_program_that_is_not_recognised_is_said_to_be_unknown_without_being_asked() {
+        let chosen = Chosen::detected(Detection::Unknown("it is static".to_owned()));
+        assert_eq!(chosen.evidence(Detail::Normal), "unknown: it is static");
+        assert_eq!(chosen.seen().from, ResolverFrom::Assumed);
+        assert_eq!(Chosen::assumed("no target".to_owned()).evidence(Detail::Normal), "");
+    }
+
+    #[test]
+    fn c_ares_beside_the_libc_is_said() {
+        let chosen = found("glibc", Some("2.36"), vec![other("c-ares", Some("1.18.1"))]);
+        assert_eq!(chosen.evidence, "x; it also has c-ares 1.18.1 (y): --resolver c-ares shows that plan");
+    }
+
+    #[test]
+    fn go_with_cgo_is_the_libc_where_go_says_so() {
+        let chosen = found("go", Some("1.22.3"), vec![other("glibc", Some("2.36"))]);
+        let plain = Situation::default();
+        assert_eq!(chosen.for_name("web", None, &plain).resolver.id, ResolverId::Go);
+        let set = Situation { res_options: Some("ndots:1".to_owned()), ..Situation::default() };
+        let handed = chosen.for_name("web", None, &set);
+        assert_eq!(handed.seen().version.as_deref(), Some("2.36"));
+        assert!(handed.evidence.ends_with("RES_OPTIONS is set"), "{}", handed.evidence);
+    }
+}
