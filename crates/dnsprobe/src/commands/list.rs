@@ -13,6 +13,8 @@ use crate::view::{Columns, Listed, ListedResolver, PacketsOn, Ui, list_json, lis
 
 /// From this many characters on musl ignores a line whole (1.2.5 `src/network/resolvconf.c`).
 const MUSL_LINE: usize = 255;
+/// Processes of a container that are looked at beside its first.
+const MOST_PROCESSES: usize = 15;
 
 /// Arguments of `dnsprobe list`.
 #[derive(Debug, clap::Args)]
@@ -94,21 +96,50 @@ fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, Comma
 fn look_into<'n>(host: &Host, entry: &'n Entry) -> Listed<'n> {
     let (mut resolvers, mut files) = (Vec::new(), Vec::new());
     for container in entry.containers.iter().filter(|container| container.pid.is_some()) {
+        let name = situation::name_of(container);
         if let Ok(opened) = entry.open(host, Some(container)) {
-            resolvers.push(resolver(&opened, situation::name_of(container)));
+            add_resolvers(&mut resolvers, &opened, name.as_ref());
             files.push(situation::conf_in(&opened.root).bytes);
+        }
+        // A container may hold programs of several kinds.
+        let others = container.pids.iter().filter(|pid| Some(**pid) != container.pid).take(MOST_PROCESSES);
+        for opened in others.filter_map(|pid| entry.open_process(host, *pid).ok()) {
+            add_resolvers(&mut resolvers, &opened, name.as_ref());
         }
     }
     if files.is_empty()
         && let Some((opened, resolves)) = without_container(host, entry)
     {
-        resolvers.extend(resolves.then(|| resolver(&opened, None)));
+        if resolves {
+            add_resolvers(&mut resolvers, &opened, None);
+        }
         files.push(situation::conf_in(&opened.root).bytes);
     }
     let first = files.first().cloned().flatten();
     let settings = settings(first.as_deref(), resolvers.first());
     let notes = notes(entry, &files, settings.as_ref());
     Listed { entry, settings, resolvers, notes }
+}
+
+/// Adds the resolver of a process, and what the same program has beside it, each once for a container.
+fn add_resolvers(resolvers: &mut Vec<ListedResolver>, opened: &Opened, container: Option<&String>) {
+    let listed = |id: Option<&str>, version: Option<String>| ListedResolver {
+        id: id.map(str::to_owned),
+        version,
+        container: container.cloned(),
+    };
+    let found: Vec<ListedResolver> = match detect::resolver_in(opened.process.as_ref(), &opened.root) {
+        Detection::Known(found) => {
+            let others = found.others.into_iter().map(|other| listed(Some(other.id), other.version));
+            std::iter::once(listed(Some(found.id), found.version)).chain(others).collect()
+        }
+        Detection::Unknown(_) => vec![listed(None, None)],
+    };
+    for resolver in found {
+        if !resolvers.contains(&resolver) {
+            resolvers.push(resolver);
+        }
+    }
 }
 
 /// The files of an entry of which no container runs, and whether a program of it is there to tell the resolver.
@@ -126,15 +157,6 @@ fn without_container(host: &Host, entry: &Entry) -> Option<(Opened, bool)> {
         }
         Kind::Pod | Kind::Container => Some((entry.open(host, None::<&Container>).ok()?, false)),
         Kind::Process => Some((entry.open(host, None).ok()?, true)),
-    }
-}
-
-fn resolver(opened: &Opened, container: Option<String>) -> ListedResolver {
-    match detect::resolver_in(opened.process.as_ref(), &opened.root) {
-        Detection::Known(found) => {
-            ListedResolver { id: Some(found.id.to_owned()), version: found.version, container }
-        }
-        Detection::Unknown(_) => ListedResolver { id: None, version: None, container },
     }
 }
 

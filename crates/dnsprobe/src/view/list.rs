@@ -25,7 +25,8 @@ pub(crate) struct Listed<'n> {
     pub(crate) notes: Vec<String>,
 }
 
-/// The resolver of one container.
+/// A resolver of one container.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ListedResolver {
     /// None when it was not recognised.
     pub(crate) id: Option<String>,

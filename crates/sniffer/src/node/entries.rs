@@ -220,6 +220,7 @@ impl Build<'_> {
                 name: None,
                 id: Some(id.clone()),
                 pid: group.first(id),
+                pids: group.all(id),
             }),
             default_container: records.iter().find_map(|record| record.default_container.clone()),
             runtime: first.map(|record| record.runtime).or(group.manager.map(runtime_of)),
@@ -342,6 +343,10 @@ impl Group {
         self.processes.iter().find(|it| it.2.as_ref() == Some(id) && it.1.is_some()).map(|it| it.0)
     }
 
+    fn all(&self, id: &ContainerId) -> Vec<u32> {
+        self.processes.iter().filter(|it| it.2.as_ref() == Some(id)).map(|it| it.0).collect()
+    }
+
     fn main(&self, record: Option<&Record>, id: &ContainerId) -> Option<u32> {
         let recorded = record.and_then(|record| record.pid);
         let confirmed = self.processes.iter().find(|it| Some(it.0) == recorded && it.2.as_ref() == Some(id));
@@ -401,7 +406,7 @@ fn containers(
             let record = records.iter().copied().find(|record| record.id == *id);
             let logged = || written.logs.by_container.get(id).map(|(_, container)| container.clone());
             let name = record.and_then(|record| record.name.clone()).or_else(logged);
-            Container { name, id: Some(id.clone()), pid: group.main(record, id) }
+            Container { name, id: Some(id.clone()), pid: group.main(record, id), pids: group.all(id) }
         })
         .collect();
     if let Key::Pod(_, uid) = key {
@@ -411,7 +416,7 @@ fn containers(
                     container == name && written.logs.by_uid.get(uid).is_some_and(|logged| logged.pod == *pod)
                 });
                 let id = newest.next().map(|(id, _)| id.clone());
-                containers.push(Container { name: Some(name.clone()), id, pid: None });
+                containers.push(Container { name: Some(name.clone()), id, ..Container::default() });
             }
         }
     }

@@ -127,6 +127,8 @@ pub struct Container {
     pub id: Option<ContainerId>,
     /// Its first process; none when it does not run.
     pub pid: Option<u32>,
+    /// All its processes, ascending.
+    pub pids: Vec<u32>,
 }
 
 impl Node {

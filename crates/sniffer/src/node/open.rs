@@ -52,9 +52,7 @@ impl Entry {
             let file = self.resolv_conf.as_deref().unwrap_or("etc/resolv.conf of no container");
             return Ok(Opened { process: None, root: Root::of_one_file(host, RESOLV_CONF, file)?, notes });
         };
-        let process = Process::open(host, pid)?;
-        self.check(&process)?;
-        let mut root = process.root()?;
+        let Opened { process, mut root, .. } = self.open_process(host, pid)?;
         // A sandbox of some runtimes has no files of its own.
         if let Some(kept) = &self.resolv_conf
             && self.sandbox.as_ref().is_some_and(|sandbox| sandbox.pid == Some(pid))
@@ -62,7 +60,18 @@ impl Entry {
         {
             root = Root::of_one_file(host, RESOLV_CONF, kept)?;
         }
-        Ok(Opened { process: Some(process), root, notes })
+        Ok(Opened { process, root, notes })
+    }
+
+    /// Opens one of its processes, checked as [`Entry::open`] does.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], [`Error::ProcessGone`], [`Error::Denied`].
+    pub fn open_process(&self, host: &Host, pid: u32) -> Result<Opened, Error> {
+        let process = Process::open(host, pid)?;
+        self.check(&process)?;
+        let root = process.root()?;
+        Ok(Opened { process: Some(process), root, notes: Vec::new() })
     }
 
     /// Opens its network namespace.
