@@ -219,6 +219,8 @@ impl Report {
             ports: args.ports.clone(),
             write: args.write.clone(),
             count: None,
+            rotate_size: None,
+            rotate_count: None,
         };
         let showing = Showing {
             lookups: &lookups,
