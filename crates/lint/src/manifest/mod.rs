@@ -87,6 +87,15 @@ impl Facts {
     pub fn objects(&self) -> usize {
         self.objects.len()
     }
+
+    /// Gives back the room that lists took in advance: facts are kept until all texts are read.
+    fn shrink(&mut self) {
+        self.pods.shrink_to_fit();
+        self.services.shrink_to_fit();
+        self.config_maps.shrink_to_fit();
+        self.objects.shrink_to_fit();
+        self.ignores.shrink_to_fit();
+    }
 }
 
 /// A diagnostic without an object.
