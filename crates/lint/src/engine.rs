@@ -8,8 +8,7 @@ use crate::rule::{Check, Default, Findings, Rule};
 use crate::rules::{self, RULES};
 use crate::suppress;
 use crate::world::World;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 /// What was found in an input.
 #[derive(Debug)]
@@ -112,15 +111,19 @@ fn unreadable(facts: &Facts) -> Vec<Diagnostic> {
     facts.unreadable.iter().map(diagnostic).collect()
 }
 
+/// By text, place, code and message, each finding once. Keys hold no copies: there may be very many findings.
 fn ordered(facts: &[Facts], mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let paths =
-        facts.iter().enumerate().filter_map(|(order, facts)| Some((Arc::clone(facts.path.as_ref()?), order)));
-    let order: HashMap<Arc<str>, usize> = paths.collect();
+    let paths = facts.iter().enumerate().filter_map(|(order, facts)| Some((facts.path.as_deref()?, order)));
+    let order: HashMap<&str, usize> = paths.collect();
     found.sort_by_cached_key(|diagnostic| {
-        let place = diagnostic.span.start;
-        (order.get(&diagnostic.path).copied(), place, diagnostic.code, diagnostic.message.clone())
+        let (start, end) = (diagnostic.span.start, diagnostic.span.end);
+        (order.get(&*diagnostic.path).copied(), start, diagnostic.code, end)
     });
-    let mut seen = HashSet::new();
-    found.retain(|d| seen.insert((Arc::clone(&d.path), d.span, d.code, d.message.clone())));
+    let place = |diagnostic: &Diagnostic| (diagnostic.span, diagnostic.code);
+    let beside = |one: &Diagnostic, next: &Diagnostic| place(one) == place(next) && one.path == next.path;
+    for same in found.chunk_by_mut(beside) {
+        same.sort_by(|one, next| one.message.cmp(&next.message));
+    }
+    found.dedup_by(|next, one| beside(one, next) && one.message == next.message);
     found
 }

@@ -52,12 +52,13 @@ fn read_text(text: &str, input: Input<'_>, facts: &mut Facts) {
     let detabbed = (json && documents(text).any(|read| read.is_err())).then(|| json::without_tabs(text));
     let readable =
         detabbed.as_deref().filter(|text| documents(text).all(|read| read.is_ok())).unwrap_or(text);
+    let path = facts.path.get_or_insert_with(|| Arc::from(input.path)).clone();
     let mut reader = Reader {
         text: readable,
         ours: readable.contains("apiVersion"),
         braces: readable.contains("{{"),
         full: false,
-        path: Arc::from(input.path),
+        path,
         facts,
     };
     for document in documents(readable) {

@@ -59,6 +59,7 @@ enum Content {
 pub(super) struct Texts {
     sources: Vec<Source>,
     by_shown: HashMap<String, usize>,
+    /// While the paths are walked: what is there already.
     known: HashSet<PathBuf>,
     problems: Vec<CommandError>,
 }
@@ -79,6 +80,7 @@ impl Texts {
                 Err(error) => texts.unread(path, error),
             }
         }
+        texts.known = HashSet::new();
         texts
     }
 
