@@ -5,6 +5,7 @@
 //! Services of the whole input are known.
 
 use super::Place;
+use crate::yaml::beginning;
 
 /// A name in the pod's inputs.
 #[derive(Clone, Debug)]
@@ -116,6 +117,9 @@ const IDENTIFIERS: [&str; 8] = [
 const FILE_ENDINGS: [&str; 14] =
     ["sh", "py", "pl", "rs", "md", "so", "ps", "cc", "mk", "zip", "mov", "pm", "tf", "properties"];
 
+/// A longer name is none, in bytes: four times what fits into a question (RFC 1035 section 3.1).
+const MAX_NAME: usize = 1020;
+
 /// A value longer than this, in bytes, is a document: only its URLs are worth a look, and not all of it.
 const MAX_VALUE: usize = 256 * 1024;
 
@@ -127,7 +131,7 @@ pub(super) fn hosts_of(text: &str, key: Option<&str>) -> Vec<Found> {
     let meaning = if key.is_some_and(means_host) { Meaning::Host } else { Meaning::Unknown };
     let mut found = Vec::new();
     let words: Vec<&str> =
-        text[..boundary(text)].lines().filter(|line| !is_comment(line)).flat_map(words).collect();
+        beginning(text, MAX_VALUE).lines().filter(|line| !is_comment(line)).flat_map(words).collect();
     let prose = words.len() > 1 && !words.iter().all(|word| list(word).all(is_listed));
     for word in words {
         if word.contains("://") {
@@ -166,14 +170,6 @@ impl From<bool> for Whole {
     fn from(prose: bool) -> Self {
         if prose { Whole::Word } else { Whole::Value }
     }
-}
-
-fn boundary(text: &str) -> usize {
-    let mut end = text.len().min(MAX_VALUE);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    end
 }
 
 fn normal(key: &str) -> String {
@@ -292,7 +288,7 @@ fn name(text: &str) -> Option<&str> {
 }
 
 fn push(text: &str, form: Form, found: &mut Vec<Found>) {
-    let Some(host) = name(text) else { return };
+    let Some(host) = name(text).filter(|host| host.len() <= MAX_NAME) else { return };
     let host = host.to_ascii_lowercase();
     if host == "localhost" || IDENTIFIERS.contains(&host.as_str()) {
         return;
