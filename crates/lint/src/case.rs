@@ -46,6 +46,16 @@ impl Used<'_> {
         cost::dots(self.host())
     }
 
+    /// Longest label in bytes.
+    pub(crate) fn longest_label(&self) -> usize {
+        self.host().split('.').map(str::len).max().unwrap_or(0)
+    }
+
+    /// Fits into a question (RFC 1035 section 2.3.4): no resolver asks another.
+    pub(crate) fn is_askable(&self) -> bool {
+        self.longest_label() <= 63 && self.host().len() <= 253
+    }
+
     /// A name of the cluster that needs the search list and did not end in a dot.
     pub(crate) fn is_searched_cluster(&self) -> bool {
         self.name.is_relative_cluster() && !self.mention.absolute
@@ -118,7 +128,8 @@ impl<'a> Case<'a> {
 
     /// External names that are searched first.
     pub(crate) fn searched_externals(&self) -> impl Iterator<Item = &Used<'a>> {
-        self.names.iter().filter(|used| used.name == Name::External && self.is_searched(used))
+        let external = |used: &&Used<'_>| used.name == Name::External && used.is_askable();
+        self.names.iter().filter(external).filter(|used| self.is_searched(used))
     }
 
     /// The smallest `ndots` with which every relative cluster name in the inputs is searched; `None` without one.
