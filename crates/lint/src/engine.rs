@@ -10,6 +10,9 @@ use crate::suppress;
 use crate::world::World;
 use std::collections::HashMap;
 
+/// Pods that read the same `ConfigMap` find the same in it: repetitions go as soon as there are so many findings more.
+const MOST_REPEATED: usize = 100_000;
+
 /// What was found in an input.
 #[derive(Debug)]
 pub struct Report {
@@ -30,8 +33,13 @@ pub fn scan(input: Input<'_>) -> Facts {
 pub fn judge(facts: &[Facts], config: &Config) -> Report {
     let world = World::of(facts, config);
     let mut found: Vec<Diagnostic> = facts.iter().flat_map(unreadable).collect();
+    let mut room = MOST_REPEATED;
     for pod in world.pods() {
         pod_rules(&Case::of(pod, &world), config, &mut found);
+        if found.len() > room {
+            found = ordered(facts, found);
+            room = 2 * found.len() + MOST_REPEATED;
+        }
     }
     for rule in RULES {
         if let Check::World(check) = rule.check {

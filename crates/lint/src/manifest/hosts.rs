@@ -7,11 +7,15 @@
 use super::Place;
 use crate::yaml::beginning;
 
+/// More names of one object are not looked at: a hundred times what an honest one holds. What every pod costs is names
+/// times pods that read them.
+pub(crate) const MAX_NAMES: usize = 10_000;
+
 /// A name in the pod's inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Mention {
     /// Without a dot at its end, lower case.
-    pub(crate) host: String,
+    pub(crate) host: Box<str>,
     /// It was written with a dot at its end.
     pub(crate) absolute: bool,
     pub(crate) form: Form,
@@ -19,13 +23,27 @@ pub(crate) struct Mention {
 }
 
 /// How a name was written.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
-    /// Behind the scheme, lower case.
-    Url(String),
+    Url(Scheme),
     HostPort,
     /// A value of its own; the key says whether a host is meant.
     Bare(Meaning),
+}
+
+/// What is spoken to the host of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scheme {
+    /// HTTP, or something else that sends the name along: in a header, or in the handshake of TLS.
+    NamesHost,
+    Other,
+}
+
+impl Scheme {
+    fn of(scheme: &str) -> Scheme {
+        let names_host = ["http", "https", "ws", "wss", "grpcs"].contains(&scheme);
+        if names_host { Scheme::NamesHost } else { Scheme::Other }
+    }
 }
 
 /// What the key of a value says about it.
@@ -238,7 +256,7 @@ fn authority(text: &str, scheme: &str, found: &mut Vec<Found>) {
     let text = text.split(';').next().unwrap_or_default();
     for host in text.split(',') {
         let host = host.split(':').next().unwrap_or_default();
-        push(host, Form::Url(scheme.to_owned()), found);
+        push(host, Form::Url(Scheme::of(scheme)), found);
     }
 }
 

@@ -18,7 +18,7 @@ mod routes;
 pub(crate) use command::{Command, Role};
 pub(crate) use config_map::ConfigMap;
 pub(crate) use dns::{DnsFields, OptionEntry, nameserver_address};
-pub(crate) use hosts::{Form, Meaning, Mention};
+pub(crate) use hosts::{Form, MAX_NAMES, Meaning, Mention, Scheme};
 pub(crate) use network_policy::NetworkPolicy;
 pub(crate) use object::{Ignore, Object, Place};
 pub(crate) use pod::{Pod, Trust};
