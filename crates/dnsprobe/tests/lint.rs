@@ -248,6 +248,17 @@ fn the_nearest_configuration_file_counts_and_the_command_line_wins() {
 }
 
 #[test]
+fn a_request_of_the_configuration_file_without_effect_is_reported_where_it_stands() {
+    let config = "[lint.per-path-ignore]\n'*.yaml' = ['DP101', 'DP3']\n'elsewhere/' = ['DP101']\n";
+    let folder = Folder::of(&[("a.yaml", WRONG), (".dnsprobe.toml", config)]);
+    assert_eq!(folder.found(&["."], 0), [".dnsprobe.toml:2:22 DP003"]);
+    assert_eq!(folder.found(&["--ignore", "DP3", "."], 0), Vec::<String>::new());
+    assert_eq!(folder.found(&["--no-suppressions", "."], 1), ["a.yaml:7:14 DP101"]);
+    folder.lint(&[]).exits(0).prints(&["--> .dnsprobe.toml:2:22", "'*.yaml' = ['DP101', 'DP3']"]);
+    folder.lint(&["-o", "github"]).exits(0).prints(&["::notice file=.dnsprobe.toml,line=2,"]);
+}
+
+#[test]
 fn a_wrong_configuration_file_says_where() {
     for (content, place) in [
         ("[lint]\nselect = []\nclusterdomain = 'x'\n", ":3:1: unknown field `clusterdomain`"),

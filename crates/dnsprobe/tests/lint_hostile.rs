@@ -139,7 +139,7 @@ fn long_texts_are_not_repeated_whole() {
 #[test]
 fn unreadable_files_are_named_and_the_rest_is_linted() {
     let folder = Folder::of(&[("zzz.yaml", WRONG), ("secret.yaml", WRONG), ("shut/inside.yaml", WRONG)]);
-    let shut = |name: &str| fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0));
+    let shut = |name: &str| fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o000));
     shut("secret.yaml").unwrap();
     shut("shut").unwrap();
     let mut command = powerless(&["lint", "-o", "json", "."]);

@@ -59,8 +59,8 @@ pub fn judge(facts: &[Facts], config: &Config) -> Report {
     }
 }
 
-/// Whether a rule takes part.
-pub(crate) fn is_enabled(code: &str, config: &Config) -> bool {
+/// Whether a rule takes part, by its code.
+pub fn is_enabled(code: &str, config: &Config) -> bool {
     let listed = |codes: &[String]| codes.iter().any(|known| known == code);
     let wanted = match config.select[..] {
         [] => rules::find(code).is_some_and(|rule| rule.default == Default::On),
