@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use dnsprobe_lookup::{Frame, Nanos, SearchList};
 use dnsprobe_sniffer::capture;
-use dnsprobe_sniffer::run::{self, Files, Inside, NotTold, Running, Signals};
+use dnsprobe_sniffer::run::{self, Ended, Files, Inside, Left, NotTold, Running, Signals};
 use dnsprobe_sniffer::trace::{self, Judge, Whose};
 use dnsprobe_sniffer::{Capture, CaptureOptions, Error, FrameSource, Located, SourceId, privileges, wake};
 
@@ -35,6 +35,8 @@ const TICK: Nanos = Nanos::from_millis(100);
 const LATE: Duration = Duration::from_millis(150);
 /// How long packets take from the wire to here.
 const SETTLE: Duration = Duration::from_millis(20);
+/// Longer than any resolver waits.
+const FOR_GOOD: Nanos = Nanos::from_millis(3_600_000);
 /// How often it is looked whether there are more.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -172,8 +174,9 @@ fn execute(args: &Args, ui: &Ui) -> Result<Status, Failure> {
     report.tell_by(&running, args);
     let watched = report.watch(&mut source, &running);
     let told = running.sockets.as_ref().ok().cloned();
-    let status = running.finish().map_err(system("wait for the program"))?;
+    let ended = running.finish().map_err(system("wait for the program"))?;
     watched?;
+    report.end(ended);
     if let Some(overlooked) = told.map(|sockets| sockets.overlooked()).filter(|it| it.times > 0) {
         let why = overlooked.why.unwrap_or_default();
         note(&format!(
@@ -182,7 +185,7 @@ fn execute(args: &Args, ui: &Ui) -> Result<Status, Failure> {
         ));
     }
     report.close(&mut source, id)?;
-    Ok(Status::OfProgram(exit_code(status)))
+    Ok(Status::OfProgram(exit_code(ended.status)))
 }
 
 /// As a shell has it.
@@ -265,6 +268,14 @@ impl Report {
             }
             Whose::Others => self.beside.others += 1,
             Whose::Unknown => self.beside.unknown += 1,
+        }
+    }
+
+    /// Nobody waits for an answer any more where all have ended by themselves. A program that was killed may have been
+    /// waiting: its last lookup was not seen to its end.
+    fn end(&mut self, ended: Ended) {
+        if ended.left == Left::Nothing && ended.status.code().is_some() {
+            let _ = self.session.silence(capture::now() + FOR_GOOD);
         }
     }
 
