@@ -9,6 +9,7 @@ use std::process::{ExitCode, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::CommandFactory;
 use dnsprobe_lookup::{Frame, Nanos, SearchList};
 use dnsprobe_sniffer::capture;
 use dnsprobe_sniffer::run::{self, Ended, Files, Inside, Left, NotTold, Running, Signals};
@@ -17,7 +18,7 @@ use dnsprobe_sniffer::{Capture, CaptureOptions, Error, FrameSource, Located, Sou
 
 use super::session::{Session, Showing};
 use super::situation;
-use crate::cli::{Format, LookupArgs, TargetArgs};
+use crate::cli::{Cli, Format, LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
 use crate::view::{Beside, Merging, Output, Palette, Told, Ui, escape, note};
 
@@ -115,8 +116,9 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // Nobody listening is no error.
     let _ = error.print();
     let status = u8::try_from(error.exit_code()).unwrap_or(FAILED);
-    let mut words = std::env::args_os().skip(1).skip_while(|word| word.to_string_lossy().starts_with('-'));
-    let exec = words.next().is_some_and(|word| word == "exec");
+    let command = Cli::command();
+    let is_command = |word: &OsString| command.find_subcommand(word).is_some();
+    let exec = std::env::args_os().skip(1).find(is_command).is_some_and(|word| word == "exec");
     ExitCode::from(if status != 0 && exec { FAILED } else { status })
 }
 
@@ -200,6 +202,7 @@ struct Report {
     /// `None` when frames cannot be told apart.
     judge: Option<Judge>,
     beside: Beside,
+    /// Whether there were frames of the program.
     seen: bool,
 }
 
@@ -244,12 +247,15 @@ impl Report {
             self.batch(source)?;
         }
         let ended = Instant::now();
-        // Without a lookup there is no late answer.
-        while ended.elapsed() < if self.seen { LATE } else { SETTLE } {
+        while ended.elapsed() < if self.is_waiting() { LATE } else { SETTLE } {
             thread::sleep(PAUSE);
             self.batch(source)?;
         }
         Ok(())
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.judge.as_ref().map_or(self.seen, Judge::is_waiting)
     }
 
     fn batch(&mut self, source: &mut Capture) -> Result<(), CommandError> {

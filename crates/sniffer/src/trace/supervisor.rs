@@ -53,15 +53,17 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     /// Waits for the program to say what it installed on the other end of `program`, then looks at its sockets. Keeps no
-    /// privilege but to look at processes.
+    /// privilege but to look at any process; without that one, those that its program has, too, or it may not look at it.
     pub(crate) fn start(program: UnixStream, sockets: Sockets) -> io::Result<Self> {
         // With it, what is written comes with the number of the process that wrote it, as it is known here.
         setsockopt(&program, sockopt::PassCred, &true)?;
         let (stop, stopping) = UnixStream::pair()?;
         let ((report, outcome), (ended, stopped)) = (channel(), channel());
         let work = move || {
-            // What could not be given up is not used either.
-            let _ = privileges::keep_only(privileges::TO_INSPECT);
+            if privileges::missing(privileges::TO_INSPECT).is_empty() {
+                // What could not be given up is not used either.
+                let _ = privileges::keep_only(privileges::TO_INSPECT);
+            }
             let end = run(program, &sockets, &report, &stopping);
             let _ = ended.send(end);
         };
