@@ -52,7 +52,8 @@ CMD runs as you are, but gains no privileges (no_new_privs); with --root it is
 the container's file, and has no more capabilities than the container may have.
 Its calls of connect, sendto, sendmsg and sendmmsg are held for a moment while
 dnsprobe looks at the socket (seccomp, Linux 5.9); without that, all lookups in
-the namespace are reported. 32-bit programs and io_uring are not told.
+the namespace are reported. 32-bit programs and io_uring are not told. When
+dnsprobe is killed (SIGKILL), so is CMD.
 
 Exit status: CMD's own, or 128 and the number of the signal that ended it; 125
 dnsprobe itself failed; 126 CMD cannot be executed; 127 there is no such CMD.
@@ -64,7 +65,7 @@ signals on.";
 
 /// Arguments of `dnsprobe exec`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(override_usage = "dnsprobe exec [OPTIONS] -- <CMD>...", after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: TargetArgs,

@@ -136,6 +136,11 @@ impl Sockets {
         self.lock().overlooked.clone()
     }
 
+    /// Whether a call that goes there is of no interest, whatever its socket.
+    pub(crate) fn passes_over(&self, to: Destination) -> bool {
+        matches!(to, Destination::Port(port) if !self.lock().servers.contains(&port))
+    }
+
     /// A copy of a socket that is about to connect or to send.
     pub(crate) fn note(&self, socket: OwnedFd, call: Call, to: Destination) {
         self.lock().note(socket, call, to, now());

@@ -166,6 +166,9 @@ fn supervise(listener: BorrowedFd<'_>, sockets: &Sockets, stopping: &UnixStream)
 /// Notes the socket that a call is about.
 fn look(listener: BorrowedFd<'_>, call: Told, sockets: &Sockets) {
     let to = destination(call);
+    if sockets.passes_over(to) {
+        return;
+    }
     let copied = process_of(call.thread).and_then(|process| seccomp::copy(process.as_fd(), call.descriptor));
     if !seccomp::still_waits(listener, call) {
         return;
