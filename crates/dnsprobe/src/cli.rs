@@ -132,6 +132,12 @@ pub(crate) struct LookupArgs {
     /// Also write the packets to this file (`-` is standard output; the rows then go to standard error)
     #[arg(short = 'w', long = "write", value_name = "FILE|-")]
     pub(crate) write: Option<PathBuf>,
+    /// Begin another packet file when one has this many million bytes: FILE, FILE1, FILE2 …
+    #[arg(short = 'C', long = "rotate-size", value_name = "MILLIONS", requires = "write", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rotate_size: Option<u64>,
+    /// Keep at most this many packet files; then the first is written over
+    #[arg(short = 'W', long = "rotate-count", value_name = "FILES", requires = "rotate_size", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rotate_count: Option<u32>,
     /// Stop after this many packets
     #[arg(short = 'c', long = "count", value_name = "PACKETS")]
     pub(crate) count: Option<u64>,

@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pod::clients::{Client, Done};
 use pod::cluster::Cluster;
-use pod::{Pod, SERVER};
+use pod::{NOBODY, Pod, SERVER};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
@@ -134,6 +134,27 @@ fn a_lookup_that_was_resent_is_whole() {
         let (_, report) = reported(&pod, &[words(&client.path()), &name]);
         assert_eq!(asked(&report), counted(cluster.take().into_iter()), "{client:?}");
         assert_eq!(text(report.lookup(&name), "outcome"), "ANSWER");
+    }
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_lookup_that_the_program_gave_up_is_over_and_one_it_was_killed_in_is_not() {
+    let pod = Pod::new("timeout:1 attempts:1");
+    // Nobody is there to answer.
+    let nobody = fs::read_to_string(pod.conf()).unwrap().replace(SERVER, NOBODY);
+    fs::write(pod.conf(), nobody).unwrap();
+    for client in Client::ALL {
+        let path = client.path().to_str().unwrap();
+        let (_, report) = reported(&pod, &[path, "www.example.com."]);
+        let lookup = report.lookup("www.example.com.");
+        assert_eq!((&lookup["outcome"], &lookup["partial"]), (&"TIMEOUT".into(), &false.into()), "{lookup}");
+        let file = NamedTempFile::new().unwrap();
+        let options = ["-o", "json", "--report", words(&file)];
+        let script = format!("{path} www.example.com. & sleep 0.3; kill -9 $! $$");
+        finish(exec(&pod, &options, &["sh", "-c", &script])).exits(137);
+        let report = read_report(file.path());
+        assert_eq!(report.lookup("www.example.com.")["partial"], true, "{:?}", report.lookups);
     }
 }
 

@@ -325,5 +325,8 @@ fn what_dnsprobe_cannot_do_is_125_and_the_program_does_not_run() {
         assert!(!Path::new(mark).exists(), "{options:?}");
     }
     run(&["exec", "--netns", pod.name()]).exits(125).complains(&["CMD"]);
+    run(&["--color", "never", "exec", "--bogus"]).exits(125).complains(&["--bogus"]);
+    // Another command has its own status.
+    run(&["explain", "exec", "--bogus"]).exits(2).complains(&["--bogus"]);
     run(&["exec", "--help"]).exits(0).prints(&["CAP_SYS_ADMIN", "CAP_NET_RAW", "CAP_SYS_PTRACE", "125"]);
 }

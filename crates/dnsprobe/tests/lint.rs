@@ -7,26 +7,11 @@ mod common;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use common::{Left, Ran, dnsprobe, fed, finish, list, repository, testdata, text, words};
+use common::folder::{Folder, WRONG, places};
+use common::{Ran, dnsprobe, fed, finish, list, repository, testdata, text, words};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// A pod with one error, at 7:14.
-const WRONG: &str = "\
-apiVersion: v1
-kind: Pod
-metadata:
-  name: web
-  namespace: orders
-spec:
-  dnsPolicy: clusterfirst # as it was
-  containers:
-  - name: app
-    image: registry.example/app:1
-";
 
 /// A pod with a warning, DP301.
 const WARNED: &str = "\
@@ -43,54 +28,6 @@ spec:
     env:
     - {name: API, value: https://api.example.com}
 ";
-
-/// A folder of manifests.
-struct Folder(TempDir);
-
-impl Folder {
-    fn of(files: &[(&str, &str)]) -> Self {
-        let folder = Self(TempDir::new().unwrap());
-        for (path, content) in files {
-            folder.write(path, content);
-        }
-        folder
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, path: impl AsRef<Path>, content: &str) {
-        let path = self.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.path().join(path)).unwrap()
-    }
-
-    fn command(&self, line: &[&str]) -> Command {
-        let mut command = dnsprobe(&[&["lint"], line].concat());
-        command.current_dir(self.path());
-        command
-    }
-
-    fn lint(&self, line: &[&str]) -> Ran {
-        finish(self.command(line))
-    }
-
-    /// Where something was found, `path:line:column code`.
-    fn found(&self, line: &[&str], code: i32) -> Vec<String> {
-        places(&self.lint(&[&["-o", "json"], line].concat()).exits(code))
-    }
-}
-
-fn places(left: &Left) -> Vec<String> {
-    let place =
-        |it: &Value| format!("{}:{}:{} {}", text(it, "path"), it["line"], it["column"], text(it, "code"));
-    left.objects().iter().map(place).collect()
-}
 
 #[test]
 fn text_shows_the_place_the_object_and_the_fix() {
@@ -308,6 +245,17 @@ fn the_nearest_configuration_file_counts_and_the_command_line_wins() {
     below.current_dir(folder.path().join("sub"));
     finish(below).exits(1).prints(&["agent.yaml:7:16: warning DP301"]);
     folder.lint(&["--fail-on", "error", "sub"]).exits(0).quietly();
+}
+
+#[test]
+fn a_request_of_the_configuration_file_without_effect_is_reported_where_it_stands() {
+    let config = "[lint.per-path-ignore]\n'*.yaml' = ['DP101', 'DP3']\n'elsewhere/' = ['DP101']\n";
+    let folder = Folder::of(&[("a.yaml", WRONG), (".dnsprobe.toml", config)]);
+    assert_eq!(folder.found(&["."], 0), [".dnsprobe.toml:2:22 DP003"]);
+    assert_eq!(folder.found(&["--ignore", "DP3", "."], 0), Vec::<String>::new());
+    assert_eq!(folder.found(&["--no-suppressions", "."], 1), ["a.yaml:7:14 DP101"]);
+    folder.lint(&[]).exits(0).prints(&["--> .dnsprobe.toml:2:22", "'*.yaml' = ['DP101', 'DP3']"]);
+    folder.lint(&["-o", "github"]).exits(0).prints(&["::notice file=.dnsprobe.toml,line=2,"]);
 }
 
 #[test]

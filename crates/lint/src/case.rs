@@ -46,6 +46,16 @@ impl Used<'_> {
         cost::dots(self.host())
     }
 
+    /// Longest label in bytes.
+    pub(crate) fn longest_label(&self) -> usize {
+        self.host().split('.').map(str::len).max().unwrap_or(0)
+    }
+
+    /// Fits into a question (RFC 1035 section 2.3.4): no resolver asks another.
+    pub(crate) fn is_askable(&self) -> bool {
+        self.longest_label() <= 63 && self.host().len() <= 253
+    }
+
     /// A name of the cluster that needs the search list and did not end in a dot.
     pub(crate) fn is_searched_cluster(&self) -> bool {
         self.name.is_relative_cluster() && !self.mention.absolute
@@ -118,7 +128,8 @@ impl<'a> Case<'a> {
 
     /// External names that are searched first.
     pub(crate) fn searched_externals(&self) -> impl Iterator<Item = &Used<'a>> {
-        self.names.iter().filter(|used| used.name == Name::External && self.is_searched(used))
+        let external = |used: &&Used<'_>| used.name == Name::External && used.is_askable();
+        self.names.iter().filter(external).filter(|used| self.is_searched(used))
     }
 
     /// The smallest `ndots` with which every relative cluster name in the inputs is searched; `None` without one.
@@ -141,28 +152,22 @@ fn used<'a>(pod: &Pod, mentions: &[&'a Mention], classify: impl Fn(&Mention) -> 
     let aliases: HashSet<&str> = pod.aliases.iter().filter_map(|alias| alias.text()).collect();
     let mut seen = HashSet::new();
     let mut used = Vec::new();
-    for mention in mentions.iter().filter(|mention| !aliases.contains(mention.host.as_str())) {
-        if seen.contains(&(mention.host.as_str(), mention.absolute)) {
+    for mention in mentions.iter().filter(|mention| !aliases.contains(&*mention.host)) {
+        if seen.contains(&(&*mention.host, mention.absolute)) {
             continue;
         }
         let name = classify(mention);
         // The same word may be a host elsewhere, where its form says so.
         if name != Name::Unknown {
-            seen.insert((mention.host.as_str(), mention.absolute));
+            seen.insert((&*mention.host, mention.absolute));
             used.push(Used { mention, name });
         }
     }
     used
 }
 
-/// True when every container that runs beside the others has an image of musl's world, by its last path segment and
-/// tag.
+/// True when every container that runs beside the others has an image of musl's world.
 fn looks_musl(pod: &Pod) -> bool {
     let mut main = pod.containers.iter().filter(|container| container.main).peekable();
-    let is_musl = |image: &str| {
-        let image = image.split('@').next().unwrap_or_default();
-        let last = image.rsplit('/').next().unwrap_or_default();
-        last.contains("alpine") || last.contains("musl")
-    };
-    main.peek().is_some() && main.all(|container| container.image.as_deref().is_some_and(is_musl))
+    main.peek().is_some() && main.all(|container| container.musl)
 }

@@ -8,8 +8,10 @@ use crate::rule::{Check, Default, Findings, Rule};
 use crate::rules::{self, RULES};
 use crate::suppress;
 use crate::world::World;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
+
+/// Pods that read the same `ConfigMap` find the same in it: repetitions go as soon as there are so many findings more.
+const MOST_REPEATED: usize = 100_000;
 
 /// What was found in an input.
 #[derive(Debug)]
@@ -31,8 +33,13 @@ pub fn scan(input: Input<'_>) -> Facts {
 pub fn judge(facts: &[Facts], config: &Config) -> Report {
     let world = World::of(facts, config);
     let mut found: Vec<Diagnostic> = facts.iter().flat_map(unreadable).collect();
+    let mut room = MOST_REPEATED;
     for pod in world.pods() {
         pod_rules(&Case::of(pod, &world), config, &mut found);
+        if found.len() > room {
+            found = ordered(facts, found);
+            room = 2 * found.len() + MOST_REPEATED;
+        }
     }
     for rule in RULES {
         if let Check::World(check) = rule.check {
@@ -52,8 +59,8 @@ pub fn judge(facts: &[Facts], config: &Config) -> Report {
     }
 }
 
-/// Whether a rule takes part.
-pub(crate) fn is_enabled(code: &str, config: &Config) -> bool {
+/// Whether a rule takes part, by its code.
+pub fn is_enabled(code: &str, config: &Config) -> bool {
     let listed = |codes: &[String]| codes.iter().any(|known| known == code);
     let wanted = match config.select[..] {
         [] => rules::find(code).is_some_and(|rule| rule.default == Default::On),
@@ -112,15 +119,19 @@ fn unreadable(facts: &Facts) -> Vec<Diagnostic> {
     facts.unreadable.iter().map(diagnostic).collect()
 }
 
+/// By text, place, code and message, each finding once. Keys hold no copies: there may be very many findings.
 fn ordered(facts: &[Facts], mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let paths =
-        facts.iter().enumerate().filter_map(|(order, facts)| Some((Arc::clone(facts.path.as_ref()?), order)));
-    let order: HashMap<Arc<str>, usize> = paths.collect();
+    let paths = facts.iter().enumerate().filter_map(|(order, facts)| Some((facts.path.as_deref()?, order)));
+    let order: HashMap<&str, usize> = paths.collect();
     found.sort_by_cached_key(|diagnostic| {
-        let place = diagnostic.span.start;
-        (order.get(&diagnostic.path).copied(), place, diagnostic.code, diagnostic.message.clone())
+        let (start, end) = (diagnostic.span.start, diagnostic.span.end);
+        (order.get(&*diagnostic.path).copied(), start, diagnostic.code, end)
     });
-    let mut seen = HashSet::new();
-    found.retain(|d| seen.insert((Arc::clone(&d.path), d.span, d.code, d.message.clone())));
+    let place = |diagnostic: &Diagnostic| (diagnostic.span, diagnostic.code);
+    let beside = |one: &Diagnostic, next: &Diagnostic| place(one) == place(next) && one.path == next.path;
+    for same in found.chunk_by_mut(beside) {
+        same.sort_by(|one, next| one.message.cmp(&next.message));
+    }
+    found.dedup_by(|next, one| beside(one, next) && one.message == next.message);
     found
 }

@@ -1,6 +1,7 @@
 //! Makes the edits diagnostics carry. Only the bytes named are touched: comments, order and style stay.
 
 use crate::diagnostic::{Change, Diagnostic, Edit, Safety};
+use crate::yaml::MAX_TEXT;
 use std::ops::Range;
 
 /// The text with the edits of its diagnostics made: only safe ones, or the suggested ones too. Of edits that overlap the
@@ -33,6 +34,8 @@ fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
         Change::RemoveItem => Some((item(text, edit.bytes.clone())?, String::new())),
         Change::AddEntry(lines) => insertion(text, edit.bytes.start, lines, Behind::Blanks),
         Change::AddItem(lines) => insertion(text, edit.bytes.start, lines, Behind::Dash),
+        // The rule saw only the beginning of it.
+        Change::Replace(_) if old.len() > MAX_TEXT => None,
         // Block scalars and tags are more than the text that would be replaced.
         Change::Replace(_) if old.starts_with(['|', '>', '!', '&']) => None,
         Change::Replace(new) => Some((edit.bytes.clone(), quoted_like(old, new))),

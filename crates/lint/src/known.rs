@@ -35,7 +35,8 @@ pub(crate) const OBSOLETE_OPTIONS: [&str; 5] =
 const CLUSTER_DNS: [&str; 4] = ["10.96.0.10", "10.43.0.10", "172.20.0.10", "10.100.0.10"];
 
 /// Zones that answer for every name below them.
-const WILDCARD_ZONES: [&str; 6] = ["nip.io", "sslip.io", "traefik.me", "localtest.me", "xip.io", "lvh.me"];
+pub(crate) const WILDCARD_ZONES: [&str; 6] =
+    ["nip.io", "sslip.io", "traefik.me", "localtest.me", "xip.io", "lvh.me"];
 
 /// Top-level names that are not delegated: RFC 6761, RFC 6762, RFC 8375, RFC 7686, ICANN's reserved `internal`, and
 /// `corp`, `lan`, `home` by usage.

@@ -25,7 +25,7 @@ mod yaml;
 pub use config::{Config, KubeVersion, Libc, Suppressions};
 pub use diagnostic::{Change, Diagnostic, Edit, Fix, Safety, Severity};
 pub use docs::{page, rules_page, table};
-pub use engine::{Report, judge, scan};
+pub use engine::{Report, is_enabled, judge, scan};
 pub use fix::apply;
 pub use manifest::{Facts, Found, Input};
 pub use rule::{Default, Doc, Rule};

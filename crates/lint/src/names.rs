@@ -56,7 +56,7 @@ impl Name {
 
 /// Classifies a mention for a pod of `namespace`.
 pub(crate) fn classify(mention: &Mention, namespace: &str, world: &World<'_>, config: &Config) -> Name {
-    let host = mention.host.as_str();
+    let host = &*mention.host;
     let labels: Vec<&str> = host.split('.').collect();
     if let Some(name) = by_suffix(host, &labels, config) {
         return name;
@@ -73,12 +73,19 @@ pub(crate) fn classify(mention: &Mention, namespace: &str, world: &World<'_>, co
             Name::PodServiceNamespace
         }
         [_] => Name::Unknown,
-        _ if matches!(mention.form, Form::Bare(_)) && world.is_api_name(host) => Name::Unknown,
+        _ if matches!(mention.form, Form::Bare(_)) && (world.is_api_name(host) || is_zone(host)) => {
+            Name::Unknown
+        }
         _ if known::ends_public(host) && !config.private_zones.iter().any(|zone| is_below(host, zone)) => {
             Name::External
         }
         _ => Name::Unknown,
     }
+}
+
+/// True for a name that others are made from, as a setting: a public suffix, or a zone that answers for everything.
+fn is_zone(host: &str) -> bool {
+    known::is_public_suffix(host) || known::WILDCARD_ZONES.contains(&host)
 }
 
 /// True for a namespace whose two-label names are external names that a Service there would capture.

@@ -1,10 +1,11 @@
 //! The workloads of an input and the `resolv.conf` their pods will get, for explaining names before anything runs.
 
-use crate::case::Case;
+use crate::case::{Case, Used};
 use crate::config::{Config, Libc};
 use crate::manifest::Facts;
 use crate::world::World;
 use dnsprobe_resolv::pod::PodDns;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A pod, or something that makes pods.
@@ -35,12 +36,9 @@ pub fn workloads(facts: &[Facts], config: &Config) -> Vec<Workload> {
 
 fn workload(case: &Case<'_>) -> Workload {
     let object = &case.pod.object;
-    let mut hosts: Vec<String> = Vec::new();
-    for used in &case.names {
-        if !hosts.iter().any(|known| known == used.host()) {
-            hosts.push(used.host().to_owned());
-        }
-    }
+    let mut seen = HashSet::new();
+    let hosts = case.names.iter().map(Used::host).filter(|host| seen.insert(*host));
+    let hosts = hosts.map(str::to_owned).collect();
     Workload {
         kind: object.kind.clone(),
         name: object.name().unwrap_or_default().to_owned(),

@@ -1,7 +1,7 @@
 //! Everything the input says, as one: what rules that look across files need.
 
 use crate::config::Config;
-use crate::manifest::{ConfigMap, Facts, Mention, Object, Pod};
+use crate::manifest::{ConfigMap, Facts, MAX_NAMES, Mention, Object, Pod};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -71,6 +71,9 @@ impl<'a> World<'a> {
             let wanted =
                 map.mentions.iter().filter(|(key, _)| reference.key.as_ref().is_none_or(|only| only == key));
             mentions.extend(wanted.flat_map(|(_, mentions)| mentions));
+            if mentions.len() > MAX_NAMES {
+                break;
+            }
         }
         mentions
     }

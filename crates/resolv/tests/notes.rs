@@ -2,6 +2,7 @@
 
 mod support;
 
+use dnsprobe_resolv::{Resolver, ResolverId, Situation, conf};
 use support::lookup;
 
 fn notes(resolver: &str, conf: &str) -> Vec<String> {
@@ -91,5 +92,41 @@ fn what_is_kept_of_a_hostile_file_is_bounded() {
             assert!(settings.search.len() <= 4096, "{resolver}");
             assert!(settings.nameservers.len() <= 256, "{resolver}");
         }
+    }
+}
+
+#[test]
+fn notes_and_lists_of_a_megabyte_are_bounded_and_say_where_reading_ended() {
+    let size = 1 << 20;
+    let words: [&[u8]; 6] =
+        [b"\0", b"x\n", b"search a.test ", b"options x\n", b"nameserver 1.1.1\n", b"domain \xff"];
+    for word in words {
+        let file = word.repeat(size / word.len());
+        for id in ResolverId::ALL {
+            let profile = Resolver::new(id).profile();
+            let Ok(settings) = conf::interpret(Some(&file), &Situation::default(), &profile) else {
+                continue;
+            };
+            assert!(settings.notes.len() <= 1000, "{id}");
+            let longest = settings.notes.iter().map(|note| note.what.len()).max();
+            assert!(longest < Some(1000), "{id}: {longest:?}");
+            let suffixes: usize = settings.search.iter().map(|suffix| suffix.as_bytes().len()).sum();
+            assert!(suffixes <= 64 << 10, "{id}: {suffixes}");
+        }
+    }
+    let file = b"options x\n".repeat(200_000);
+    let settings =
+        conf::interpret(Some(&file), &Situation::default(), &Resolver::new(ResolverId::Glibc).profile());
+    let last = settings.unwrap().notes.pop().unwrap();
+    assert_eq!(last.what, "the file is too large, it is not read from here on");
+    assert!(last.line > 10_000, "{last}");
+}
+
+#[test]
+fn a_nameserver_behind_a_million_comments_is_found() {
+    let file = [&b"# nothing\n\n".repeat(1 << 20)[..], b"nameserver 10.96.0.10\n"].concat();
+    for id in [ResolverId::Glibc, ResolverId::Musl, ResolverId::Go, ResolverId::CAres, ResolverId::BindDig] {
+        let settings = conf::interpret(Some(&file), &Situation::default(), &Resolver::new(id).profile());
+        assert_eq!(settings.unwrap().nameservers[0].text, "10.96.0.10", "{id}");
     }
 }

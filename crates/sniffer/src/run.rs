@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::netns;
 use crate::privileges::{self, Capability};
 use crate::sys::seccomp::{self, BeforeExec};
-use crate::trace::{HandOver, Sockets, Supervisor};
+use crate::trace::{End, HandOver, Sockets, Supervisor};
 use crate::wake::Waker;
 
 pub use inside::{Files, Inside};
@@ -134,13 +134,32 @@ impl Running {
 
     /// Waits for the program's end. Processes that it left behind run on, and are served by a process that ends with
     /// the last of them.
-    pub fn finish(self) -> io::Result<ExitStatus> {
+    pub fn finish(self) -> io::Result<Ended> {
         let status = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        if let Some(supervisor) = self.supervisor {
-            supervisor.stop();
-        }
-        status
+        let left = match self.supervisor.map(Supervisor::stop) {
+            Some(End::AllGone) => Left::Nothing,
+            Some(End::Stopped) | None => Left::Perhaps,
+        };
+        Ok(Ended { status: status?, left })
     }
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// As wait(2) says it.
+    pub status: ExitStatus,
+    /// Whether it left processes behind.
+    pub left: Left,
+}
+
+/// Whether a program left processes behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// All that it started have ended.
+    Nothing,
+    /// Some run on, or it is not known.
+    Perhaps,
 }
 
 /// How the program started: whether its sockets are told, and by whom.

@@ -11,4 +11,4 @@ mod supervisor;
 pub use judge::{Judge, Whose};
 pub use sockets::{Overlooked, Sockets};
 pub use supervisor::keep;
-pub(crate) use supervisor::{HandOver, Supervisor};
+pub(crate) use supervisor::{End, HandOver, Supervisor};

@@ -1,5 +1,7 @@
 //! The resolver that is explained, and how it came to be known.
 
+use std::fmt::Write as _;
+
 use dnsprobe_lookup::{ResolverFrom, ResolverSeen};
 use dnsprobe_resolv::resolver::{ResolverError, go_hands_over};
 use dnsprobe_resolv::{Resolver, ResolverId, Situation};
@@ -95,7 +97,9 @@ impl Chosen {
                 libc = Some(Box::new(Self::known(detected)));
             } else {
                 let version = other.version.map(|version| format!(" {version}")).unwrap_or_default();
-                evidence += &format!(
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    evidence,
                     "; it also has {}{version} ({}): --resolver {} shows that plan",
                     other.id, other.evidence, other.id
                 );
@@ -103,7 +107,7 @@ impl Chosen {
         }
         let version = if exact.is_some() { Version::Known } else { Version::Unknown };
         if version == Version::Unknown {
-            evidence += &format!("; the plan is that of {} {}", resolver.id, resolver.version);
+            let _ = write!(evidence, "; the plan is that of {} {}", resolver.id, resolver.version);
         }
         let program = Program::RecognisedOrNone;
         Self { resolver, from: ResolverFrom::Detected, version, evidence, program, libc }

@@ -45,6 +45,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         ports: vec![53],
         write: args.write.clone(),
         count: None,
+        rotate_size: None,
+        rotate_count: None,
     };
     let showing = Showing {
         lookups: &lookups,

@@ -9,9 +9,10 @@ use std::process::{ExitCode, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::CommandFactory;
 use dnsprobe_lookup::{Embedded, Frame, Nanos, SearchList};
 use dnsprobe_sniffer::capture;
-use dnsprobe_sniffer::run::{self, Files, Inside, NotTold, Running, Signals};
+use dnsprobe_sniffer::run::{self, Ended, Files, Inside, Left, NotTold, Running, Signals};
 use dnsprobe_sniffer::trace::{self, Judge, Whose};
 use dnsprobe_sniffer::{
     Capture, CaptureOptions, Error, FrameSource, Located, SourceId, embedded, privileges, wake,
@@ -19,7 +20,7 @@ use dnsprobe_sniffer::{
 
 use super::session::{Session, Showing};
 use super::situation;
-use crate::cli::{Format, LookupArgs, TargetArgs};
+use crate::cli::{Cli, Format, LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
 use crate::view::{Beside, Merging, Output, Palette, Told, Ui, escape, note};
 
@@ -37,6 +38,8 @@ const TICK: Nanos = Nanos::from_millis(100);
 const LATE: Duration = Duration::from_millis(150);
 /// How long packets take from the wire to here.
 const SETTLE: Duration = Duration::from_millis(20);
+/// Longer than any resolver waits.
+const FOR_GOOD: Nanos = Nanos::from_millis(3_600_000);
 /// How often it is looked whether there are more.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -51,7 +54,8 @@ CMD runs as you are, but gains no privileges (no_new_privs); with --root it is
 the container's file, and has no more capabilities than the container may have.
 Its calls of connect, sendto, sendmsg and sendmmsg are held for a moment while
 dnsprobe looks at the socket (seccomp, Linux 5.9); without that, all lookups in
-the namespace are reported. 32-bit programs and io_uring are not told.
+the namespace are reported. 32-bit programs and io_uring are not told. When
+dnsprobe is killed (SIGKILL), so is CMD.
 
 Exit status: CMD's own, or 128 and the number of the signal that ended it; 125
 dnsprobe itself failed; 126 CMD cannot be executed; 127 there is no such CMD.
@@ -63,7 +67,7 @@ signals on.";
 
 /// Arguments of `dnsprobe exec`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(override_usage = "dnsprobe exec [OPTIONS] -- <CMD>...", after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: TargetArgs,
@@ -115,8 +119,9 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // Nobody listening is no error.
     let _ = error.print();
     let status = u8::try_from(error.exit_code()).unwrap_or(FAILED);
-    let mut words = std::env::args_os().skip(1).skip_while(|word| word.to_string_lossy().starts_with('-'));
-    let exec = words.next().is_some_and(|word| word == "exec");
+    let command = Cli::command();
+    let is_command = |word: &OsString| command.find_subcommand(word).is_some();
+    let exec = std::env::args_os().skip(1).find(is_command).is_some_and(|word| word == "exec");
     ExitCode::from(if status != 0 && exec { FAILED } else { status })
 }
 
@@ -177,8 +182,9 @@ fn execute(args: &Args, ui: &Ui) -> Result<Status, Failure> {
     report.tell_by(&running, options.ports);
     let watched = report.watch(&mut source, &running);
     let told = running.sockets.as_ref().ok().cloned();
-    let status = running.finish().map_err(system("wait for the program"))?;
+    let ended = running.finish().map_err(system("wait for the program"))?;
     watched?;
+    report.end(ended);
     if let Some(overlooked) = told.map(|sockets| sockets.overlooked()).filter(|it| it.times > 0) {
         let why = overlooked.why.unwrap_or_default();
         note(&format!(
@@ -187,7 +193,7 @@ fn execute(args: &Args, ui: &Ui) -> Result<Status, Failure> {
         ));
     }
     report.close(&mut source, id)?;
-    Ok(Status::OfProgram(exit_code(status)))
+    Ok(Status::OfProgram(exit_code(ended.status)))
 }
 
 /// As a shell has it.
@@ -202,6 +208,7 @@ struct Report {
     /// `None` when frames cannot be told apart.
     judge: Option<Judge>,
     beside: Beside,
+    /// Whether there were frames of the program.
     seen: bool,
 }
 
@@ -219,6 +226,8 @@ impl Report {
             ports: args.ports.clone(),
             write: args.write.clone(),
             count: None,
+            rotate_size: None,
+            rotate_count: None,
         };
         let showing = Showing {
             lookups: &lookups,
@@ -251,12 +260,15 @@ impl Report {
             self.batch(source)?;
         }
         let ended = Instant::now();
-        // Without a lookup there is no late answer.
-        while ended.elapsed() < if self.seen { LATE } else { SETTLE } {
+        while ended.elapsed() < if self.is_waiting() { LATE } else { SETTLE } {
             thread::sleep(PAUSE);
             self.batch(source)?;
         }
         Ok(())
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.judge.as_ref().map_or(self.seen, Judge::is_waiting)
     }
 
     fn batch(&mut self, source: &mut Capture) -> Result<(), CommandError> {
@@ -275,6 +287,14 @@ impl Report {
             }
             Whose::Others => self.beside.others += 1,
             Whose::Unknown => self.beside.unknown += 1,
+        }
+    }
+
+    /// Nobody waits for an answer any more where all have ended by themselves. A program that was killed may have been
+    /// waiting: its last lookup was not seen to its end.
+    fn end(&mut self, ended: Ended) {
+        if ended.left == Left::Nothing && ended.status.code().is_some() {
+            let _ = self.session.silence(capture::now() + FOR_GOOD);
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod exec;
 pub(crate) mod explain;
+mod input;
 pub(crate) mod lint;
 pub(crate) mod list;
 mod packet_file;

@@ -1,14 +1,12 @@
 //! `dnsprobe read`: lookups from a capture file.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use dnsprobe_lookup::pcap::{self, Ending, ReadError};
 use dnsprobe_lookup::{Nanos, SearchList};
 
 use super::session::{Session, Showing};
-use super::situation;
+use super::{input, situation};
 use crate::cli::LookupArgs;
 use crate::error::{CommandError, Status};
 use crate::view::{Merging, Ui};
@@ -19,7 +17,7 @@ const INFERENCE: Nanos = Nanos::from_millis(60_000);
 /// Arguments of `dnsprobe read`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The capture, pcap or pcapng; `-` is standard input
+    /// The capture, pcap or pcapng, plain, gzip or zstd; `-` is standard input
     file: PathBuf,
     #[command(flatten)]
     lookups: LookupArgs,
@@ -38,7 +36,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         target_name: None,
     };
     let shown = args.file.display().to_string();
-    let input = open(&args.file)?;
+    let input = input::open(&args.file)?;
     keep_apart(&args.file, args.lookups.write.as_deref())?;
     let mut session = Session::new(showing, search, Vec::new(), ui)?;
     let ending = pcap::read(input, &mut |frame| session.frame(&frame));
@@ -61,15 +59,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     }
     session.close(None)?;
     Ok(Status::Done)
-}
-
-fn open(path: &Path) -> Result<Box<dyn Read>, CommandError> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdin().lock()));
-    }
-    let failed = |error: io::Error| CommandError::wrap(format!("open the capture {}", path.display()), error);
-    let file = File::open(path).map_err(failed)?;
-    Ok(Box::new(file))
 }
 
 /// Writing over the capture that is being read would destroy it.

@@ -12,7 +12,7 @@ use dnsprobe_lookup::{
 };
 use dnsprobe_sniffer::SourceId;
 
-use super::packet_file::PacketFile;
+use super::packet_file::{PacketFile, Rotation};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
@@ -101,7 +101,8 @@ impl Session {
         ui: &Ui,
     ) -> Result<Self, CommandError> {
         let path = showing.lookups.write.as_deref();
-        let packets = path.map(|path| PacketFile::create(path, interfaces)).transpose()?;
+        let rotation = rotation(showing.lookups);
+        let packets = path.map(|path| PacketFile::create(path, rotation, interfaces)).transpose()?;
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
         let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None };
         session.lanes.insert(ONLY, Lane { pipeline: Pipeline::new(session.ports.clone(), search), seen_at });
@@ -110,7 +111,8 @@ impl Session {
 
     /// For namespaces that come and go; none yet.
     pub(crate) fn for_many(lookups: &LookupArgs, merging: Merging, ui: &Ui) -> Result<Self, CommandError> {
-        let packets = lookups.write.as_deref().map(PacketFile::create_for_many).transpose()?;
+        let create = |path| PacketFile::create_for_many(path, rotation(lookups));
+        let packets = lookups.write.as_deref().map(create).transpose()?;
         let to_stdout = lookups.write.as_deref() == Some(Path::new("-"));
         let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
         Ok(Self::with_packets(output, lookups, merging, packets, ui))
@@ -321,6 +323,14 @@ impl Session {
                 ControlFlow::Break(())
             }
         }
+    }
+}
+
+/// tcpdump counts millions of bytes, not mebibytes.
+fn rotation(args: &LookupArgs) -> Rotation {
+    Rotation {
+        size: args.rotate_size.map(|millions| millions.saturating_mul(1_000_000)),
+        count: args.rotate_count,
     }
 }
 

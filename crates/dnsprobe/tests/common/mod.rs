@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "test code; clippy only exempts functions marked as tests")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod folder;
+
 use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::io::Write;

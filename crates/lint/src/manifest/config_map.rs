@@ -1,6 +1,6 @@
 //! `ConfigMap`s: only the names their values hold.
 
-use super::hosts::{Mention, hosts_of};
+use super::hosts::{MAX_NAMES, Mention, hosts_of};
 use super::{Object, Place};
 use crate::yaml::Node;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const READ_BY_PEOPLE: [&str; 12] =
 
 impl ConfigMap {
     pub(super) fn of(node: Node<'_, '_>, object: &Arc<Object>) -> ConfigMap {
-        let mut mentions = Vec::new();
+        let (mut mentions, mut names) = (Vec::new(), 0);
         let entries = node.get("data").map(Node::own_entries).into_iter().flatten();
         for (key, value) in entries {
             let (Some(key), Some(text)) = (key.text(), value.text()) else { continue };
@@ -28,6 +28,10 @@ impl ConfigMap {
             }
             let place = Place { object: Arc::clone(object), span: value.span() };
             let found = mentions_of(text, Some(key), &place);
+            names += found.len();
+            if names > MAX_NAMES {
+                break;
+            }
             if !found.is_empty() {
                 mentions.push((key.to_owned(), found));
             }
@@ -39,7 +43,7 @@ impl ConfigMap {
 /// The names in a text, all at one place.
 pub(super) fn mentions_of(text: &str, key: Option<&str>, place: &Place) -> Vec<Mention> {
     let mention = |found: super::hosts::Found| Mention {
-        host: found.host,
+        host: found.host.into_boxed_str(),
         absolute: found.absolute,
         form: found.form,
         place: place.clone(),

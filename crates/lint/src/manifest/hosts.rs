@@ -5,12 +5,17 @@
 //! Services of the whole input are known.
 
 use super::Place;
+use crate::yaml::beginning;
+
+/// More names of one object are not looked at: a hundred times what an honest one holds. What every pod costs is names
+/// times pods that read them.
+pub(crate) const MAX_NAMES: usize = 10_000;
 
 /// A name in the pod's inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Mention {
     /// Without a dot at its end, lower case.
-    pub(crate) host: String,
+    pub(crate) host: Box<str>,
     /// It was written with a dot at its end.
     pub(crate) absolute: bool,
     pub(crate) form: Form,
@@ -18,13 +23,27 @@ pub(crate) struct Mention {
 }
 
 /// How a name was written.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
-    /// Behind the scheme, lower case.
-    Url(String),
+    Url(Scheme),
     HostPort,
     /// A value of its own; the key says whether a host is meant.
     Bare(Meaning),
+}
+
+/// What is spoken to the host of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scheme {
+    /// HTTP, or something else that sends the name along: in a header, or in the handshake of TLS.
+    NamesHost,
+    Other,
+}
+
+impl Scheme {
+    fn of(scheme: &str) -> Scheme {
+        let names_host = ["http", "https", "ws", "wss", "grpcs"].contains(&scheme);
+        if names_host { Scheme::NamesHost } else { Scheme::Other }
+    }
 }
 
 /// What the key of a value says about it.
@@ -116,6 +135,9 @@ const IDENTIFIERS: [&str; 8] = [
 const FILE_ENDINGS: [&str; 14] =
     ["sh", "py", "pl", "rs", "md", "so", "ps", "cc", "mk", "zip", "mov", "pm", "tf", "properties"];
 
+/// A longer name is none, in bytes: four times what fits into a question (RFC 1035 section 3.1).
+const MAX_NAME: usize = 1020;
+
 /// A value longer than this, in bytes, is a document: only its URLs are worth a look, and not all of it.
 const MAX_VALUE: usize = 256 * 1024;
 
@@ -127,7 +149,7 @@ pub(super) fn hosts_of(text: &str, key: Option<&str>) -> Vec<Found> {
     let meaning = if key.is_some_and(means_host) { Meaning::Host } else { Meaning::Unknown };
     let mut found = Vec::new();
     let words: Vec<&str> =
-        text[..boundary(text)].lines().filter(|line| !is_comment(line)).flat_map(words).collect();
+        beginning(text, MAX_VALUE).lines().filter(|line| !is_comment(line)).flat_map(words).collect();
     let prose = words.len() > 1 && !words.iter().all(|word| list(word).all(is_listed));
     for word in words {
         if word.contains("://") {
@@ -166,14 +188,6 @@ impl From<bool> for Whole {
     fn from(prose: bool) -> Self {
         if prose { Whole::Word } else { Whole::Value }
     }
-}
-
-fn boundary(text: &str) -> usize {
-    let mut end = text.len().min(MAX_VALUE);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    end
 }
 
 fn normal(key: &str) -> String {
@@ -242,7 +256,7 @@ fn authority(text: &str, scheme: &str, found: &mut Vec<Found>) {
     let text = text.split(';').next().unwrap_or_default();
     for host in text.split(',') {
         let host = host.split(':').next().unwrap_or_default();
-        push(host, Form::Url(scheme.to_owned()), found);
+        push(host, Form::Url(Scheme::of(scheme)), found);
     }
 }
 
@@ -292,7 +306,7 @@ fn name(text: &str) -> Option<&str> {
 }
 
 fn push(text: &str, form: Form, found: &mut Vec<Found>) {
-    let Some(host) = name(text) else { return };
+    let Some(host) = name(text).filter(|host| host.len() <= MAX_NAME) else { return };
     let host = host.to_ascii_lowercase();
     if host == "localhost" || IDENTIFIERS.contains(&host.as_str()) {
         return;

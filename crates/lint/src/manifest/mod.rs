@@ -18,7 +18,7 @@ mod routes;
 pub(crate) use command::{Command, Role};
 pub(crate) use config_map::ConfigMap;
 pub(crate) use dns::{DnsFields, OptionEntry, nameserver_address};
-pub(crate) use hosts::{Form, Meaning, Mention};
+pub(crate) use hosts::{Form, MAX_NAMES, Meaning, Mention, Scheme};
 pub(crate) use network_policy::NetworkPolicy;
 pub(crate) use object::{Ignore, Object, Place};
 pub(crate) use pod::{Pod, Trust};
@@ -86,6 +86,15 @@ impl Facts {
     /// How many Kubernetes objects the text holds.
     pub fn objects(&self) -> usize {
         self.objects.len()
+    }
+
+    /// Gives back the room that lists took in advance: facts are kept until all texts are read.
+    fn shrink(&mut self) {
+        self.pods.shrink_to_fit();
+        self.services.shrink_to_fit();
+        self.config_maps.shrink_to_fit();
+        self.objects.shrink_to_fit();
+        self.ignores.shrink_to_fit();
     }
 }
 

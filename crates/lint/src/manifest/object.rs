@@ -1,6 +1,7 @@
 //! Who a finding is about.
 
 use crate::yaml::{Comment, CommentPlace, Document, Node, Position, Span, Value};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// A Kubernetes object.
@@ -67,26 +68,29 @@ pub(crate) struct Ignore {
     pub(crate) codes: Vec<String>,
     /// Where the request stands.
     pub(crate) span: Span,
-    /// Lines it covers, first and last.
-    pub(crate) lines: (u32, u32),
+    /// What it covers: findings that begin in there.
+    pub(crate) covers: RangeInclusive<Position>,
 }
 
 /// Requests in comments: `# dnsprobe: ignore DP501,DP502 reason`, for the line they end, or alone on their line for
 /// the next entry with everything below it.
 pub(crate) fn from_comments(document: &Document<'_>) -> Vec<Ignore> {
-    let mut ignores = Vec::new();
-    for comment in &document.comments {
-        let Some(codes) = requested(comment) else { continue };
+    let requests = document.comments.iter().filter_map(|comment| Some((comment, requested(comment)?)));
+    let mut blocks: Option<Vec<(u32, u32)>> = None;
+    let request = |(comment, codes): (&Comment, Vec<String>)| {
         let line = comment.span.start.line;
-        let lines = match comment.place {
+        let (first, last) = match comment.place {
             CommentPlace::Trailing => (line, line),
             CommentPlace::OwnLine => {
-                document.root().and_then(|root| entry_after(root, line)).unwrap_or((line, line))
+                let blocks = blocks.get_or_insert_with(|| blocks_of(document));
+                let next = blocks.partition_point(|(first, _)| *first <= line);
+                blocks.get(next).copied().unwrap_or((line, line))
             }
         };
-        ignores.push(Ignore { codes, span: comment.span, lines });
-    }
-    ignores
+        let (start, end) = (Position { line: first, column: 0 }, Position { line: last, column: u32::MAX });
+        Ignore { codes, span: comment.span, covers: start..=end }
+    };
+    requests.map(request).collect()
 }
 
 /// Requests in the annotation `dnsprobe/ignore`, for all of the object; `metadata` is the object's or its pod
@@ -94,7 +98,7 @@ pub(crate) fn from_comments(document: &Document<'_>) -> Vec<Ignore> {
 pub(crate) fn from_annotation(metadata: Option<Node<'_, '_>>, whole: Span) -> Option<Ignore> {
     let annotation = metadata?.get("annotations")?.get("dnsprobe/ignore")?;
     let codes = codes(annotation.text()?);
-    Some(Ignore { codes, span: annotation.span(), lines: (whole.start.line, whole.end.line) })
+    Some(Ignore { codes, span: annotation.span(), covers: whole.start..=whole.end })
 }
 
 fn requested(comment: &Comment) -> Option<Vec<String>> {
@@ -125,27 +129,28 @@ fn looks_like_code(word: &str) -> bool {
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// First and last line of the entry or item that begins next after a line.
-fn entry_after(node: Node<'_, '_>, line: u32) -> Option<(u32, u32)> {
-    entry_below(node, line, 0)
+/// First and last line of every entry and item, in the order of the text.
+fn blocks_of(document: &Document<'_>) -> Vec<(u32, u32)> {
+    let mut blocks = Vec::new();
+    if let Some(root) = document.root() {
+        blocks_below(root, 0, &mut blocks);
+    }
+    blocks
 }
 
-fn entry_below(node: Node<'_, '_>, line: u32, depth: usize) -> Option<(u32, u32)> {
+fn blocks_below(node: Node<'_, '_>, depth: usize, blocks: &mut Vec<(u32, u32)>) {
     // The tree is at most this deep where it holds no alias to itself.
     if depth > 256 {
-        return None;
+        return;
     }
-    let mut entries: Vec<(Position, Node<'_, '_>)> =
-        node.own_entries().map(|(key, value)| (key.start(), value)).collect();
-    entries.extend(node.items().map(|item| (item.start(), item)));
-    for (start, value) in entries {
-        if start.line > line {
-            return Some((start.line, value.span().end.line.max(start.line)));
-        }
-        let inside = value.start() >= start && value.span().end.line > line;
-        if inside && let Some(found) = entry_below(value, line, depth + 1) {
-            return Some(found);
+    let entries = node.own_entries().map(|(key, value)| (key.start(), value));
+    for (start, value) in entries.chain(node.items().map(|item| (item.start(), item))) {
+        // An alias stands for something further up, which is there already.
+        if value.start() < start {
+            blocks.push((start.line, start.line));
+        } else {
+            blocks.push((start.line, value.span().end.line.max(start.line)));
+            blocks_below(value, depth + 1, blocks);
         }
     }
-    None
 }

@@ -1,7 +1,7 @@
 //! A pod spec as facts.
 
 use super::config_map::mentions_of;
-use super::{Command, DnsFields, Mention, Object, Place, Role, command, object, places};
+use super::{Command, DnsFields, MAX_NAMES, Mention, Object, Place, Role, command, object, places};
 use crate::yaml::{Node, Span, Value};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -42,7 +42,8 @@ pub(crate) struct Pod {
 /// A container.
 #[derive(Debug)]
 pub(crate) struct Container {
-    pub(crate) image: Option<String>,
+    /// The image is of musl's world, by its last path segment and tag.
+    pub(crate) musl: bool,
     /// Runs beside the others, not before them.
     pub(crate) main: bool,
     pub(crate) ports: Vec<u32>,
@@ -71,6 +72,9 @@ pub(crate) struct Duplicate {
     pub(crate) key: String,
     pub(crate) span: Span,
 }
+
+/// More references to `ConfigMap`s of one pod are not looked at.
+const MAX_REFERENCES: usize = 1000;
 
 const DNS_KEYS: [&str; 2] = ["dnsConfig", "dnsPolicy"];
 
@@ -111,8 +115,12 @@ impl Pod {
         // A name is reported at its first place; the others need not be kept.
         pod.mentions.sort_by_key(|mention| mention.place.span.start);
         let mut seen = HashSet::new();
-        pod.mentions.retain(|one| seen.insert((one.host.clone(), one.absolute, one.form.clone())));
+        pod.mentions.retain(|one| seen.insert((one.host.clone(), one.absolute, one.form)));
+        pod.mentions.truncate(MAX_NAMES);
         pod.mentions.shrink_to_fit();
+        pod.containers.shrink_to_fit();
+        let mut seen = HashSet::new();
+        pod.misplaced.retain(|one| seen.insert(one.span.first_byte));
         pod
     }
 
@@ -122,7 +130,7 @@ impl Pod {
         let ports = node.get("ports").map(Node::items).into_iter().flatten();
         let port = |port: Node<'_, '_>| port.text_at("containerPort")?.parse().ok();
         self.containers.push(Container {
-            image: node.text_at("image").map(str::to_owned),
+            musl: node.text_at("image").is_some_and(looks_musl),
             main,
             ports: ports.filter_map(port).collect(),
         });
@@ -203,7 +211,7 @@ impl Pod {
     }
 
     fn reference(&mut self, name: Option<&str>, key: Option<&str>) {
-        if let Some(name) = name {
+        if let Some(name) = name.filter(|_| self.config_maps.len() < MAX_REFERENCES) {
             self.config_maps.push(Reference { name: name.to_owned(), key: key.map(str::to_owned) });
         }
     }
@@ -248,9 +256,7 @@ impl Pod {
 
     fn stray(&mut self, parent: Node<'_, '_>, name: &'static str) {
         for (key, _) in parent.own_entries() {
-            if let Some(text) = key.text().filter(|text| DNS_KEYS.contains(text))
-                && !self.misplaced.iter().any(|known| known.span == key.span())
-            {
+            if let Some(text) = key.text().filter(|text| DNS_KEYS.contains(text)) {
                 self.misplaced.push(Misplaced { key: text.to_owned(), span: key.span(), parent: name });
             }
         }
@@ -260,6 +266,12 @@ impl Pod {
 /// Requests for silence on the pod template; they cover the template.
 pub(super) fn template_ignore(found: places::Found<'_, '_>) -> Option<super::Ignore> {
     object::from_annotation(found.holder.get("metadata"), found.holder.span())
+}
+
+fn looks_musl(image: &str) -> bool {
+    let image = image.split('@').next().unwrap_or_default();
+    let last = image.rsplit('/').next().unwrap_or_default();
+    last.contains("alpine") || last.contains("musl")
 }
 
 fn labels(holder: Node<'_, '_>) -> Vec<(String, String)> {

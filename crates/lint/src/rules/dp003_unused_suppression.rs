@@ -10,8 +10,8 @@ pub(super) const RULE: Rule = Rule {
     default: Default::On,
     check: Check::Elsewhere,
     doc: Doc {
-        what: "A comment or annotation asks to ignore a rule that reports nothing there, or a code that does \
-               not exist.",
+        what: "A comment, an annotation or the configuration file asks to ignore a rule that reports nothing there, or a \
+               comment or annotation asks it for a code that does not exist.",
         why: "It hides the next real finding, or was mistyped and hides nothing.",
         example: r"spec:
   # dnsprobe: ignore DP101

@@ -63,11 +63,11 @@ fn check_searches(pod: &Pod, config: &Config, out: &mut Findings) {
 }
 
 fn check_hosts(pod: &Pod, world: &World<'_>, out: &mut Findings) {
-    let mut seen = HashSet::new();
+    // What an alias answers need not resolve.
+    let mut seen: HashSet<&str> = pod.aliases.iter().filter_map(Value::text).collect();
     for mention in world.mentions(pod) {
         let Some(wrong) = names::wrong_domain(&mention.host, 2, world.config) else { continue };
-        let known = pod.aliases.iter().any(|alias| alias.text() == Some(&mention.host));
-        if !known && seen.insert(&mention.host) {
+        if seen.insert(&mention.host) {
             out.at(Warning, &mention.place, not_below(&mention.host, &wrong, world.config))
                 .fix(format!("end it in svc.{}", world.config.domain()));
         }

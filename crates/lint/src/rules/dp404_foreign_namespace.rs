@@ -1,5 +1,6 @@
 //! DP404: Foreign namespace in searches.
 
+use super::search_entry::{Grammar, grammar};
 use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
@@ -24,7 +25,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Findings) {
-    let Some(own) = case.pod.object.namespace() else { return };
+    // A name that no namespace can have is not what the pod will run in.
+    let own = case.pod.object.namespace().filter(|own| grammar(own) == Grammar::Strict);
+    let Some(own) = own else { return };
     let tail = format!(".svc.{}", case.config.domain());
     for item in case.pod.dns.searches() {
         let namespace = item.text().and_then(|text| text.trim_end_matches('.').strip_suffix(&tail));

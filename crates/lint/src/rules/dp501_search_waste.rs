@@ -33,10 +33,13 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     for used in case.searched_externals() {
         let Some(cost) = case.cost(used) else { continue };
         let message = format!(
-            "{} asks {cost} per lookup, {} wasted: {} dots are fewer than ndots {}, and there are {} suffixes",
+            "{} asks {cost} per lookup, {} wasted: {} fewer than ndots {}, and there are {} suffixes",
             used.host(),
             cost.wasted(),
-            used.dots(),
+            match used.dots() {
+                1 => "1 dot is".to_owned(),
+                dots => format!("{dots} dots are"),
+            },
             case.ndots,
             case.searches().len()
         );

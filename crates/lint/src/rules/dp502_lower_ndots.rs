@@ -42,10 +42,11 @@ fn check(case: &Case<'_>, out: &mut Findings) {
     let before: usize = gains.iter().filter_map(|used| case.cost(used)).map(|cost| cost.names).sum();
     let message = format!(
         "ndots {} is more than this pod needs: ndots:{proposed} keeps every cluster name in its inputs and saves {} of {before} \
-         names over {} external names; names built at run time are not known",
+         names over {} external {}; names built at run time are not known",
         case.ndots,
         before - gains.len(),
-        gains.len()
+        gains.len(),
+        if gains.len() == 1 { "name" } else { "names" }
     );
     let text = format!("set the option ndots:{proposed}");
     let set =

@@ -31,7 +31,7 @@ fn check(case: &Case<'_>, out: &mut Findings) {
         case.searches().iter().map(|suffix| suffix.trim_end_matches('.').len() + 1).max().unwrap_or(0);
     for used in &case.names {
         let added = if case.is_searched(used) { longest } else { 0 };
-        let label = used.host().split('.').map(str::len).max().unwrap_or(0);
+        let label = used.longest_label();
         let message = match used.host().len() + added {
             _ if label > 63 => {
                 format!("a label of {label} characters: DNS allows 63, no resolver asks this name")

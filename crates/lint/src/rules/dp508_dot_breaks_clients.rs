@@ -1,6 +1,6 @@
 //! DP508: Trailing dot where clients break.
 
-use crate::manifest::Form;
+use crate::manifest::{Form, Scheme};
 use crate::rule::prelude::*;
 
 pub(super) const RULE: Rule = Rule {
@@ -29,9 +29,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Findings) {
     let mut seen = std::collections::HashSet::new();
     for mention in case.mentions.iter().filter(|mention| mention.absolute) {
-        let Form::Url(scheme) = &mention.form else { continue };
-        let breaks = ["http", "https", "ws", "wss", "grpcs"].contains(&scheme.as_str());
-        if breaks && seen.insert(&mention.host) {
+        if mention.form == Form::Url(Scheme::NamesHost) && seen.insert(&mention.host) {
             let message = format!(
                 "{}. keeps its dot in the Host header or server name: proxies and certificates do not match",
                 mention.host

@@ -1,6 +1,7 @@
 //! DP511: hostAliases shadows a name.
 
 use crate::rule::prelude::*;
+use std::collections::HashSet;
 
 pub(super) const RULE: Rule = Rule {
     code: "DP511",
@@ -29,9 +30,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Findings) {
+    let hosts: HashSet<&str> = case.mentions.iter().map(|mention| &*mention.host).collect();
     for alias in &case.pod.aliases {
         let Some(name) = alias.text() else { continue };
-        if case.mentions.iter().any(|mention| mention.host == name) {
+        if hosts.contains(name) {
             let message = format!("{name} comes from hostAliases: DNS is not asked for it");
             out.add(Info, &case.pod.object, alias.span, message).fix("remove the alias if DNS is meant");
         }

@@ -50,5 +50,6 @@ fn writes(step: &str) -> bool {
     let names_file = words.contains(&FILE);
     let runs = |tool: &str| words.iter().any(|word| word.rsplit('/').next() == Some(tool));
     let in_place = words.iter().any(|word| word.starts_with("-i") || *word == "--in-place");
-    redirected || (names_file && ((runs("sed") && in_place) || runs("tee")))
+    let copied = words.last() == Some(&FILE) && ["cp", "mv", "ln", "install"].into_iter().any(runs);
+    redirected || copied || (names_file && ((runs("sed") && in_place) || runs("tee")))
 }

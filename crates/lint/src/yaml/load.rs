@@ -11,6 +11,10 @@ use std::collections::HashMap;
 /// Nesting beyond this is refused: no manifest needs it, and what walks the tree may recurse.
 const MAX_DEPTH: usize = 200;
 
+/// Documents of more nodes are refused. An honest text of the largest size that is read has about so many; one made to
+/// fill memory has ten times as many.
+const MAX_NODES: usize = 4_000_000;
+
 /// One document that could be read.
 pub(crate) struct Document<'t> {
     tree: Tree<'t>,
@@ -71,19 +75,24 @@ fn read_part(part: Part<'_>, with_comments: bool) -> Vec<Result<Document<'_>, Re
                 let done = std::mem::replace(&mut builder, Builder::new(part));
                 read.push(Ok(done.finish()));
             }
+            Ok((_, span)) if builder.tree.len() >= MAX_NODES => {
+                read.push(Err(refusal(part, &span.start, format!("more than {MAX_NODES} values"))));
+                break;
+            }
             Ok((event, span)) => builder.event(event, &span),
             Err(error) => {
-                let at = place(part, error.marker());
-                read.push(Err(ReadError {
-                    message: message(&error),
-                    span: Span { start: at.0, end: at.0, first_byte: at.1, last_byte: at.1 },
-                    part: part.byte..part.byte + part.text.len(),
-                }));
+                read.push(Err(refusal(part, error.marker(), message(&error))));
                 break;
             }
         }
     }
     read
+}
+
+fn refusal(part: Part<'_>, at: &granit_parser::Marker, message: String) -> ReadError {
+    let (position, byte) = place(part, at);
+    let span = Span { start: position, end: position, first_byte: byte, last_byte: byte };
+    ReadError { message, span, part: part.byte..part.byte + part.text.len() }
 }
 
 fn message(error: &granit_parser::ScanError) -> String {

@@ -15,7 +15,7 @@ pub(crate) use comment::{Comment, CommentPlace};
 pub(crate) use load::{Document, documents};
 pub(crate) use node::Node;
 pub use span::{Position, Span};
-pub(crate) use value::{Data, Value};
+pub(crate) use value::{Data, MAX_TEXT, Value, beginning};
 
 /// How a scalar was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,15 @@ use super::scalar::{self, Plain};
 use super::{Position, Span, Style, Tag};
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// How deep merge keys and aliases of aliases are followed.
 const MAX_HOPS: usize = 16;
+
+/// How often each node may be visited, on average: far more often than by any reader of an honest document, whose
+/// aliases stand for a few nodes.
+const MOST_VISITS: usize = 256;
 
 /// A node as it stands in the text.
 #[derive(Debug)]
@@ -37,6 +42,10 @@ pub(super) struct Tree<'t> {
 }
 
 impl<'t> Tree<'t> {
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     pub(super) fn push(&mut self, raw: Raw<'t>, span: Span) -> u32 {
         self.nodes.push((raw, span));
         u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
@@ -78,7 +87,7 @@ impl<'t> Tree<'t> {
     }
 
     pub(super) fn exhausted(&self) -> bool {
-        self.visits.get() > self.nodes.len() * 32 + 10_000
+        self.visits.get() > self.nodes.len() * MOST_VISITS + 10_000
     }
 
     fn is_container(&self, id: u32) -> bool {
@@ -107,6 +116,20 @@ impl<'t> Tree<'t> {
 pub(crate) struct Node<'a, 't> {
     tree: &'a Tree<'t>,
     id: u32,
+}
+
+/// Entries of a mapping being collected, and where each key stands among them.
+#[derive(Default)]
+struct Entries<'a, 't> {
+    list: Vec<(Node<'a, 't>, Node<'a, 't>)>,
+    places: HashMap<Option<&'a str>, usize>,
+}
+
+impl<'a, 't> Entries<'a, 't> {
+    fn push(&mut self, key: Node<'a, 't>, value: Node<'a, 't>) {
+        self.places.insert(key.text(), self.list.len());
+        self.list.push((key, value));
+    }
 }
 
 impl<'a, 't> Node<'a, 't> {
@@ -185,23 +208,23 @@ impl<'a, 't> Node<'a, 't> {
 
     /// Keys and values of a mapping with what `<<` brings behind its own, each key once, the last of equal keys.
     pub(crate) fn entries(self) -> Vec<(Node<'a, 't>, Node<'a, 't>)> {
-        let mut entries = Vec::new();
+        let mut entries = Entries::default();
         self.collect(&mut entries, MAX_HOPS);
-        entries
+        entries.list
     }
 
-    fn collect(self, entries: &mut Vec<(Node<'a, 't>, Node<'a, 't>)>, hops: usize) {
-        let inherited = entries.len();
+    fn collect(self, entries: &mut Entries<'a, 't>, hops: usize) {
+        let inherited = entries.list.len();
         let mut merges = Vec::new();
         for (key, value) in self.own_entries() {
             if key.is_merge() {
                 merges.push(value);
                 continue;
             }
-            match entries.iter().position(|(known, _)| known.text() == key.text()) {
-                Some(at) if at >= inherited => entries[at] = (key, value),
+            match entries.places.get(&key.text()) {
+                Some(&at) if at >= inherited => entries.list[at] = (key, value),
                 Some(_) => {}
-                None => entries.push((key, value)),
+                None => entries.push(key, value),
             }
         }
         if hops == 0 {

@@ -6,6 +6,12 @@ use super::{Node, Span, Style};
 /// Deeper parts of a piece are cut off.
 const MAX_DEPTH: usize = 6;
 
+/// Longer lists and mappings are cut off: hundreds of times what the API server takes anywhere, and rules compare items.
+const MAX_ITEMS: usize = 10_000;
+
+/// Longer texts are cut off, in bytes: no name, address or number is so long, and messages repeat them.
+pub(crate) const MAX_TEXT: usize = 4096;
+
 /// A node with everything below it, aliases and merge keys resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Value {
@@ -40,13 +46,13 @@ impl Value {
             Some(Plain::Number) => Data::Number(text(node)),
             Some(Plain::Text) => Data::Text(text(node)),
             None if depth == 0 => Data::Null,
-            None if node.is_sequence() => {
-                Data::Sequence(node.items().map(|item| Value::to_depth(item, depth - 1)).collect())
-            }
+            None if node.is_sequence() => Data::Sequence(
+                node.items().take(MAX_ITEMS).map(|item| Value::to_depth(item, depth - 1)).collect(),
+            ),
             None => {
                 let pair =
                     |(key, value)| (Value::to_depth(key, depth - 1), Value::to_depth(value, depth - 1));
-                Data::Mapping(node.entries().into_iter().map(pair).collect())
+                Data::Mapping(node.entries().into_iter().take(MAX_ITEMS).map(pair).collect())
             }
         };
         Value { span: node.span(), style: node.style(), data }
@@ -90,5 +96,14 @@ impl Value {
 }
 
 fn text(node: Node<'_, '_>) -> String {
-    node.text().unwrap_or_default().to_owned()
+    beginning(node.text().unwrap_or_default(), MAX_TEXT).to_owned()
+}
+
+/// As much of a text as fits into so many bytes.
+pub(crate) fn beginning(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

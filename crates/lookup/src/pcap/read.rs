@@ -69,6 +69,10 @@ pub fn read(
         run(LegacyPcapReader::new(BUFFER, whole), &mut frames)
     };
     match input.error {
+        // A compressed input that is cut off.
+        Some(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+            Ok(Ending::CutOff { packet: frames.packets + 1 })
+        }
         Some(source) => Err(ReadError::Io { packet: frames.packets, source }),
         None => ending,
     }

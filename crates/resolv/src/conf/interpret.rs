@@ -1,12 +1,12 @@
 //! One resolver's reading of `resolv.conf`.
 
 use super::options::{self, Place, Values};
-use super::settings::{NOTES_MAX, Note, Settings, Suffix};
+use super::settings::{Notes, Settings, Shown, Suffix};
 use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use super::{Nameserver, address};
 use crate::idna;
-use crate::name::{self, Escapes, Fqdn, LABEL_MAX, escape};
+use crate::name::{self, Escapes, Fqdn, LABEL_MAX, WIRE_MAX, escape};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, DomainRule, Duplicates, HostAliases,
     HostnameDomain, Indent, LastWord, LocalDomain, Mapped, ParseRules, Repeated, ResOptions, RootWord,
@@ -18,6 +18,14 @@ use crate::{Profile, Version};
 const SUFFIXES_MAX: usize = 4096;
 /// Words of a search list looked at, kept or not.
 const WORDS_MAX: usize = 4 * SUFFIXES_MAX;
+/// Words of options and lines looked at, blank ones and comments not counted.
+const WORK_MAX: usize = 100_000;
+/// Bytes kept of a file's suffixes together. Kubernetes allows 2048.
+const SUFFIX_BYTES_MAX: usize = 64 << 10;
+/// A keyword is no longer.
+const KEYWORD_MAX: usize = 16;
+/// Lines of a file of aliases.
+const ALIASES_MAX: usize = 1000;
 /// Nameservers kept of one file where the resolver itself has no limit.
 const NAMESERVERS_MAX: usize = 256;
 
@@ -49,8 +57,10 @@ pub fn interpret(
     if first {
         reader.res_options(situation)?;
     }
-    for line in syntax::lines(file.unwrap_or_default()) {
-        reader.line(line)?;
+    for line in syntax::lines(file.unwrap_or_default()).filter(|line| !line.bytes.is_empty()) {
+        if !reader.passes_over(line) && !reader.is_worn_out(line.number) {
+            reader.line(line)?;
+        }
     }
     if !first {
         reader.res_options(situation)?;
@@ -71,7 +81,9 @@ struct Reader<'p> {
     domain: Option<Suffix>,
     takes_next_line: bool,
     values: Values,
-    notes: Vec<Note>,
+    notes: Notes,
+    /// Words and lines looked at so far.
+    work: usize,
 }
 
 impl<'p> Reader<'p> {
@@ -87,13 +99,36 @@ impl<'p> Reader<'p> {
             domain: None,
             takes_next_line: false,
             values: Values::default(),
-            notes: Vec::new(),
+            notes: Notes::default(),
+            work: 0,
         }
+    }
+
+    /// Whether a line holds nothing for anybody, seen cheaply: hostile files have millions of them.
+    fn passes_over(&self, line: Line<'_>) -> bool {
+        match line.bytes {
+            _ if self.takes_next_line => false,
+            [] | [b'\n' | b'#' | b';', ..] => true,
+            // No keyword begins so, and there is no room to say it.
+            [first, ..] => self.notes.is_full() && !b"dnos \t\r\x0b\x0c".contains(first),
+        }
+    }
+
+    /// Whether more has been looked at than any file needs. What follows is not read, and that is noted.
+    fn is_worn_out(&mut self, line: usize) -> bool {
+        if self.work >= WORK_MAX {
+            return true;
+        }
+        self.work += 1;
+        if self.work == WORK_MAX {
+            self.notes.force(line, "the file is too large, it is not read from here on");
+        }
+        self.work >= WORK_MAX
     }
 
     fn line(&mut self, line: Line<'_>) -> Result<(), ConfError> {
         if self.rules.line_limit.is_some_and(|limit| line.content().len() >= limit) {
-            self.note(line.number, 0, format!("{} ignores lines of this length", self.resolver));
+            self.notes.add(line.number, 0, format_args!("{} ignores lines of this length", self.resolver));
             return Ok(());
         }
         let content = self.without_comment(line.content());
@@ -101,17 +136,21 @@ impl<'p> Reader<'p> {
         if std::mem::take(&mut self.takes_next_line) {
             return self.search_line(line.number, content, 0);
         }
-        let Some(keyword) = words_from(content, 0, self.rules.blanks).next() else { return Ok(()) };
+        let Some(keyword) = self.keyword(content) else { return Ok(()) };
         if keyword.column > 1 && self.rules.indent == Indent::Ignored {
-            self.note(line.number, keyword.column, format!("{} ignores indented lines", self.resolver));
+            self.notes.add(
+                line.number,
+                keyword.column,
+                format_args!("{} ignores indented lines", self.resolver),
+            );
             return Ok(());
         }
         let rest = keyword.column - 1 + keyword.bytes.len();
         if cut_off && rest == content.len() && self.rules.last_word == LastWord::Ignored {
-            self.note(
+            self.notes.add(
                 line.number,
                 keyword.column,
-                format!("{} ignores the last word of a file", self.resolver),
+                format_args!("{} ignores the last word of a file", self.resolver),
             );
             return Ok(());
         }
@@ -123,11 +162,22 @@ impl<'p> Reader<'p> {
             b"sortlist" => self.sortlist_line(line.number, content, rest),
             _ if keyword.bytes.starts_with(b"#") || keyword.bytes.starts_with(b";") => Ok(()),
             word => {
-                let what = format!("{} does not know the keyword `{}`", self.resolver, escape(word));
-                self.note(line.number, keyword.column, what);
+                self.notes.add(
+                    line.number,
+                    keyword.column,
+                    format_args!("{} does not know the keyword `{}`", self.resolver, Shown(word)),
+                );
                 Ok(())
             }
         }
+    }
+
+    /// The first word; of one that is no keyword for its length, the beginning.
+    fn keyword<'a>(&self, content: &'a [u8]) -> Option<Word<'a>> {
+        let blanks = self.rules.blanks;
+        let start = content.iter().position(|byte| !blanks.contains(byte))?;
+        let end = content.len().min(start + KEYWORD_MAX);
+        words_from(&content[..end], start, blanks).next()
     }
 
     fn without_comment<'a>(&self, content: &'a [u8]) -> &'a [u8] {
@@ -141,8 +191,8 @@ impl<'p> Reader<'p> {
             }
             Comments::Anywhere => content.iter().position(mark),
             Comments::WordStart => {
-                let mut words = words_from(content, 0, self.rules.blanks);
-                words.find(|word| mark(&word.bytes[0])).map(|word| word.column - 1)
+                let starts = |at: &usize| *at == 0 || self.rules.blanks.contains(&content[at - 1]);
+                (0..content.len()).find(|at| mark(&content[*at]) && starts(at))
             }
         };
         &content[..end.unwrap_or(content.len())]
@@ -155,25 +205,27 @@ impl<'p> Reader<'p> {
         let mut words = words_from(content, rest, self.rules.blanks);
         let word = words.next().unwrap_or(Word { column: rest + 1, bytes: b"" });
         if self.nameservers.len() >= rules.max.unwrap_or(NAMESERVERS_MAX) {
-            let what =
-                format!("{} uses the first {} nameservers only", self.resolver, self.nameservers.len());
-            self.note(line, word.column, what);
+            self.notes.add(
+                line,
+                word.column,
+                format_args!("{} uses the first {} nameservers only", self.resolver, self.nameservers.len()),
+            );
             return Ok(());
         }
         if rules.trailing == Trailing::Refused {
             self.refuse_behind(line, content, word)?;
         } else if let Some(behind) = words.next() {
-            self.note(
+            self.notes.add(
                 line,
                 behind.column,
-                format!("{} ignores what stands behind an address", self.resolver),
+                format_args!("{} ignores what stands behind an address", self.resolver),
             );
         }
         drop(words);
         let several = matches!(rules.syntax, AddressSyntax::NetPton | AddressSyntax::NetPtonWithPort);
         let comma = |byte: &u8| several && *byte == b',';
         let mut column = word.column;
-        for bytes in word.bytes.split(comma) {
+        for bytes in word.bytes.split(comma).take(NAMESERVERS_MAX) {
             self.nameserver(line, index, rest, Word { column, bytes })?;
             column += bytes.len() + 1;
         }
@@ -196,19 +248,29 @@ impl<'p> Reader<'p> {
         };
         let same = |known: &Nameserver| (known.address, known.port) == (nameserver.address, nameserver.port);
         if rules.duplicates == Duplicates::Dropped && self.nameservers.iter().any(same) {
-            self.note(line, word.column, format!("{} drops the repeated nameserver", self.resolver));
+            self.notes.add(
+                line,
+                word.column,
+                format_args!("{} drops the repeated nameserver", self.resolver),
+            );
             return Ok(());
         }
         let mapped = nameserver.address.to_canonical() != nameserver.address;
         if mapped && rules.mapped == Mapped::PassedOver {
-            let what = format!("{} does not use IPv4 addresses in IPv6 form", self.resolver);
-            self.note(line, word.column, what);
+            self.notes.add(
+                line,
+                word.column,
+                format_args!("{} does not use IPv4 addresses in IPv6 form", self.resolver),
+            );
             self.passed_over = true;
             return Ok(());
         }
         if nameserver.address.to_string() != nameserver.text && nameserver.scope.is_none() {
-            let what = format!("{} reads `{}` as {}", self.resolver, nameserver.text, nameserver.address);
-            self.note(line, word.column, what);
+            self.notes.add(
+                line,
+                word.column,
+                format_args!("{} reads `{}` as {}", self.resolver, nameserver.text, nameserver.address),
+            );
         }
         nameserver.line_index = Some(index);
         self.nameservers.push(nameserver);
@@ -217,7 +279,10 @@ impl<'p> Reader<'p> {
 
     fn no_address(&mut self, line: usize, word: Word<'_>, padded: bool) -> Result<(), ConfError> {
         let rules = &self.rules.nameservers;
-        let what = format!("`{}` is no address to {}", escape(word.bytes), self.resolver);
+        if rules.bad == BadNameserver::Ignored && self.notes.is_full() {
+            return Ok(());
+        }
+        let what = format!("`{}` is no address to {}", Shown(word.bytes), self.resolver);
         let host = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
         match rules.bad {
             _ if word.bytes.is_empty() && rules.trailing == Trailing::Ignored => {}
@@ -230,7 +295,7 @@ impl<'p> Reader<'p> {
                 return Err(self.refuse(line, word.column, what));
             }
         }
-        self.note(line, word.column, what + ", the line is ignored");
+        self.notes.add(line, word.column, format_args!("{what}, the line is ignored"));
         Ok(())
     }
 
@@ -249,32 +314,52 @@ impl<'p> Reader<'p> {
         let rules = &self.rules.search;
         let (content, rest) = trimmed(content, rest, self.rules.blanks);
         if rules.value_limit.is_some_and(|limit| content.len().saturating_sub(rest) > limit) {
-            self.note(line, 0, format!("{} ignores a search list of this length", self.resolver));
+            self.notes.add(line, 0, format_args!("{} ignores a search list of this length", self.resolver));
             return Ok(());
         }
         let mut suffixes: Vec<Suffix> = Vec::new();
+        let mut kept = 0;
         let limit = rules.max.unwrap_or(SUFFIXES_MAX);
         for word in words_from(content, rest, rules.separators).take(WORDS_MAX) {
             if word.bytes.starts_with(b"#") || word.bytes.starts_with(b";") {
-                let what = format!("{} takes `{}` for a suffix", self.resolver, escape(word.bytes));
-                self.note(line, word.column, what);
+                self.notes.add(
+                    line,
+                    word.column,
+                    format_args!("{} takes `{}` for a suffix", self.resolver, Shown(word.bytes)),
+                );
             }
             if !self.keeps_suffix(line, word)? {
                 continue;
             }
             if word.bytes == b"." && rules.root == RootWord::Dropped {
-                self.note(line, word.column, format!("{} drops the suffix `.`", self.resolver));
+                self.notes.add(line, word.column, format_args!("{} drops the suffix `.`", self.resolver));
                 continue;
             }
             if suffixes.len() == limit {
-                let what = format!("only the first {limit} suffixes are used by {}", self.resolver);
-                self.note(line, word.column, what);
+                self.notes.add(
+                    line,
+                    word.column,
+                    format_args!("only the first {limit} suffixes are used by {}", self.resolver),
+                );
                 break;
             }
             let same = |known: &Suffix| known.as_bytes().eq_ignore_ascii_case(word.bytes);
             if rules.duplicates == Duplicates::Dropped && suffixes.iter().any(same) {
-                self.note(line, word.column, format!("{} drops the repeated suffix", self.resolver));
+                self.notes.add(
+                    line,
+                    word.column,
+                    format_args!("{} drops the repeated suffix", self.resolver),
+                );
                 continue;
+            }
+            kept += word.bytes.len();
+            if kept > SUFFIX_BYTES_MAX {
+                self.notes.add(
+                    line,
+                    word.column,
+                    format_args!("the list is too long, it is not read from here on"),
+                );
+                break;
             }
             suffixes.push(Suffix::new(word.bytes));
         }
@@ -310,18 +395,23 @@ impl<'p> Reader<'p> {
             }
         };
         if dropped {
-            let what = format!("{} drops the suffix `{}`", self.resolver, escape(word.bytes));
-            self.note(line, word.column, what);
+            self.notes.add(
+                line,
+                word.column,
+                format_args!("{} drops the suffix `{}`", self.resolver, Shown(word.bytes)),
+            );
         }
         Ok(!dropped)
     }
 
     fn refuse_bad_label(&self, line: usize, word: Word<'_>) -> Result<(), ConfError> {
-        let fits = Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b".";
+        let longest = 4 * WIRE_MAX;
+        let fits =
+            word.bytes.len() <= longest && Fqdn::join(word.bytes, None).labels_fit() || word.bytes == b".";
         if self.rules.search.bad_label != BadLabel::Refused || fits {
             return Ok(());
         }
-        Err(self.refuse(line, word.column, format!("`{}` cannot be a domain", escape(word.bytes))))
+        Err(self.refuse(line, word.column, format!("`{}` cannot be a domain", Shown(word.bytes))))
     }
 
     fn bare_search(&mut self, line: usize) {
@@ -336,7 +426,7 @@ impl<'p> Reader<'p> {
                 "takes the words of the next line for suffixes"
             }
         };
-        self.note(line, 0, format!("{} {what}", self.resolver));
+        self.notes.add(line, 0, format_args!("{} {what}", self.resolver));
     }
 
     fn domain_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
@@ -348,7 +438,7 @@ impl<'p> Reader<'p> {
             if self.rules.domain == DomainRule::OneWordOrRefuse {
                 return Err(self.refuse(line, 0, "no word after `domain`".to_owned()));
             }
-            self.note(line, 0, format!("{} ignores a `domain` line without a word", self.resolver));
+            self.notes.add(line, 0, format_args!("{} ignores a `domain` line without a word", self.resolver));
             return Ok(());
         };
         let second = words.next();
@@ -356,10 +446,14 @@ impl<'p> Reader<'p> {
         if self.rules.domain == DomainRule::OneWordOrRefuse {
             self.refuse_behind(line, content, word)?;
         } else if let Some(second) = second {
-            self.note(line, second.column, format!("{} takes one word after `domain`", self.resolver));
+            self.notes.add(
+                line,
+                second.column,
+                format_args!("{} takes one word after `domain`", self.resolver),
+            );
         }
         self.refuse_bad_label(line, word)?;
-        let suffix = Suffix::new(word.bytes);
+        let suffix = Suffix::new(&word.bytes[..word.bytes.len().min(SUFFIX_BYTES_MAX)]);
         match self.rules.domain {
             DomainRule::FirstWithoutSearch if self.domain.is_some() => {}
             DomainRule::WithoutSearch | DomainRule::FirstWithoutSearch => self.domain = Some(suffix),
@@ -379,7 +473,7 @@ impl<'p> Reader<'p> {
             mask.is_some_and(|mask| !mask.contains(&b'.'))
         };
         match words_from(content, rest, self.rules.blanks).find(bad) {
-            Some(word) => Err(self.refuse(line, word.column, format!("`{}`", escape(word.bytes)))),
+            Some(word) => Err(self.refuse(line, word.column, format!("`{}`", Shown(word.bytes)))),
             None => Ok(()),
         }
     }
@@ -389,10 +483,22 @@ impl<'p> Reader<'p> {
             if self.rules.nameservers.trailing == Trailing::Refused {
                 return Err(self.refuse(line, 0, "no word after `options`".to_owned()));
             }
-            self.note(line, 0, format!("{} ignores an `options` line without a word", self.resolver));
+            self.notes.add(
+                line,
+                0,
+                format_args!("{} ignores an `options` line without a word", self.resolver),
+            );
         }
         let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver, version: self.version };
         let rules = &self.rules.options;
+        let left = WORK_MAX.saturating_sub(self.work);
+        let words = words_from(content, rest, self.rules.blanks).take(left + 1).count();
+        // The next line is the one that is too many.
+        self.work = (self.work + words).min(WORK_MAX - 1);
+        let content = match words_from(content, rest, self.rules.blanks).nth(left) {
+            Some(word) => &content[..word.column - 1],
+            None => content,
+        };
         let applied = options::apply(content, rest, &place, rules, &mut self.values, &mut self.notes);
         applied.map_err(|fatal| self.refuse(line, fatal.column, format!("`{}` is no number", fatal.word)))
     }
@@ -464,14 +570,8 @@ impl<'p> Reader<'p> {
             flags: self.values.flags,
             aliases,
             addresses: situation.addresses.clone(),
-            notes: self.notes,
+            notes: self.notes.into_list(),
         })
-    }
-
-    fn note(&mut self, line: usize, column: usize, what: String) {
-        if self.notes.len() < NOTES_MAX {
-            self.notes.push(Note { line, column, what });
-        }
     }
 
     fn refuse(&self, line: usize, column: usize, what: String) -> ConfError {
@@ -529,6 +629,6 @@ fn read_aliases(bytes: &[u8]) -> Vec<(String, String)> {
     syntax::lines(bytes)
         .filter(|line| !line.bytes.starts_with(b"#"))
         .filter_map(pair)
-        .take(NOTES_MAX)
+        .take(ALIASES_MAX)
         .collect()
 }

@@ -1,10 +1,9 @@
 //! `options` lines and `RES_OPTIONS`.
 
 use super::number::{self, Number};
-use super::settings::{Flags, NOTES_MAX, Note};
+use super::settings::{Flags, Notes, Shown};
 use super::syntax::{Word, words_from};
 use crate::Version;
-use crate::name::escape;
 use crate::profile::parse::{Matching, NumberSyntax, OptionRule, OptionRules, Repeated, Sets, Target};
 
 /// The option values while the file is read. `None`: not set yet.
@@ -38,7 +37,7 @@ pub(super) fn apply(
     place: &Place,
     rules: &OptionRules,
     values: &mut Values,
-    notes: &mut Vec<Note>,
+    notes: &mut Notes,
 ) -> Result<(), Fatal> {
     if rules.matching == Matching::Anywhere {
         return apply_anywhere(content, start, place, rules, values, notes);
@@ -46,7 +45,11 @@ pub(super) fn apply(
     for word in words_from(content, start, place.blanks) {
         match find(word.bytes, rules, place.version) {
             Some(rule) => set(content, word, place, rule, rules, values, notes)?,
-            None => keep(notes, note(place, word, format!("{} does not know this option", place.resolver))),
+            None => notes.add(
+                place.line,
+                word.column,
+                format_args!("{} does not know this option", place.resolver),
+            ),
         }
     }
     Ok(())
@@ -58,7 +61,7 @@ fn apply_anywhere(
     place: &Place,
     rules: &OptionRules,
     values: &mut Values,
-    notes: &mut Vec<Note>,
+    notes: &mut Notes,
 ) -> Result<(), Fatal> {
     let mut taken: Vec<usize> = Vec::new();
     for rule in rules.known {
@@ -71,7 +74,7 @@ fn apply_anywhere(
     for word in words_from(content, start, place.blanks) {
         let inside = |column: &usize| (word.column..word.column + word.bytes.len()).contains(column);
         if !taken.iter().any(inside) {
-            keep(notes, note(place, word, format!("{} ignores this option", place.resolver)));
+            notes.add(place.line, word.column, format_args!("{} ignores this option", place.resolver));
         }
     }
     Ok(())
@@ -105,7 +108,7 @@ fn set(
     rule: &OptionRule,
     rules: &OptionRules,
     values: &mut Values,
-    notes: &mut Vec<Note>,
+    notes: &mut Notes,
 ) -> Result<(), Fatal> {
     let Sets::Number { target, syntax, min, max } = rule.sets else {
         if let Sets::Flag(flag) = rule.sets {
@@ -117,29 +120,35 @@ fn set(
     let first = text.iter().take_while(|byte| !place.blanks.contains(byte)).count();
     match number::read(text, &text[..first], syntax) {
         Number::None if syntax == NumberSyntax::StrictOrRefuse => {
-            Err(Fatal { column: word.column, word: escape(&text[..first]) })
+            Err(Fatal { column: word.column, word: Shown(&text[..first]).to_string() })
         }
         Number::None => {
-            let what = format!(
-                "`{}` is no number to {}, the option is ignored",
-                escape(&text[..first]),
-                place.resolver
+            notes.add(
+                place.line,
+                word.column,
+                format_args!(
+                    "`{}` is no number to {}, the option is ignored",
+                    Shown(&text[..first]),
+                    place.resolver
+                ),
             );
-            keep(notes, note(place, word, what));
             Ok(())
         }
         // A value over the limit is fatal where a bad one is.
         Number::Value(value) if syntax == NumberSyntax::StrictOrRefuse && value > i64::from(max) => {
-            Err(Fatal { column: word.column, word: escape(&text[..first]) })
+            Err(Fatal { column: word.column, word: Shown(&text[..first]).to_string() })
         }
         Number::Value(value) => {
             let wraps = syntax == NumberSyntax::EmptyOrStrict;
             let value = if wraps { value & i64::from(u32::MAX) } else { value };
             let kept = limit(value, target, min, max);
-            if escape(&text[..first]) != kept.to_string() {
-                let what =
-                    format!("{} reads `{}{}` as {kept}", place.resolver, rule.word, escape(&text[..first]));
-                keep(notes, note(place, word, what));
+            if !notes.is_full() && text[..first] != *kept.to_string().as_bytes() {
+                let value = Shown(&text[..first]);
+                notes.add(
+                    place.line,
+                    word.column,
+                    format_args!("{} reads `{}{value}` as {kept}", place.resolver, rule.word),
+                );
             }
             store(kept, target, rules.repeated, values);
             Ok(())
@@ -166,16 +175,5 @@ fn store(value: u32, target: Target, repeated: Repeated, values: &mut Values) {
         Target::Timeout => put(&mut values.timeout_ms, u64::from(value) * 1000, repeated),
         Target::TimeoutMs => put(&mut values.timeout_ms, u64::from(value), repeated),
         Target::Attempts => put(&mut values.attempts, value, repeated),
-    }
-}
-
-fn note(place: &Place, word: Word<'_>, what: String) -> Note {
-    Note { line: place.line, column: word.column, what }
-}
-
-/// Keeps a note while there is room: hostile files have millions of oddities.
-fn keep(notes: &mut Vec<Note>, note: Note) {
-    if notes.len() < NOTES_MAX {
-        notes.push(note);
     }
 }

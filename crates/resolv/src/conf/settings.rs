@@ -7,7 +7,50 @@ use super::{HostAddress, Nameserver};
 use crate::name;
 
 /// Notes kept of one file; hostile files have millions.
-pub(super) const NOTES_MAX: usize = 1000;
+const NOTES_MAX: usize = 1000;
+
+/// The notes while a file is read.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    list: Vec<Note>,
+}
+
+impl Notes {
+    /// Keeps a note while there is room; only then is its text made.
+    pub(super) fn add(&mut self, line: usize, column: usize, what: fmt::Arguments<'_>) {
+        if !self.is_full() {
+            self.list.push(Note { line, column, what: what.to_string() });
+        }
+    }
+
+    /// Keeps a note in the place of the last one if there is no room: one that says that more is missing.
+    pub(super) fn force(&mut self, line: usize, what: &str) {
+        if self.is_full() {
+            self.list.pop();
+        }
+        self.list.push(Note { line, column: 0, what: what.to_owned() });
+    }
+
+    /// Whether no further note is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= NOTES_MAX
+    }
+
+    pub(super) fn into_list(self) -> Vec<Note> {
+        self.list
+    }
+}
+
+/// A word of the file as notes show it: escaped, and no more of it than helps to find it.
+pub(super) struct Shown<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 80;
+        f.write_str(&name::escape(&self.0[..self.0.len().min(MOST)]))?;
+        if self.0.len() > MOST { f.write_str("…") } else { Ok(()) }
+    }
+}
 
 /// What a resolver takes from `resolv.conf` and its situation.
 #[derive(Debug, Clone, PartialEq, Eq)]

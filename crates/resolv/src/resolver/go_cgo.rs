@@ -37,7 +37,7 @@ pub fn go_hands_over(
 /// The last word of `netdns=` in GODEBUG that names a resolver: `go`, `cgo`, `go+1`, `cgo+2`.
 fn net_dns(go_debug: &str) -> Option<&str> {
     let values = go_debug.split(',').filter_map(|pair| pair.trim().strip_prefix("netdns="));
-    values.flat_map(|value| value.split('+')).filter(|word| matches!(*word, "go" | "cgo")).next_back()
+    values.flat_map(|value| value.split('+')).rfind(|word| matches!(*word, "go" | "cgo"))
 }
 
 fn unknown_option(file: &[u8], version: Version) -> Option<String> {

@@ -219,3 +219,60 @@ fn descriptor(returned: libc::c_long) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just made it for this process, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// What the filter makes of a call, by its own instructions.
+    fn verdict(filter: &[libc::sock_filter], architecture: u32, number: u32) -> u32 {
+        let (mut at, mut accumulator) = (0, 0);
+        loop {
+            let line = filter[at];
+            at += 1;
+            match u32::from(line.code) & 0x07 {
+                libc::BPF_LD if line.k == NUMBER_AT => accumulator = number,
+                libc::BPF_LD if line.k == ARCHITECTURE_AT => accumulator = architecture,
+                libc::BPF_JMP => at += usize::from(if accumulator == line.k { line.jt } else { line.jf }),
+                libc::BPF_RET => return line.k,
+                other => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn only_calls_that_begin_to_send_are_told() {
+        let (filter, native) = (filter().unwrap(), ARCHITECTURE.unwrap());
+        let told: Vec<u32> = (0..1_000)
+            .filter(|number| verdict(&filter, native, *number) == libc::SECCOMP_RET_USER_NOTIF)
+            .collect();
+        let mut wanted = CALLS.map(|call| u32::try_from(call).unwrap());
+        wanted.sort_unstable();
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn other_calling_conventions_pass() {
+        let (filter, native) = (filter().unwrap(), ARCHITECTURE.unwrap());
+        // i386, and x32: the same architecture with bit 30 in the number.
+        for number in 0..1_000 {
+            assert_eq!(verdict(&filter, 0x4000_0003, number), libc::SECCOMP_RET_ALLOW);
+            assert_eq!(verdict(&filter, native, 0x4000_0000 | number), libc::SECCOMP_RET_ALLOW);
+        }
+    }
+
+    #[test]
+    fn a_descriptor_of_this_process_can_be_copied_by_its_number() {
+        use std::io::{Read, Write};
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        let own = process(std::process::id().cast_signed()).unwrap();
+        let mut copied = UnixStream::from(copy(own.as_fd(), one.as_raw_fd()).unwrap());
+        copied.write_all(b"x").unwrap();
+        let mut byte = [0];
+        other.read_exact(&mut byte).unwrap();
+        one.write_all(&byte).unwrap();
+        assert_eq!(copy(own.as_fd(), -1).unwrap_err().raw_os_error(), Some(libc::EBADF));
+    }
+}

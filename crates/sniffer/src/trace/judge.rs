@@ -31,6 +31,8 @@ pub struct Judge {
     /// The ports of DNS servers.
     servers: Vec<u16>,
     clients: HashMap<(Protocol, SocketAddr), Client>,
+    /// Questions of the program over UDP, less the answers to it.
+    unanswered: u64,
 }
 
 /// What the last packet from a client's socket was taken for.
@@ -45,7 +47,7 @@ struct Client {
 impl Judge {
     /// By these sockets.
     pub fn new(sockets: Sockets, servers: Vec<u16>) -> Self {
-        Self { sockets, servers, clients: HashMap::new() }
+        Self { sockets, servers, clients: HashMap::new(), unanswered: 0 }
     }
 
     /// Whose it is. Frames must come in the order captured: answers belong to whom their client's last question belonged.
@@ -59,7 +61,28 @@ impl Judge {
         }
     }
 
+    /// Whether the program may still get an answer.
+    pub fn is_waiting(&self) -> bool {
+        self.unanswered > 0
+    }
+
     fn of(
+        &mut self,
+        datagram: &Datagram<'_>,
+        at: Timestamp,
+        sent: &dyn Fn(Protocol, SocketAddr) -> bool,
+    ) -> Whose {
+        let whose = self.judge(datagram, at, sent);
+        if (whose, datagram.carrier) == (Whose::Program, Carrier::Udp) {
+            let asks = self.servers.contains(&datagram.destination.port());
+            let unanswered =
+                if asks { self.unanswered.checked_add(1) } else { self.unanswered.checked_sub(1) };
+            self.unanswered = unanswered.unwrap_or(self.unanswered);
+        }
+        whose
+    }
+
+    fn judge(
         &mut self,
         datagram: &Datagram<'_>,
         at: Timestamp,
@@ -123,6 +146,21 @@ mod tests {
         assert_eq!(of(&mut judge, Carrier::Udp, SERVER, other, own), Whose::Others);
         // The socket is closed by now.
         assert_eq!(of(&mut judge, Carrier::Udp, SERVER, own, ""), Whose::Program);
+    }
+
+    #[test]
+    fn an_answer_is_waited_for_until_it_came() {
+        let (mut judge, own, other) = (judge(), "10.244.1.7:40000", "10.244.1.7:40001");
+        for (from, to, waiting) in
+            [(other, SERVER, false), (own, SERVER, true), (own, SERVER, true), (SERVER, other, true)]
+        {
+            of(&mut judge, Carrier::Udp, from, to, own);
+            assert_eq!(judge.is_waiting(), waiting, "{from} {to}");
+        }
+        of(&mut judge, Carrier::Udp, SERVER, own, own);
+        assert!(judge.is_waiting(), "the pair's other half");
+        of(&mut judge, Carrier::Udp, SERVER, own, own);
+        assert!(!judge.is_waiting());
     }
 
     #[test]

@@ -136,6 +136,11 @@ impl Sockets {
         self.lock().overlooked.clone()
     }
 
+    /// Whether a call that goes there is of no interest, whatever its socket.
+    pub(crate) fn passes_over(&self, to: Destination) -> bool {
+        matches!(to, Destination::Port(port) if !self.lock().servers.contains(&port))
+    }
+
     /// A copy of a socket that is about to connect or to send.
     pub(crate) fn note(&self, socket: OwnedFd, call: Call, to: Destination) {
         self.lock().note(socket, call, to, now());
@@ -202,7 +207,8 @@ impl Known {
     fn keep(&mut self, held: Held, now: Timestamp) {
         if self.held.len() >= MOST_HELD {
             let oldest = self.held.remove(0);
-            self.end(&oldest, now);
+            // It may not have sent yet.
+            self.end(&oldest, now + SOON);
         }
         self.held.push(held);
         self.learn_ports();
@@ -266,15 +272,15 @@ impl Known {
         waited || changed || elsewhere || held.seen.is_some_and(|seen| now - seen >= GRACE)
     }
 
-    /// From now on the port may be another's.
-    fn end(&mut self, held: &Held, now: Timestamp) {
+    /// From then on the port is taken for another's.
+    fn end(&mut self, held: &Held, then: Timestamp) {
         let Some(uses) = held.port.and_then(|port| self.uses.get_mut(&(held.socket.protocol(), port))) else {
             return;
         };
         for one in uses.iter_mut().filter(|one| one.until == OPEN_END) {
-            one.until = now;
+            one.until = then;
         }
-        uses.retain(|one| now - one.until < REMEMBERED);
+        uses.retain(|one| then - one.until < REMEMBERED);
     }
 
     fn forget(&mut self, now: Timestamp) {

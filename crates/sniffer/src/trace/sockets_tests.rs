@@ -137,6 +137,9 @@ fn however_many_sockets_a_program_has_few_are_kept() {
         known.note(copy(socket), Call::Send, Destination::Unknown, at(0));
     }
     assert_eq!(known.held.len(), MOST_HELD);
+    for socket in &sockets {
+        assert!(known.sent(Protocol::Udp, socket.local_addr().unwrap(), at(1), at(2)), "kept or not");
+    }
     known.let_go(at(60_000));
     known.forget(at(120_000));
     assert!(known.held.is_empty() && known.uses.is_empty());

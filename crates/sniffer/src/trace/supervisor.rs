@@ -48,46 +48,50 @@ pub(crate) enum HandOver {
 pub(crate) struct Supervisor {
     pub(crate) outcome: Receiver<HandOver>,
     stop: UnixStream,
-    stopped: Receiver<()>,
+    stopped: Receiver<End>,
 }
 
 impl Supervisor {
     /// Waits for the program to say what it installed on the other end of `program`, then looks at its sockets. Keeps no
-    /// privilege but to look at processes.
+    /// privilege but to look at any process; without that one, those that its program has, too, or it may not look at it.
     pub(crate) fn start(program: UnixStream, sockets: Sockets) -> io::Result<Self> {
         // With it, what is written comes with the number of the process that wrote it, as it is known here.
         setsockopt(&program, sockopt::PassCred, &true)?;
         let (stop, stopping) = UnixStream::pair()?;
         let ((report, outcome), (ended, stopped)) = (channel(), channel());
         let work = move || {
-            // What could not be given up is not used either.
-            let _ = privileges::keep_only(privileges::TO_INSPECT);
-            run(program, &sockets, &report, &stopping);
-            let _ = ended.send(());
+            if privileges::missing(privileges::TO_INSPECT).is_empty() {
+                // What could not be given up is not used either.
+                let _ = privileges::keep_only(privileges::TO_INSPECT);
+            }
+            let end = run(program, &sockets, &report, &stopping);
+            let _ = ended.send(end);
         };
         std::thread::Builder::new().name("sockets".into()).spawn(work)?;
         Ok(Self { outcome, stop, stopped })
     }
 
-    /// Has the thread end, when it has let go of the call it is at.
-    pub(crate) fn stop(self) {
+    /// Has the thread end, when it has let go of the call it is at; says whether processes with the filter are left.
+    pub(crate) fn stop(self) -> End {
         drop(self.stop);
-        let _ = self.stopped.recv_timeout(AT_MOST);
+        self.stopped.recv_timeout(AT_MOST).unwrap_or(End::Stopped)
     }
 }
 
-fn run(mut program: UnixStream, sockets: &Sockets, report: &Sender<HandOver>, stopping: &UnixStream) {
+fn run(mut program: UnixStream, sockets: &Sockets, report: &Sender<HandOver>, stopping: &UnixStream) -> End {
     let (outcome, listener) = match take_listener(&mut program) {
         Ok(listener) => (HandOver::Done, Some(listener)),
         Err(outcome) => (outcome, None),
     };
     drop(program);
     let _ = report.send(outcome);
-    let Some(listener) = listener else { return };
-    if supervise(listener.as_fd(), sockets, stopping) == End::Stopped {
+    let Some(listener) = listener else { return End::AllGone };
+    let end = supervise(listener.as_fd(), sockets, stopping);
+    if end == End::Stopped {
         // Without the other process those that are left could not open a connection.
         let _ = leave(listener);
     }
+    end
 }
 
 /// Takes the listener out of the new process, which waits meanwhile.
@@ -125,10 +129,12 @@ fn listen(program: &UnixStream) -> io::Result<Option<(libc::pid_t, i32)>> {
     }
 }
 
+/// Why the supervisor ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     /// No process has the filter any more.
     AllGone,
+    /// It was told to, and some have.
     Stopped,
 }
 
@@ -160,6 +166,9 @@ fn supervise(listener: BorrowedFd<'_>, sockets: &Sockets, stopping: &UnixStream)
 /// Notes the socket that a call is about.
 fn look(listener: BorrowedFd<'_>, call: Told, sockets: &Sockets) {
     let to = destination(call);
+    if sockets.passes_over(to) {
+        return;
+    }
     let copied = process_of(call.thread).and_then(|process| seccomp::copy(process.as_fd(), call.descriptor));
     if !seccomp::still_waits(listener, call) {
         return;
@@ -208,12 +217,6 @@ pub(crate) const KEEP: &str = "exec-keep";
 
 /// Hands the listener to a process of its own, which ends with the last process that has the filter.
 fn leave(listener: OwnedFd) -> io::Result<()> {
-    let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    let all_gone = poll(&mut fds, PollTimeout::ZERO).is_ok()
-        && fds[0].revents().is_some_and(|it| it.contains(PollFlags::POLLHUP));
-    if all_gone {
-        return Ok(());
-    }
     privileges::drop_all()?;
     let mut keeper = Command::new("/proc/self/exe");
     // In a process group of its own, for what ends this program's may spare those that are left.

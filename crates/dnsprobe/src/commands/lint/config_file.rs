@@ -1,12 +1,17 @@
 //! `.dnsprobe.toml`: the nearest one upwards, and what it may say.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use dnsprobe_lint::{Config, KubeVersion};
+use dnsprobe_lint::{Config, KubeVersion, Span};
 use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
 
 use super::args::FailOn;
+use super::files::readable;
+use super::per_path::place;
 use crate::commands::cluster::{self, ClusterArgs, LibcArg};
 use crate::commands::situation;
 use crate::error::CommandError;
@@ -21,6 +26,9 @@ pub(crate) struct ConfigFile {
     pub(crate) lint: LintTable,
     /// The absolute path of the folder it lies in, which its paths start from.
     pub(crate) folder: Option<PathBuf>,
+    /// Its absolute path, and the same as it is shown.
+    pub(super) path: Option<(PathBuf, Arc<str>)>,
+    text: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,8 +62,8 @@ pub(crate) struct LintTable {
     /// Globs.
     pub(super) exclude: Vec<String>,
     pub(super) baseline: Option<PathBuf>,
-    /// Glob to codes.
-    pub(super) per_path_ignore: BTreeMap<String, Vec<String>>,
+    /// Glob to codes, or their beginnings.
+    pub(super) per_path_ignore: BTreeMap<String, Vec<Spanned<String>>>,
 }
 
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KubeVersion>, D::Error> {
@@ -71,7 +79,8 @@ impl ConfigFile {
             return Self::read(&here.join(path), path);
         }
         let nearest = here.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file());
-        nearest.map_or_else(|| Ok(Self::default()), |path| Self::read(&path, &path))
+        let shown = |path: &Path| path.strip_prefix(&here).unwrap_or(path).to_owned();
+        nearest.map_or_else(|| Ok(Self::default()), |path| Self::read(&path, &shown(&path)))
     }
 
     fn read(path: &Path, shown: &Path) -> Result<Self, CommandError> {
@@ -86,7 +95,14 @@ impl ConfigFile {
             let (line, column) = position(&text, error.span().map_or(0, |span| span.start));
             failed(format!("{}:{line}:{column}: {}", shown.display(), error.message()))
         })?;
-        Ok(Self { lint: whole.lint, folder: path.parent().map(Path::to_owned) })
+        let folder = path.parent().map(Path::to_owned);
+        let path = Some((path.to_owned(), Arc::from(readable(shown.as_os_str()))));
+        Ok(Self { lint: whole.lint, folder, path, text })
+    }
+
+    /// The place of a range of its bytes.
+    pub(super) fn span(&self, bytes: Range<usize>) -> Span {
+        place(&self.text, bytes)
     }
 
     /// What the linter is told: the file's values, those of the command line before them.
@@ -114,7 +130,7 @@ pub(super) fn current_folder() -> Result<PathBuf, CommandError> {
 }
 
 /// Line and column, both from 1, of a byte.
-fn position(text: &str, byte: usize) -> (usize, usize) {
+pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
     (before.matches('\n').count() + 1, line.chars().count() + 1)

@@ -59,8 +59,11 @@ enum Content {
 pub(super) struct Texts {
     sources: Vec<Source>,
     by_shown: HashMap<String, usize>,
+    /// While the paths are walked: what is there already.
     known: HashSet<PathBuf>,
     problems: Vec<CommandError>,
+    /// The configuration file.
+    mentioned: Option<(String, PathBuf)>,
 }
 
 impl Texts {
@@ -79,6 +82,7 @@ impl Texts {
                 Err(error) => texts.unread(path, error),
             }
         }
+        texts.known = HashSet::new();
         texts
     }
 
@@ -178,6 +182,16 @@ impl Texts {
         self.source(shown).map(|source| source.whole.as_path())
     }
 
+    /// The absolute paths of all texts.
+    pub(super) fn wholes(&self) -> impl Iterator<Item = &Path> {
+        self.sources.iter().map(|source| source.whole.as_path())
+    }
+
+    /// A file that is not linted and may be spoken of.
+    pub(super) fn mention(&mut self, shown: &str, path: PathBuf) {
+        self.mentioned = Some((shown.to_owned(), path));
+    }
+
     fn source(&self, shown: &str) -> Option<&Source> {
         self.by_shown.get(shown).map(|&index| &self.sources[index])
     }
@@ -185,15 +199,25 @@ impl Texts {
 
 impl Sources for Texts {
     fn text(&self, shown: &str) -> Option<String> {
-        let bytes = self.source(shown)?.read().ok()?;
+        let bytes = match self.source(shown) {
+            Some(source) => source.read().ok()?,
+            None => Cow::Owned(capped(File::open(self.mentioned_file(shown)?).ok()?).ok()?),
+        };
         String::from_utf8(bytes.into_owned()).ok()
     }
 
     fn file(&self, shown: &str) -> Option<&Path> {
-        match &self.source(shown)?.content {
-            Content::File(path) => Some(path),
-            Content::Held(_, path) => path.as_deref(),
+        match self.source(shown).map(|source| &source.content) {
+            Some(Content::File(path)) => Some(path),
+            Some(Content::Held(_, path)) => path.as_deref(),
+            None => self.mentioned_file(shown),
         }
+    }
+}
+
+impl Texts {
+    fn mentioned_file(&self, shown: &str) -> Option<&Path> {
+        self.mentioned.as_ref().filter(|(known, _)| known == shown).map(|(_, path)| path.as_path())
     }
 }
 
@@ -234,7 +258,7 @@ fn too_large() -> io::Error {
 }
 
 /// A path as text, bytes that are no text as `\xff`, so that two paths never look the same.
-fn readable(path: &OsStr) -> String {
+pub(super) fn readable(path: &OsStr) -> String {
     let mut text = String::new();
     for chunk in path.as_bytes().utf8_chunks() {
         text.push_str(chunk.valid());

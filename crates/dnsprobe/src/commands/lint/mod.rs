@@ -5,6 +5,7 @@ mod baseline;
 pub(crate) mod config_file;
 mod files;
 mod globs;
+mod per_path;
 mod repair;
 mod rule_pages;
 mod settings;
@@ -37,6 +38,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     };
     let settings = Settings::new(args, &file, &here)?;
     let mut texts = find(args, &settings, &here)?;
+    if let Some((path, shown)) = &file.path {
+        texts.mention(shown, path.clone());
+    }
     let mut judged = settings.judge(&mut texts);
     let problem = texts.take_problem(ui);
     let status = if let Some(path) = &args.choice.write_baseline {

@@ -9,6 +9,7 @@ use super::baseline::Baseline;
 use super::config_file::{ConfigFile, LintTable};
 use super::files::{Filter, Texts};
 use super::globs::Globs;
+use super::per_path::PerPath;
 use crate::error::CommandError;
 
 /// Everything a run is told.
@@ -18,8 +19,7 @@ pub(super) struct Settings {
     pub(super) filter: Filter,
     /// How far repairs go.
     pub(super) upto: Safety,
-    /// Rules that are not applied to some files.
-    per_path: Vec<(Globs, Vec<String>)>,
+    per_path: PerPath,
     baseline: Option<Baseline>,
 }
 
@@ -55,7 +55,7 @@ impl Settings {
             fail_on: args.fail_on.or(file.lint.fail_on).unwrap_or(FailOn::Error),
             filter: filter(args, &file.lint, folder, here)?,
             upto: if args.repair.suggested { Safety::Suggested } else { Safety::Safe },
-            per_path: if choice.no_suppressions { Vec::new() } else { per_path(&file.lint, folder)? },
+            per_path: if choice.no_suppressions { PerPath::default() } else { PerPath::of(file, here)? },
             baseline,
         })
     }
@@ -64,7 +64,7 @@ impl Settings {
     pub(super) fn judge(&self, texts: &mut Texts) -> Judged {
         let facts = texts.scan();
         let mut report = judge(&facts, &self.config);
-        report.diagnostics.retain(|diagnostic| !self.is_ignored_there(diagnostic, texts));
+        self.per_path.apply(&mut report.diagnostics, texts, &self.config);
         let found = report.diagnostics.len();
         if let Some(baseline) = &self.baseline {
             baseline.take_known(&mut report.diagnostics, texts);
@@ -75,13 +75,6 @@ impl Settings {
             objects: report.objects,
             assumptions: report.assumptions,
         }
-    }
-
-    fn is_ignored_there(&self, diagnostic: &Diagnostic, texts: &Texts) -> bool {
-        let Some(whole) = texts.whole(&diagnostic.path) else { return false };
-        self.per_path
-            .iter()
-            .any(|(globs, codes)| codes.iter().any(|code| code == diagnostic.code) && globs.cover(whole))
     }
 }
 
@@ -97,15 +90,8 @@ fn filter(args: &Args, table: &LintTable, folder: &Path, here: &Path) -> Result<
     Ok(filter)
 }
 
-fn per_path(table: &LintTable, folder: &Path) -> Result<Vec<(Globs, Vec<String>)>, CommandError> {
-    let entry = |(glob, words): (&String, &Vec<String>)| {
-        Ok((Globs::of(folder, std::slice::from_ref(glob))?, codes(words)?))
-    };
-    table.per_path_ignore.iter().map(entry).collect()
-}
-
 /// The codes that words such as `DP504` or `DP5` stand for.
-fn codes(words: &[String]) -> Result<Vec<String>, CommandError> {
+pub(super) fn codes(words: &[String]) -> Result<Vec<String>, CommandError> {
     let mut codes = Vec::new();
     for word in words {
         let beginning = word.trim().to_ascii_uppercase();

@@ -6,6 +6,7 @@ use std::path::{Component, Path};
 
 use dnsprobe_lint::{Diagnostic, RULES, Rule, Severity, page};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{Linted, message_and_fix, object};
@@ -21,24 +22,44 @@ const MOST_DESCRIPTION: usize = 1024;
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 pub(super) fn write(out: &mut dyn Write, linted: &Linted<'_>) -> io::Result<()> {
-    let results: Vec<Value> =
-        linted.diagnostics.iter().map(|diagnostic| result(diagnostic, linted)).collect();
-    let driver = json!({
-        "name": "dnsprobe",
-        "version": env!("CARGO_PKG_VERSION"),
-        "rules": RULES.iter().map(|rule| self::rule(rule)).collect::<Vec<_>>(),
-    });
-    let log = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": driver},
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    });
-    serde_json::to_writer(&mut *out, &log)?;
+    serde_json::to_writer(&mut *out, &Log { schema: SCHEMA, version: "2.1.0", runs: [Run::of(linted)] })?;
     writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    tool: Value,
+    column_kind: &'static str,
+    results: Results<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn of(linted: &'a Linted<'a>) -> Self {
+        let driver = json!({
+            "name": "dnsprobe",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rules": RULES.iter().map(|rule| self::rule(rule)).collect::<Vec<_>>(),
+        });
+        Self { tool: json!({ "driver": driver }), column_kind: "unicodeCodePoints", results: Results(linted) }
+    }
+}
+
+/// Made one by one while they are written: all of them at once take many times the room of the findings.
+struct Results<'a>(&'a Linted<'a>);
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.diagnostics.iter().map(|diagnostic| result(diagnostic, self.0)))
+    }
 }
 
 fn rule(rule: &Rule) -> Value {

@@ -1,19 +1,25 @@
 //! The file of `-w`.
 
+mod store;
+
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use dnsprobe_lookup::pcap::{InterfaceName, PcapWriter, PcapngWriter};
 use dnsprobe_lookup::{Frame, LinkType};
 use dnsprobe_sniffer::SourceId;
 
 use crate::error::CommandError;
+pub(crate) use store::Rotation;
+use store::Store;
 
 /// The file of `-w`: classic pcap while every interface has the same link type, else pcapng.
 pub(crate) struct PacketFile {
     path: PathBuf,
+    store: Rc<RefCell<Store>>,
     writer: Writer,
     /// Packets of another link type than a classic file has.
     pub(crate) left_out: u64,
@@ -30,46 +36,81 @@ struct Many {
 
 enum Writer {
     /// Nothing written yet: the link type of the first frame decides.
-    Waiting(Box<dyn Write>),
-    Pcap(LinkType, PcapWriter<Box<dyn Write>>),
-    Pcapng(PcapngWriter<Box<dyn Write>>),
+    Waiting,
+    Pcap(LinkType, PcapWriter<Records>),
+    /// With the interfaces that each file of several describes anew.
+    Pcapng(PcapngWriter<Records>, Vec<InterfaceName>),
+}
+
+/// The way into the store for the writer of a format.
+struct Records(Rc<RefCell<Store>>);
+
+impl Write for Records {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl PacketFile {
     /// For one namespace, whose interfaces are known.
-    pub(crate) fn create(path: &Path, interfaces: Vec<InterfaceName>) -> Result<Self, CommandError> {
-        let shown = path.display().to_string();
-        let failed = |error: io::Error| CommandError::wrap(format!("create the packet file {shown}"), error);
-        let output: Box<dyn Write> = if path == Path::new("-") {
-            Box::new(BufWriter::new(io::stdout()))
-        } else {
-            Box::new(BufWriter::new(File::create(path).map_err(failed)?))
-        };
+    pub(crate) fn create(
+        path: &Path,
+        rotation: Rotation,
+        interfaces: Vec<InterfaceName>,
+    ) -> Result<Self, CommandError> {
+        let mut file = Self::open(path, rotation)?;
         let first = interfaces.first().map(|interface| interface.link);
         let agree = interfaces.iter().all(|interface| Some(interface.link) == first);
-        let writer = match first {
-            Some(link) if agree => Writer::Pcap(link, PcapWriter::new(output, link).map_err(failed)?),
-            Some(_) => Writer::Pcapng(PcapngWriter::new(output, interfaces).map_err(failed)?),
-            None => Writer::Waiting(output),
-        };
-        let mut file = Self { path: path.to_owned(), writer, left_out: 0, many: None };
+        match first {
+            Some(link) if agree => file.begin_pcap(link),
+            Some(_) => file.begin_pcapng(interfaces),
+            None => Ok(()),
+        }
+        .map_err(|error| file.failed(error))?;
         file.flush()?;
         Ok(file)
     }
 
     /// For namespaces that come and go.
-    pub(crate) fn create_for_many(path: &Path) -> Result<Self, CommandError> {
-        // No interfaces make it wait; what it waits for is not a link type but a namespace.
-        let mut file = Self::create(path, Vec::new())?;
-        if let Writer::Waiting(output) =
-            std::mem::replace(&mut file.writer, Writer::Waiting(Box::new(io::sink())))
-        {
-            let writer = PcapngWriter::new(output, Vec::new()).map_err(|error| file.failed(error))?;
-            file.writer = Writer::Pcapng(writer);
-        }
+    pub(crate) fn create_for_many(path: &Path, rotation: Rotation) -> Result<Self, CommandError> {
+        let mut file = Self::open(path, rotation)?;
+        file.begin_pcapng(Vec::new()).map_err(|error| file.failed(error))?;
         file.many = Some(Many::default());
         file.flush()?;
         Ok(file)
+    }
+
+    fn open(path: &Path, rotation: Rotation) -> Result<Self, CommandError> {
+        let store = Store::create(path, rotation).map_err(|error| {
+            CommandError::wrap(format!("create the packet file {}", path.display()), error)
+        })?;
+        let store = Rc::new(RefCell::new(store));
+        Ok(Self { path: path.to_owned(), store, writer: Writer::Waiting, left_out: 0, many: None })
+    }
+
+    fn begin_pcap(&mut self, link: LinkType) -> io::Result<()> {
+        self.writer = Writer::Pcap(link, PcapWriter::new(Records(Rc::clone(&self.store)), link)?);
+        Ok(())
+    }
+
+    fn begin_pcapng(&mut self, interfaces: Vec<InterfaceName>) -> io::Result<()> {
+        let writer = PcapngWriter::new(Records(Rc::clone(&self.store)), interfaces.clone())?;
+        self.writer = Writer::Pcapng(writer, interfaces);
+        Ok(())
+    }
+
+    /// Begins the next file, with what the format says first.
+    fn rotate(&mut self) -> io::Result<()> {
+        self.store.borrow_mut().next()?;
+        match std::mem::replace(&mut self.writer, Writer::Waiting) {
+            Writer::Waiting => Ok(()),
+            Writer::Pcap(link, _) => self.begin_pcap(link),
+            Writer::Pcapng(_, interfaces) => self.begin_pcapng(interfaces),
+        }
     }
 
     /// Describes the interfaces of another namespace as `TITLE/INTERFACE`.
@@ -114,46 +155,39 @@ impl PacketFile {
         many.numbers.insert((source, interface), number);
         let title = many.titles.get(&source).map_or("", String::as_str);
         let described = InterfaceName { interface: number, link, name: format!("{title}/{name}") };
-        match &mut self.writer {
-            Writer::Pcapng(writer) => writer.describe(described).map_err(|error| self.failed(error))?,
-            Writer::Waiting(_) | Writer::Pcap(..) => {}
+        if let Writer::Pcapng(writer, all) = &mut self.writer {
+            all.push(described.clone());
+            writer.describe(described).map_err(|error| self.failed(error))?;
         }
         Ok(number)
     }
 
     /// Keeps one packet.
     fn write(&mut self, frame: &Frame<'_>) -> Result<(), CommandError> {
-        let result = match &mut self.writer {
-            Writer::Pcap(link, writer) if *link == frame.link => writer.write(frame),
+        self.put(frame).map_err(|error| self.failed(error))
+    }
+
+    fn put(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+        if self.store.borrow().is_full() {
+            self.rotate()?;
+        }
+        if matches!(self.writer, Writer::Waiting) {
+            self.begin_pcap(frame.link)?;
+        }
+        match &mut self.writer {
+            Writer::Pcap(link, writer) if *link == frame.link => writer.write(frame)?,
             // An interface of another kind that came later has no place in a classic file.
-            Writer::Pcap(..) => {
-                self.left_out += 1;
-                Ok(())
-            }
-            Writer::Pcapng(writer) => writer.write(frame),
-            Writer::Waiting(output) => {
-                let output = std::mem::replace(output, Box::new(io::sink()));
-                match PcapWriter::new(output, frame.link) {
-                    Ok(mut writer) => {
-                        let result = writer.write(frame);
-                        self.writer = Writer::Pcap(frame.link, writer);
-                        result
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-        };
-        result.map_err(|error| self.failed(error))
+            Writer::Pcap(..) => self.left_out += 1,
+            Writer::Pcapng(writer, _) => writer.write(frame)?,
+            Writer::Waiting => {}
+        }
+        self.store.borrow_mut().hand_over_much()
     }
 
     /// Hands everything to the system.
     pub(crate) fn flush(&mut self) -> Result<(), CommandError> {
-        let result = match &mut self.writer {
-            Writer::Pcap(_, writer) => writer.flush(),
-            Writer::Pcapng(writer) => writer.flush(),
-            Writer::Waiting(output) => output.flush(),
-        };
-        result.map_err(|error| self.failed(error))
+        let handed = self.store.borrow_mut().hand_over();
+        handed.map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: io::Error) -> CommandError {
