@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
 use dnsprobe_lookup::Nanos;
 use dnsprobe_resolv::Outcome;
-use dnsprobe_resolv::whatif::{Change, Risk, Setting, Unknown};
+use dnsprobe_resolv::whatif::{Change, Origin, Risk, Setting, Unknown};
 
-use super::advise_json::{Advised, ConfFrom, DOT_UNSAFE, best_for_workload, by_workload};
+use super::advise_json::{Advised, DOT_UNSAFE, best_for_workload, by_workload};
 use super::rows::{filled, wrapped};
 use super::text::{Paint, duration, escape, plural};
 use super::{Detail, Ui, patch, tables};
@@ -64,7 +64,7 @@ fn head(text: &mut String, it: &Advised, ui: &Ui) {
     for line in filled(&line, ui.width) {
         let _ = writeln!(text, "{}", ui.out.paint(Paint::Bold, &line));
     }
-    let from = if it.conf_from == ConfFrom::File { "" } else { " (read from the traffic)" };
+    let from = if it.conf.origin == Origin::File { "" } else { " (read from the traffic)" };
     let search = if weighed.search.is_empty() {
         "no search list".to_owned()
     } else {

@@ -13,7 +13,7 @@ mod readings;
 mod replay;
 mod weigh;
 
-pub use conf::Conf;
+pub use conf::{Conf, Origin};
 pub use explain::{Explained, Pair, Servers, Silence, Variant, explain};
 pub use knowledge::Knowledge;
 pub use outlook::{Change, Dot, Outlook, Risk, Setting, Stands, Unknown};

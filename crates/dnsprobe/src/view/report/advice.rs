@@ -54,11 +54,15 @@ fn client(it: &Advised) -> String {
         format!(" <span class=\"badge {class}\">self-check {:.1} %</span>", check * 100.0)
     });
     let mut html = format!(
-        "<div class=\"panel\"><h3>{}{check}</h3><p class=\"meta\">{}; {}; search {}</p>",
+        "<div class=\"panel\"><h3>{}{check}</h3><p class=\"meta\">{}; {}; {}</p>",
         text(&title),
         text(&resolvers.join(", ")),
         plural(weighed.lookups, "lookup"),
-        text(&weighed.search.join(" ")),
+        if weighed.search.is_empty() {
+            "no search list".to_owned()
+        } else {
+            format!("search {}", text(&weighed.search.join(" ")))
+        },
     );
     let most = weighed.outlook.settings.iter().map(|it| it.questions).max().unwrap_or(1);
     for setting in &weighed.outlook.settings {
