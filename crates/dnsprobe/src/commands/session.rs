@@ -256,12 +256,13 @@ impl Session {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
+        // First, so that a pipe that nobody reads any more ends everything.
+        self.keep(PacketFile::flush);
         let sources: Vec<SourceId> = self.lanes.keys().copied().collect();
         for source in sources {
             let _ = self.leave(source);
         }
         self.show_waiting();
-        self.keep(PacketFile::flush);
         self.reporter.close(&Closing {
             summary: &self.summary,
             counters: &self.counted,

@@ -21,6 +21,8 @@ use crate::view::{Detail, SeenAt, Ui, escape, note};
 
 /// Watches every pod of a Kubernetes namespace, or of all of them.
 pub(super) fn watch(args: &Args, namespace: Option<String>, ui: &Ui) -> Result<Statistics, CommandError> {
+    // Fewer are no reason to fail: where they do not suffice, that is said.
+    let _ = privileges::raise_open_files();
     let node = Node::read(&situation::host(&args.target))?;
     let what = namespace.as_ref().map_or_else(|| "all pods".to_owned(), |it| format!("the pods of {it}"));
     let is_there = match &namespace {
