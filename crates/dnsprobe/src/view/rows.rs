@@ -201,7 +201,7 @@ fn header(lookup: &Lookup, ui: &Ui) -> String {
 
 /// The resolver, and what is not sure about the lookup.
 fn marks(lookup: &Lookup) -> String {
-    let mut marks = lookup.resolver.id.clone();
+    let mut marks = lookup.resolver.known_id().unwrap_or("?").to_owned();
     if lookup.partial {
         marks.push_str(", partly captured");
     }
