@@ -9,6 +9,7 @@
     reason = "a benchmark: it prints, and ends where it cannot go on"
 )]
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,9 @@ fn main() {
     let names = Names::new();
     let open: Vec<Netns> = names.0.iter().map(|name| locate(name)).collect();
     let mut one = Capture::new(wake::pair().unwrap().1).unwrap();
-    let single = timed(|| drop(one.attach(&open[0], &CaptureOptions::default()).unwrap()));
+    let single = timed(|| {
+        one.attach(&open[0], &CaptureOptions::default()).unwrap();
+    });
     let before = resident();
     let mut all = Capture::new(wake::pair().unwrap().1).unwrap();
     let attached = timed(|| {
@@ -82,16 +85,8 @@ fn tcpdumps(names: &Names) {
     };
     let mut running: Vec<Child> = names.0.iter().map(start).collect();
     for child in &mut running {
-        let mut line = String::new();
-        let errors = child.stderr.as_mut().unwrap();
-        while !line.contains("listening") {
-            line.clear();
-            if std::io::BufRead::read_line(&mut std::io::BufReader::new(&mut *errors), &mut line).unwrap()
-                == 0
-            {
-                break;
-            }
-        }
+        let errors = BufReader::new(child.stderr.as_mut().unwrap());
+        errors.lines().find(|line| line.as_ref().is_ok_and(|line| line.contains("listening")));
     }
     for mut child in running {
         let _ = child.kill();
