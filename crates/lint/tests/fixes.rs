@@ -98,6 +98,22 @@ fn settings_are_added_where_they_belong() {
 }
 
 #[test]
+fn what_an_alias_stands_for_is_left_alone() {
+    let head = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: orders, labels: {x: &x clusterfirst, y: &y 2}}\n";
+    for spec in [
+        "dnsPolicy: *x",
+        "dnsConfig: {options: [{name: ndots, value: *y}]}",
+        "dnsConfig: {options: [&o {name: inet6}, {name: edns0}], extra: *o}",
+        "dnsConfig: {options: [{name: &n inet6}, {name: edns0}], extra: *n}",
+        "dnsConfig:\n    options:\n    - &o\n      name: inet6\n    - name: edns0\n    extra: *o",
+        "dnsConfig: {options: [!!map {name: inet6}, {name: edns0}]}",
+    ] {
+        let text = format!("{head}spec:\n  {spec}\n  containers: [{{name: a, image: b}}]\n");
+        assert_eq!(fixed(&text, Safety::Safe), text);
+    }
+}
+
+#[test]
 fn a_text_without_findings_stays_byte_for_byte() {
     let text = pod("dnsPolicy: Default").replace('\n', "\r\n");
     assert_eq!(fixed(&text, Safety::Suggested), text);
