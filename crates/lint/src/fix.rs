@@ -32,8 +32,15 @@ fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
     let old = text.get(edit.bytes.clone())?;
     match &edit.change {
         // What an alias elsewhere stands for means more than the rule looked at.
-        Change::RemoveItem | Change::Replace(_) if is_marked(text, edit.bytes.start) => None,
-        Change::RemoveItem if old.contains('&') => None,
+        Change::RemoveItem | Change::Replace(_) | Change::Option { .. }
+            if is_marked(text, edit.bytes.start) =>
+        {
+            None
+        }
+        Change::RemoveItem | Change::Option { .. } if old.contains('&') => None,
+        // A comment inside would be lost.
+        Change::Option { .. } if old.contains('#') => None,
+        Change::Option { name, value } => Some((edit.bytes.clone(), option(text, name, value.as_deref()))),
         Change::RemoveItem => Some((item(text, edit.bytes.clone())?, String::new())),
         Change::AddEntry(lines) => insertion(text, edit.bytes.start, lines, Behind::Blanks),
         Change::AddItem(lines) => insertion(text, edit.bytes.start, lines, Behind::Dash),
@@ -42,6 +49,16 @@ fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
         // Block scalars and tags are more than the text that would be replaced.
         Change::Replace(_) if old.starts_with(['|', '>', '!', '&']) => None,
         Change::Replace(new) => Some((edit.bytes.clone(), quoted_like(old, new))),
+    }
+}
+
+fn option(text: &str, name: &str, value: Option<&str>) -> String {
+    let json = text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']);
+    match (json, value) {
+        (true, Some(value)) => format!("{{\"name\": \"{name}\", \"value\": \"{value}\"}}"),
+        (true, None) => format!("{{\"name\": \"{name}\"}}"),
+        (false, Some(value)) => format!("{{name: {name}, value: \"{value}\"}}"),
+        (false, None) => format!("{{name: {name}}}"),
     }
 }
 
