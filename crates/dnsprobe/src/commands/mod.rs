@@ -1,6 +1,7 @@
 //! The commands, one file each: arguments to values, library calls, view.
 
 mod advice;
+pub(crate) mod advise;
 mod answers;
 pub(crate) mod chosen;
 mod cluster;
@@ -8,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod exec;
 pub(crate) mod explain;
+mod gather;
 mod input;
 pub(crate) mod lint;
 pub(crate) mod list;
@@ -26,6 +28,7 @@ use crate::view::Ui;
 /// Runs one command.
 pub(crate) fn run(command: Command, ui: &Ui) -> Result<Status, CommandError> {
     match command {
+        Command::Advise(args) => advise::run(&args, ui),
         Command::Demo(args) => demo::run(&args, ui),
         Command::Exec(args) => exec::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),

@@ -17,10 +17,15 @@ use super::{Args, give_up_privileges, interfaces, merging, options, say_what_is_
 use crate::commands::session::{Known, Session};
 use crate::commands::situation;
 use crate::error::CommandError;
-use crate::view::{Detail, SeenAt, Ui, escape, note};
+use crate::view::{Detail, Reporter, SeenAt, Ui, escape, note};
 
 /// Watches every pod of a Kubernetes namespace, or of all of them.
-pub(super) fn watch(args: &Args, namespace: Option<String>, ui: &Ui) -> Result<Statistics, CommandError> {
+pub(super) fn watch(
+    args: &Args,
+    namespace: Option<String>,
+    ui: &Ui,
+    reporter: Option<Box<dyn Reporter>>,
+) -> Result<Statistics, CommandError> {
     // Fewer are no reason to fail: where they do not suffice, that is said.
     let _ = privileges::raise_open_files();
     let node = Node::read(&situation::host(&args.target))?;
@@ -38,7 +43,7 @@ pub(super) fn watch(args: &Args, namespace: Option<String>, ui: &Ui) -> Result<S
     let known = namespace.map_or(Follow::All, Follow::Namespace);
     let mut roster = Roster::new(node, known, options(args));
     let mut source = Capture::new(stoppable()?)?;
-    let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?;
+    let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?.reporting_to(reporter);
     let given = args.lookups.resolv_conf.as_deref().map(situation::read_file).transpose()?;
     let mut members = Members { sources: BTreeMap::new(), given, detail: ui.detail };
     for change in roster.changes() {
@@ -163,5 +168,5 @@ fn seen_at(joined: &Joined) -> SeenAt {
             "host_network": first.network == Network::Host,
         })
     };
-    SeenAt { target, name: Some(name.clone()), among_others: Some(name) }
+    SeenAt { target, name: Some(name.clone()), among_others: Some(name), conf: None }
 }

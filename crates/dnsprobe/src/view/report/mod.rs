@@ -1,0 +1,5 @@
+//! The report: one HTML file that needs nothing else.
+
+mod gallery;
+
+pub(crate) use gallery::Gallery;
