@@ -265,11 +265,11 @@ impl Session {
 
     /// Shows what is left and the sums. What went wrong on the way comes out here, after everything that could be shown.
     pub(crate) fn close(mut self, dropped_by_kernel: Option<u64>) -> Result<Summary, CommandError> {
+        // First, as a pipe that nobody reads any more ends everything.
+        self.keep(PacketFile::flush);
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        // First, so that a pipe that nobody reads any more ends everything.
-        self.keep(PacketFile::flush);
         let sources: Vec<SourceId> = self.lanes.keys().copied().collect();
         for source in sources {
             let _ = self.leave(source);
