@@ -1,16 +1,15 @@
 //! One client's lookups: which lookup a question belongs to, and when a lookup is over.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use dnsprobe_resolv::{ResolverId, Transport};
+use dnsprobe_resolv::ResolverId;
 
 use super::fingerprint::fingerprint;
-use super::finish::{End, Waits, finish};
+use super::finish::{End, finish};
 use super::fit::{Relation, fit};
-use super::open::{Open, Readiness, Standing, Walk};
+use super::open::{Open, Walk};
 use super::readings::{Readings, TypedName};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::lookup::Lookup;
@@ -24,10 +23,6 @@ type OpenId = u64;
 const MOST_ALIKE: usize = 256;
 /// Resolvers remembered of a client.
 const MOST_RESOLVERS: usize = 8;
-/// A question is open for no less than this, whatever the resolver.
-const STILL_OPEN: Nanos = Nanos::from_millis(250);
-/// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
-const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// So long after a capture began, a walk may have begun before it.
 const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
@@ -113,58 +108,28 @@ impl Client {
     }
 
     fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
-        let socket = asked.client;
-        let shared = self.shares_socket(&asked, now);
-        if shared {
-            self.remember(ResolverId::CAres);
-        }
-        if let Some((id, place)) = self.resent(&asked) {
-            self.add(id, asked, Place::Step(place), around.readings, now);
+        if let Some(id) = self.resent(&asked) {
+            self.add(id, asked, None, around.readings, now);
             return;
         }
         match self.best_fit(&asked, now) {
-            Some((id, relation, walks)) => {
-                self.add(id, asked, Place::Fitting(relation, walks), around.readings, now);
-            }
+            Some((id, relation, walks)) => self.add(id, asked, Some((relation, walks)), around.readings, now),
             None => self.begin(asked, around, now),
         }
-        if shared && let Some(entry) = self.open.get_mut(&self.by_socket[&socket]) {
-            entry.lookup.channel = true;
-        }
     }
 
-    /// Whether another name's question from this very socket is still open: only c-ares asks for several names from one
-    /// (a channel keeps its sockets, 1.18 `src/lib/ares_process.c`).
-    fn shares_socket(&self, asked: &Asked, now: Timestamp) -> bool {
-        let entry = self.by_socket.get(&asked.client).and_then(|id| self.open.get(id));
-        let Some(Entry { lookup: open, .. }) = entry else { return false };
-        let expected =
-            open.walks.iter().any(|walk| walk.typed.candidates.iter().any(|it| it.name == asked.name));
-        let unanswered =
-            |standing: Standing<'_>| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
-        let same = open.step().sent.last().is_some_and(|sent| sent.asked.client == asked.client);
-        !expected
-            && same
-            && asked.transport == Transport::Udp
-            && open.step().standings().into_iter().any(unanswered)
-    }
-
-    fn remember(&mut self, id: ResolverId) {
-        self.resolvers.retain(|known| *known != id);
-        self.resolvers.insert(0, id);
-        self.resolvers.truncate(MOST_RESOLVERS);
-    }
-
-    /// The lookup that holds this very exchange, and the candidate that does.
-    fn resent(&self, asked: &Asked) -> Option<(OpenId, usize)> {
+    /// The lookup whose current candidate holds this very exchange.
+    fn resent(&self, asked: &Asked) -> Option<OpenId> {
         let id = *self.exchanges.get(&asked.exchange)?;
-        Some((id, self.open.get(&id)?.lookup.holding(asked.exchange)?))
+        let entry = self.open.get(&id)?;
+        let current = entry.lookup.step().sent.iter().any(|sent| sent.asked.exchange == asked.exchange);
+        current.then_some(id)
     }
 
-    /// The lookup that this question fits best. Among equals the readiest, and of these the one that has waited longest;
-    /// then none of them is certain any more.
+    /// The lookup that this question fits best. Among equals the one that has waited longest; then none of them is
+    /// certain any more.
     fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Relation, Vec<Walk>)> {
-        let mut fits: Vec<(Relation, Waited, OpenId, Vec<Walk>)> = Vec::new();
+        let mut fits: Vec<(Relation, Timestamp, OpenId, Vec<Walk>)> = Vec::new();
         let alike = self.expecting.get(asked.name.folded()).map(Vec::as_slice).unwrap_or_default();
         let same_socket = self
             .by_socket
@@ -173,10 +138,8 @@ impl Client {
         for id in alike.iter().take(MOST_ALIKE).chain(same_socket) {
             let Some(Entry { lookup: open, .. }) = self.open.get(id) else { continue };
             if let Some((relation, walks)) = fit(open, asked, now) {
-                let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
-                let readiness =
-                    if leads_on(relation) { Reverse(open.readiness()) } else { Reverse(Readiness::Ready) };
-                fits.push((relation, (readiness, since), *id, walks));
+                let ready = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
+                fits.push((relation, ready, *id, walks));
             }
         }
         let best = fits.iter().map(|(relation, ..)| *relation).max()?;
@@ -190,9 +153,9 @@ impl Client {
         }
         // An alias is followed at once; everything else queues.
         let chosen = if best == Relation::Alias {
-            fits.into_iter().max_by_key(|(_, (_, since), id, _)| (*since, *id))
+            fits.into_iter().max_by_key(|(_, ready, id, _)| (*ready, *id))
         } else {
-            fits.into_iter().min_by_key(|(_, waited, id, _)| (*waited, *id))
+            fits.into_iter().min_by_key(|(_, ready, id, _)| (*ready, *id))
         };
         let (relation, _, id, walks) = chosen?;
         Some((id, relation, walks))
@@ -228,24 +191,27 @@ impl Client {
         self.schedule(id, around.readings);
     }
 
-    fn add(&mut self, id: OpenId, asked: Asked, place: Place, readings: &Readings, now: Timestamp) {
+    fn add(
+        &mut self,
+        id: OpenId,
+        asked: Asked,
+        fit: Option<(Relation, Vec<Walk>)>,
+        readings: &Readings,
+        now: Timestamp,
+    ) {
         self.exchanges.insert(asked.exchange, id);
         self.by_socket.insert(asked.client, id);
         if let Some(Entry { lookup: open, .. }) = self.open.get_mut(&id) {
-            match place {
-                Place::Step(place) => open.ask_earlier(place, asked, now),
-                Place::Fitting(Relation::Missing, _) => match open.missing_from(&asked) {
-                    Some(place) => open.ask_earlier(place, asked, now),
-                    None => open.ask(asked, now),
-                },
-                Place::Fitting(relation, walks) => {
+            match fit {
+                Some((relation, walks)) => {
                     open.walks = walks;
-                    if leads_on(relation) {
+                    if matches!(relation, Relation::Next | Relation::AnotherPass) {
                         open.ask_next(asked, now);
                     } else {
                         open.ask(asked, now);
                     }
                 }
+                None => open.ask(asked, now),
             }
         }
         self.schedule(id, readings);
@@ -276,9 +242,7 @@ impl Client {
         let at = if entry.lookup.is_full() {
             Timestamp(i64::MIN)
         } else {
-            let channel = self.resolvers.contains(&ResolverId::CAres);
-            let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            entry.lookup.deadline(readings.timeout().max(least))
+            entry.lookup.deadline(readings.timeout())
         };
         self.deadlines.remove(&(entry.deadline, id));
         entry.deadline = at;
@@ -297,10 +261,11 @@ impl Client {
         self.stop_expecting(&expected, id);
         let shown = fingerprint(&open, &self.resolvers);
         if shown.sure {
-            self.remember(shown.id);
+            self.resolvers.retain(|known| *known != shown.id);
+            self.resolvers.insert(0, shown.id);
+            self.resolvers.truncate(MOST_RESOLVERS);
         }
-        let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        let mut lookup = finish(&open, shown, waits, end);
+        let mut lookup = finish(&open, shown, readings.timeout(), end);
         lookup.findings = crate::findings::findings(&lookup, readings);
         Some(lookup)
     }
@@ -315,22 +280,6 @@ impl Client {
             }
         }
     }
-}
-
-/// How ready a lookup is, and since when it waits.
-type Waited = (Reverse<Readiness>, Timestamp);
-
-/// Where in a lookup a question goes.
-enum Place {
-    /// To a candidate that it is a resend of.
-    Step(usize),
-    /// Where it fits.
-    Fitting(Relation, Vec<Walk>),
-}
-
-/// Whether a question begins another candidate.
-fn leads_on(relation: Relation) -> bool {
-    matches!(relation, Relation::Next | Relation::NextOtherType | Relation::AnotherPass)
 }
 
 /// A name that no reading of the file explains: asked as it stands, with nothing after it.

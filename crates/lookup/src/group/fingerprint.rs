@@ -40,17 +40,8 @@ pub(crate) fn fingerprint(open: &Open, before: &[ResolverId]) -> Fingerprint {
     if let Some(shown) = by_edns(&signs, before).or_else(|| by_order_of_types(&signs)) {
         return shown;
     }
-    if signs.in_turn {
-        return Fingerprint::sure(
-            ResolverId::Glibc,
-            "A asked and answered before AAAA, candidate by candidate",
-        );
-    }
-    if signs.aaaa_after_answer {
-        return one_after_the_other(&signs, before);
-    }
     match signs.pairs {
-        Pairs::SamePort if signs.one_port_for_all || open.channel => {
+        Pairs::SamePort if signs.one_port_for_all => {
             Fingerprint::sure(ResolverId::CAres, "one port for all candidates, no OPT record")
         }
         Pairs::SamePort => libc(&signs, before),
@@ -106,31 +97,15 @@ fn by_order_of_types(signs: &Signs) -> Option<Fingerprint> {
     if signs.aaaa_pass_then_a {
         return sure(ResolverId::Getent, "all candidates asked for AAAA, then all for A");
     }
+    if signs.aaaa_after_answer {
+        return sure(ResolverId::BindNslookup, "A along the walk, AAAA only for the name that was found");
+    }
     None
-}
-
-/// A along the walk, AAAA only for the name that was found: BIND's nslookup. Where the walk was one candidate long, glibc
-/// looks the same once it has taken to asking one at a time from a port each (2.36 `resolv/res_send.c`, `send_dg`, after
-/// two stalls; or `single-request-reopen`).
-fn one_after_the_other(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
-    let asked = "A along the walk, AAAA only for the name that was found";
-    if signs.candidates > 1 {
-        return Fingerprint::sure(ResolverId::BindNslookup, asked);
-    }
-    let only_glibc = before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::BindNslookup);
-    if only_glibc {
-        return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
-    }
-    Fingerprint::likely(ResolverId::BindNslookup, asked)
 }
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
-    let only_channels = before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty();
-    if signs.candidates == 1 && only_channels {
-        return Fingerprint::likely(ResolverId::CAres, AS_BEFORE);
-    }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
     if signs.several_servers_at_once || (signs.pairs_seen >= 2 && most_close) {
@@ -142,11 +117,6 @@ fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
         return Fingerprint::sure(ResolverId::Musl, evidence);
     }
     if !most_close {
-        // A busy machine may put musl's ids of one pair far apart, too.
-        let only_musl = before.contains(&ResolverId::Musl) && !before.contains(&ResolverId::Glibc);
-        if signs.pairs_seen == 1 && only_musl {
-            return Fingerprint::likely(ResolverId::Musl, AS_BEFORE);
-        }
         return Fingerprint::sure(
             ResolverId::Glibc,
             "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record",
@@ -164,9 +134,8 @@ fn single(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     if before.contains(&ResolverId::BindNslookup) && signs.only(QType::A) {
         return Fingerprint::likely(ResolverId::BindNslookup, AS_BEFORE);
     }
-    // Go asks for both types at once, or shows itself by EDNS.
-    let libc = before.iter().copied().find(|id| matches!(id, ResolverId::Musl | ResolverId::Glibc));
-    let seen = libc.or(before.iter().copied().find(|id| matches!(id, ResolverId::Go | ResolverId::CAres)));
+    let seen =
+        before.iter().copied().find(|id| matches!(id, ResolverId::Musl | ResolverId::Glibc | ResolverId::Go));
     match seen {
         Some(id) => Fingerprint::likely(id, AS_BEFORE),
         None => Fingerprint { id: ResolverId::Glibc, sure: false, evidence: None },
@@ -202,8 +171,6 @@ struct Signs {
     aaaa_after_answer: bool,
     aaaa_pass_then_a: bool,
     burst: bool,
-    in_turn: bool,
-    candidates: usize,
     types: Vec<QType>,
 }
 
@@ -239,8 +206,6 @@ impl Signs {
             aaaa_after_answer: aaaa_after_answer(open),
             aaaa_pass_then_a: pass_of(open, QType::Aaaa, QType::A),
             burst: burst(open),
-            in_turn: in_turn(open),
-            candidates: open.steps.len(),
             types,
         }
     }
@@ -282,24 +247,6 @@ fn aaaa_after_answer(open: &Open) -> bool {
     };
     let elsewhere = |asked: &Asked| last.sent.first().is_some_and(|sent| sent.asked.client != asked.client);
     only_a && aaaa.is_some_and(|sent| answered(sent.at) && elsewhere(&sent.asked))
-}
-
-/// Whether A was asked and answered, then AAAA, and only then the next candidate, or both from one port: glibc with
-/// `single-request`, or once a pair was half answered (2.36 `resolv/res_send.c`, `send_dg`).
-fn in_turn(open: &Open) -> bool {
-    let Some((last, earlier)) = open.steps.split_last() else { return false };
-    let after_answer = |step: &OpenStep| {
-        let first = |qtype| step.sent.iter().find(|sent| sent.asked.qtype == qtype);
-        let (Some(a), Some(aaaa)) = (first(QType::A), first(QType::Aaaa)) else { return None };
-        let answered =
-            step.answers.iter().any(|answer| answer.at <= aaaa.at && answer.exchange == a.asked.exchange);
-        (answered && aaaa.at - a.at > crate::time::Nanos(0)).then_some((a.asked.client, aaaa.asked.client))
-    };
-    let one_port = |step: &OpenStep| after_answer(step).is_some_and(|(one, other)| one == other);
-    let no_edns = open.sent().all(|sent| sent.asked.edns.is_none());
-    let both_types = open.sent().all(|sent| matches!(sent.asked.qtype, QType::A | QType::Aaaa));
-    let any = earlier.iter().any(|step| after_answer(step).is_some()) || one_port(last);
-    no_edns && both_types && any && !open.channel
 }
 
 /// Whether all candidates were asked for one type, then all for another.

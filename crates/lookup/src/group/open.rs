@@ -25,8 +25,6 @@ pub(crate) struct Open {
     pub(crate) walks: Vec<Walk>,
     pub(crate) steps: Vec<OpenStep>,
     pub(crate) certain: bool,
-    /// Whether its socket was seen to serve other names at the same time.
-    pub(crate) channel: bool,
 }
 
 /// One reading of a lookup: the name typed, and how far its walk is.
@@ -78,12 +76,9 @@ pub(crate) struct Standing<'a> {
     pub(crate) qtype: QType,
     pub(crate) first_sent: Timestamp,
     pub(crate) last_sent: Timestamp,
-    /// From when on answers count, and the wait for them: glibc forgets what it has heard when it begins anew with the
-    /// first of the pair (2.36 `resolv/res_send.c`, `send_dg`), and then takes an answer to any transmission.
-    pub(crate) since: Timestamp,
     /// The socket of the last transmission, which an answer must come to: those before it are closed.
     socket: (SocketAddr, Transport),
-    /// The first answer from then on.
+    /// The first answer after the last transmission.
     pub(crate) answer: Option<&'a Answered>,
 }
 
@@ -119,19 +114,16 @@ impl OpenStep {
                     qtype: sent.asked.qtype,
                     first_sent: sent.at,
                     last_sent: sent.at,
-                    since: sent.at,
                     socket: socket(sent),
                     answer: None,
                 }),
             }
         }
-        let begun_anew = standings.first().map(|first| first.last_sent).unwrap_or_default();
         for standing in &mut standings {
-            standing.since = standing.last_sent.min(begun_anew);
             let asked = Some((standing.qtype, standing.socket));
             // With one transmission there is nothing to mix up, even when the clocks of two CPUs differ by a little.
             let once = standing.first_sent == standing.last_sent;
-            let in_time = |answer: &&Answered| once || answer.at >= standing.since;
+            let in_time = |answer: &&Answered| once || answer.at >= standing.last_sent;
             standing.answer =
                 self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
         }
@@ -166,24 +158,13 @@ fn socket(sent: &Sent) -> (SocketAddr, Transport) {
     (sent.asked.client, sent.asked.transport)
 }
 
-/// How ready a lookup is for its next candidate, the readier the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Readiness {
-    /// An answer is missing.
-    Waiting,
-    /// One type was asked and answered; the other may follow.
-    HalfAsked,
-    /// Both types were.
-    Ready,
-}
-
 impl Open {
     /// Begins a lookup with its first question.
     pub(crate) fn new(asked: Asked, at: Timestamp, walks: Vec<Walk>) -> Self {
         let mut step = OpenStep::new(asked.name.clone());
         let client = asked.client.ip();
         step.sent.push(Sent { at, asked });
-        Self { client, walks, steps: vec![step], certain: true, channel: false }
+        Self { client, walks, steps: vec![step], certain: true }
     }
 
     /// The candidate being asked.
@@ -207,38 +188,6 @@ impl Open {
     pub(crate) fn ask(&mut self, asked: Asked, at: Timestamp) {
         if let Some(step) = self.steps.last_mut() {
             step.add(Sent { at, asked });
-        }
-    }
-
-    /// Adds a transmission to an earlier candidate.
-    pub(crate) fn ask_earlier(&mut self, place: usize, asked: Asked, at: Timestamp) {
-        if let Some(step) = self.steps.get_mut(place) {
-            step.add(Sent { at, asked });
-        }
-    }
-
-    /// The latest candidate that holds this exchange.
-    pub(crate) fn holding(&self, exchange: ExchangeId) -> Option<usize> {
-        self.steps.iter().rposition(|step| step.sent.iter().any(|sent| sent.asked.exchange == exchange))
-    }
-
-    /// The latest candidate before the current one that has this name and was asked for another type only.
-    pub(crate) fn missing_from(&self, asked: &Asked) -> Option<usize> {
-        let (_, earlier) = self.steps.split_last()?;
-        let place = earlier.iter().rposition(|step| step.name == asked.name)?;
-        let lacks = earlier[place].sent.iter().all(|sent| sent.asked.qtype != asked.qtype);
-        lacks.then_some(place)
-    }
-
-    /// How ready a lookup is for its next candidate.
-    pub(crate) fn readiness(&self) -> Readiness {
-        let standings = self.step().standings();
-        if standings.iter().any(|standing| standing.answer.is_none()) {
-            Readiness::Waiting
-        } else if standings.len() < 2 {
-            Readiness::HalfAsked
-        } else {
-            Readiness::Ready
         }
     }
 

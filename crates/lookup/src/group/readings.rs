@@ -94,15 +94,6 @@ impl Readings {
         })
     }
 
-    /// The longest time that this resolver waits for an answer before it does anything else.
-    pub(crate) fn longest_wait(&self, id: ResolverId) -> Nanos {
-        let reading = self.resolvers.iter().find(|(profile, _)| profile.resolver.id == id);
-        let Some((profile, settings)) = reading.or(self.resolvers.first()) else { return DEFAULT_TIMEOUT };
-        let servers = 0..settings.nameservers.len().max(1);
-        let longest = servers.map(|server| profile.resend_after_us(settings, server)).max();
-        Nanos::from_micros(longest.and_then(|us| i64::try_from(us).ok()).unwrap_or(5_000_000))
-    }
-
     /// The longest `timeout` that any resolver reads from the file.
     pub(crate) fn timeout(&self) -> Nanos {
         let longest = self.resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
