@@ -37,36 +37,60 @@ impl Observed {
             if seen.extent == Extent::Whole || asked.reply.is_some() {
                 self.knowledge.note(asked);
             }
-            if !self.servers.contains(&asked.server) && self.servers.len() < MOST_SERVERS {
-                self.servers.push(asked.server);
-            }
+            self.note_server(asked.server);
         }
-        let key = key(&seen);
+        let added: Vec<Option<i64>> =
+            lookup.steps.iter().map(|step| step.added.map(|added| added.0)).collect();
+        let added_ns = added.iter().map(|it| it.map_or((0, 0), |added| (i128::from(added), 1))).collect();
+        self.add_class(Class { seen, lookups: 1, added_ns, samples: vec![added] });
+    }
+
+    /// Adds what was observed of the same client elsewhere.
+    pub fn absorb(&mut self, other: Self) {
+        self.knowledge.absorb(other.knowledge);
+        for server in other.servers {
+            self.note_server(server);
+        }
+        self.beyond.0 += other.beyond.0;
+        self.beyond.1 += other.beyond.1;
+        for class in other.classes {
+            self.add_class(class);
+        }
+    }
+
+    fn note_server(&mut self, server: IpAddr) {
+        if !self.servers.contains(&server) && self.servers.len() < MOST_SERVERS {
+            self.servers.push(server);
+        }
+    }
+
+    fn add_class(&mut self, class: Class) {
+        let key = key(&class.seen);
         let index = match self.index.get(&key) {
             Some(index) => *index,
             None if self.classes.len() >= MOST_CLASSES => {
-                self.beyond.0 += 1;
-                self.beyond.1 += seen.asked.len() as u64;
+                self.beyond.0 += class.lookups;
+                self.beyond.1 += class.lookups * class.seen.asked.len() as u64;
                 return;
             }
             None => {
-                let added_ns = vec![(0, 0); lookup.steps.len()];
+                let added_ns = vec![(0, 0); class.added_ns.len()];
+                let seen = class.seen;
                 self.classes.push(Class { seen, lookups: 0, added_ns, samples: Vec::new() });
                 self.index.insert(key, self.classes.len() - 1);
                 self.classes.len() - 1
             }
         };
-        let class = &mut self.classes[index];
-        class.lookups += 1;
-        for ((sum, known), step) in class.added_ns.iter_mut().zip(&lookup.steps) {
-            if let Some(Nanos(added)) = step.added {
-                *sum += i128::from(added);
-                *known += 1;
-            }
+        let known = &mut self.classes[index];
+        known.lookups += class.lookups;
+        for (sum, more) in known.added_ns.iter_mut().zip(&class.added_ns) {
+            *sum = (sum.0 + more.0, sum.1 + more.1);
         }
-        if class.samples.len() < MOST_SAMPLES.0 && self.samples < MOST_SAMPLES.1 {
-            self.samples += 1;
-            class.samples.push(lookup.steps.iter().map(|step| step.added.map(|added| added.0)).collect());
+        for sample in class.samples {
+            if known.samples.len() < MOST_SAMPLES.0 && self.samples < MOST_SAMPLES.1 {
+                self.samples += 1;
+                known.samples.push(sample);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -73,6 +74,28 @@ impl GatherArgs {
         }
     }
 
+    /// What is looked at, in a word.
+    pub(super) fn what(&self) -> String {
+        let file = |path: &PathBuf| {
+            path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned())
+        };
+        match (&self.files[..], &self.target.pod, &self.target.ns) {
+            ([one], ..) if one.as_os_str() == "-" => "a capture".to_owned(),
+            ([one], ..) => file(one),
+            ([first, rest @ ..], ..) => format!("{} and {} more captures", file(first), rest.len()),
+            ([], Some(pod), Some(ns)) => format!("{ns}/{pod}"),
+            ([], Some(pod), None) => pod.clone(),
+            ([], None, Some(ns)) => format!("the pods of {ns}"),
+            ([], None, None) if self.target.all => "all pods of this node".to_owned(),
+            ([], None, None) => match (&self.target.container, self.target.pid, &self.target.netns) {
+                (Some(container), ..) => container.clone(),
+                (_, Some(pid), _) => format!("process {pid}"),
+                (.., Some(netns)) => netns.clone(),
+                _ => "this network namespace".to_owned(),
+            },
+        }
+    }
+
     fn given(&self) -> Result<Option<Resolver>, CommandError> {
         if self.resolver == "auto" {
             return Ok(None);
@@ -96,26 +119,29 @@ pub(crate) struct Gathered {
     pub(crate) gallery: Gallery,
 }
 
-/// The target, the client, and the text of its `resolv.conf`; the outer `None` where that is read from the traffic.
+/// The target, the client, and the text of its `resolv.conf`; the outer `None` until that is read from the traffic.
 type Key = (String, Option<IpAddr>, Option<Option<Vec<u8>>>);
 
 /// One client's lookups, and where they were seen.
 struct Client {
     seen_at: SeenAt,
     observed: Observed,
-    inferred: Option<InferredConf>,
+    conf_from: ConfFrom,
 }
 
 impl Gathered {
     fn add(&mut self, lookup: &Lookup, seen_at: &SeenAt) {
-        self.summary.add(lookup, seen_at.name.as_deref());
-        self.gallery.add(lookup, seen_at.name.as_deref());
+        let client = lookup.client.map(|client| client.to_string());
+        let place = seen_at.name.as_deref().or(client.as_deref());
+        self.summary.add(lookup, place);
+        self.gallery.add(lookup, place);
         let key =
             (seen_at.target.to_string(), lookup.client, seen_at.conf.as_ref().map(|it| it.file.clone()));
         if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&key) {
             return;
         }
-        let new = || Client { seen_at: seen_at.clone(), observed: Observed::default(), inferred: None };
+        let new =
+            || Client { seen_at: seen_at.clone(), observed: Observed::default(), conf_from: ConfFrom::File };
         let told = self.given.map(|resolver| (resolver, Told::Given));
         self.clients.entry(key).or_insert_with(new).observed.add(lookup, told);
     }
@@ -123,11 +149,23 @@ impl Gathered {
     fn close(&mut self, closing: &Closing<'_>) {
         self.counters.add(closing.counters);
         self.dropped_by_kernel = closing.dropped_by_kernel.or(self.dropped_by_kernel);
-        for (client, conf) in closing.inferred {
-            for ((_, address, known), entry) in &mut self.clients {
-                let better = entry.inferred.as_ref().is_none_or(|before| before.evidence < conf.evidence);
-                if *address == Some(*client) && known.is_none() && better {
-                    entry.inferred = Some(conf.clone());
+        self.settle(closing.inferred);
+    }
+
+    /// Files the clients of a capture under what their traffic shows of their settings: the same client of another
+    /// capture is added to them where that shows the same, and kept apart where it does not.
+    fn settle(&mut self, inferred: &[(IpAddr, InferredConf)]) {
+        let open: Vec<Key> = self.clients.keys().filter(|(.., file)| file.is_none()).cloned().collect();
+        for key in open {
+            let Some(mut entry) = self.clients.remove(&key) else { continue };
+            let (target, client, _) = key;
+            let conf = inferred.iter().find(|(address, _)| Some(*address) == client).map(|(_, conf)| conf);
+            let text = conf.map(InferredConf::as_resolv_conf).unwrap_or_default();
+            entry.conf_from = ConfFrom::Traffic;
+            match self.clients.entry((target, client, Some(Some(text.into_bytes())))) {
+                Entry::Occupied(mut known) => known.get_mut().observed.absorb(entry.observed),
+                Entry::Vacant(place) => {
+                    place.insert(entry);
                 }
             }
         }
@@ -138,17 +176,15 @@ impl Gathered {
         let mut all: Vec<Advised> = self
             .clients
             .iter()
-            .map(|((_, client, known), entry)| {
-                let conf = Conf {
-                    servers: entry.observed.servers().to_vec(),
-                    ..known.as_ref().map_or_else(|| from_traffic(entry.inferred.as_ref()), from_file)
-                };
+            .map(|((_, client, file), entry)| {
+                let servers = entry.observed.servers().to_vec();
+                let conf = Conf { file: file.clone().flatten(), servers, ..Conf::default() };
                 Advised {
                     target: entry.seen_at.target.clone(),
                     title: entry.seen_at.name.clone(),
                     client: *client,
                     weighed: entry.observed.weigh(&conf),
-                    conf_from: if known.is_some() { ConfFrom::File } else { ConfFrom::Traffic },
+                    conf_from: entry.conf_from,
                     conf,
                     resolver_from: self.given.map_or(ResolverFrom::Inferred, |_| ResolverFrom::Given),
                     workload: Workload::of(&entry.seen_at.target),
@@ -161,16 +197,6 @@ impl Gathered {
         });
         all
     }
-}
-
-#[expect(clippy::ref_option, reason = "the shape of the key")]
-fn from_file(file: &Option<Vec<u8>>) -> Conf {
-    Conf { file: file.clone(), ..Conf::default() }
-}
-
-fn from_traffic(inferred: Option<&InferredConf>) -> Conf {
-    let text = inferred.map(InferredConf::as_resolv_conf).unwrap_or_default();
-    Conf { file: Some(text.into_bytes()), ..Conf::default() }
 }
 
 /// Gathers lookups until the files or the time are over.

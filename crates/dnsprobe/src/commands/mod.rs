@@ -15,6 +15,7 @@ pub(crate) mod lint;
 pub(crate) mod list;
 mod packet_file;
 pub(crate) mod read;
+pub(crate) mod report;
 mod resolvers;
 mod session;
 mod situation;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, ui: &Ui) -> Result<Status, CommandError> {
         Command::Explain(args) => explain::run(&args, ui),
         Command::Lint(args) => lint::run(&args, ui),
         Command::List(args) => list::run(&args, ui),
+        Command::Report(args) => report::run(&args, ui),
         Command::Watch(args) => watch::run(&args, ui),
         Command::Read(args) => read::run(&args, ui),
         Command::Completions(args) => completions::completions(&args),

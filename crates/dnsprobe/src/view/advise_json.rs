@@ -43,13 +43,15 @@ impl Advised {
     }
 }
 
-/// What is best for a workload: the setting that is safe for every pod of it and asks least in sum.
-pub(crate) fn best_for_workload<'a>(pods: impl Iterator<Item = &'a Advised> + Clone) -> Option<(u32, i64)> {
-    let sums = (1..=5).filter_map(|ndots| {
-        let of = |it: &'a Advised| it.weighed.outlook.settings.iter().find(|it| it.ndots == ndots);
-        let safe = pods.clone().all(|it| of(it).is_some_and(Setting::is_safe));
-        let saved: i64 = pods.clone().filter_map(of).map(|it| it.saved_questions).sum();
-        let now = pods.clone().map(|it| it.weighed.ndots).max().unwrap_or(5);
+/// What is best for a workload: the setting that is safe for every pod of it and asks least in sum, and the questions it
+/// saves.
+pub(crate) fn best_for_workload(pods: &[&Advised]) -> Option<(u32, i64)> {
+    let now = pods.iter().map(|it| it.weighed.ndots).max()?;
+    let sums = (1..=5_u32).filter_map(|ndots| {
+        let settings = pods.iter().flat_map(|it| &it.weighed.outlook.settings);
+        let settings: Vec<&Setting> = settings.filter(|it| it.ndots == ndots).collect();
+        let safe = settings.len() == pods.len() && settings.iter().all(|it| it.is_safe());
+        let saved: i64 = settings.iter().map(|it| it.saved_questions).sum();
         (safe && saved > 0).then_some((saved, std::cmp::Reverse(now.abs_diff(ndots)), ndots))
     });
     sums.max().map(|(saved, _, ndots)| (ndots, saved))
@@ -74,7 +76,7 @@ pub(crate) fn advised_json(advised: &[Advised]) -> Vec<Value> {
         .map(|it| {
             let mut line = one(it);
             if let Some(workload) = &it.workload {
-                let best = best_for_workload(workloads[workload].iter().copied());
+                let best = best_for_workload(&workloads[workload]);
                 line["workload"] = json!({
                     "namespace": workload.namespace,
                     "kind": workload.kind,

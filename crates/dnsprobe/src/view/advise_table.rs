@@ -298,7 +298,7 @@ fn workloads(text: &mut String, advised: &[Advised], ui: &Ui) {
             continue;
         }
         let what = format!("{} ({} pods)", escape(&workload.title()), pods.len());
-        let line = match best_for_workload(pods.iter().copied()) {
+        let line = match best_for_workload(&pods) {
             Some((ndots, saved)) => {
                 format!("{what}: ndots:{ndots} is safe for all of them and saves {saved} questions")
             }

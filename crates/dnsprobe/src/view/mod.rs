@@ -34,7 +34,7 @@ pub(crate) use json::{JsonLines, Shown};
 pub(crate) use lint::{LintFormat, Linted, Sources, write_linted};
 pub(crate) use list::{Columns, Listed, ListedResolver, list_json, list_table};
 pub(crate) use patch::Workload;
-pub(crate) use report::Gallery;
+pub(crate) use report::{Gallery, Reported, page as report_page};
 pub(crate) use rows::{Merging, Rows, wrapped};
 pub(crate) use side_by_side::{Side, side_by_side};
 pub(crate) use text::{Paint, Palette, escape};

@@ -77,6 +77,24 @@ impl Knowledge {
         }
     }
 
+    /// Adds what is known elsewhere of the same client.
+    pub fn absorb(&mut self, other: Self) {
+        for ((qname, qtype), facts) in other.facts {
+            for fact in facts {
+                let Fact { server, transport, reply, delays_us } = fact;
+                let delays =
+                    if delays_us.is_empty() { vec![None] } else { delays_us.into_iter().map(Some).collect() };
+                for latency_us in delays {
+                    let (qname, reply) = (qname.clone(), Some(reply.clone()));
+                    self.note(&Asked { qname, qtype, server, transport, reply, latency_us, sent_us: 0 });
+                }
+            }
+        }
+        self.asked.extend(other.asked);
+        self.alive.extend(other.alive);
+        self.servers_differ |= other.servers_differ;
+    }
+
     /// What this server would answer, if that is known: the one thing that it was seen to say. A server that never said
     /// anything stays silent. One that said nothing about this question says what the others do, unless servers were
     /// seen to differ. NXDOMAIN is about the name, whatever type was asked (RFC 2308 section 5).

@@ -16,7 +16,7 @@ mod weigh;
 pub use conf::Conf;
 pub use explain::{Explained, Pair, Servers, Silence, Variant, explain};
 pub use knowledge::Knowledge;
-pub use outlook::{Change, Dot, Outlook, Risk, Setting, Unknown};
+pub use outlook::{Change, Dot, Outlook, Risk, Setting, Stands, Unknown};
 pub use replay::{Replay, asks_the_same, replay};
 pub use weigh::{Class, Weighed, weigh};
 

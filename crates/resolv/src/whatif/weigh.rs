@@ -7,7 +7,7 @@ mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Conf, Knowledge, Observation, Outlook, Setting, Unknown, outlook::Stands};
+use super::{Change, Conf, Knowledge, Observation, Outlook, Setting, Stands, Unknown};
 use crate::{Resolver, ResolverId, Settings};
 use saving::Savings;
 use standing::{Fate, Standing};
