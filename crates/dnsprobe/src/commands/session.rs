@@ -265,6 +265,8 @@ impl Session {
 
     /// Shows what is left and the sums. What went wrong on the way comes out here, after everything that could be shown.
     pub(crate) fn close(mut self, dropped_by_kernel: Option<u64>) -> Result<Summary, CommandError> {
+        // First, as a pipe that nobody reads any more ends everything.
+        self.keep(PacketFile::flush);
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -273,7 +275,6 @@ impl Session {
             let _ = self.leave(source);
         }
         self.show_waiting();
-        self.keep(PacketFile::flush);
         self.reporter.close(&Closing {
             summary: &self.summary,
             counters: &self.counted,

@@ -265,7 +265,7 @@ impl Client {
             self.resolvers.insert(0, shown.id);
             self.resolvers.truncate(MOST_RESOLVERS);
         }
-        let mut lookup = finish(&open, shown.id, readings.timeout(), end);
+        let mut lookup = finish(&open, shown, readings.timeout(), end);
         lookup.findings = crate::findings::findings(&lookup, readings);
         Some(lookup)
     }

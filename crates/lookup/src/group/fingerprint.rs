@@ -15,23 +15,41 @@ pub(crate) struct Fingerprint {
     pub(crate) id: ResolverId,
     /// Whether a sign decided, and not just the absence of others.
     pub(crate) sure: bool,
+    /// The sign, in words; `None` when nothing decides and the resolver is only taken for the commonest.
+    pub(crate) evidence: Option<&'static str>,
 }
+
+impl Fingerprint {
+    /// A sign decides.
+    fn sure(id: ResolverId, evidence: &'static str) -> Self {
+        Self { id, sure: true, evidence: Some(evidence) }
+    }
+
+    /// A sign points there that others may show, too.
+    fn likely(id: ResolverId, evidence: &'static str) -> Self {
+        Self { id, sure: false, evidence: Some(evidence) }
+    }
+}
+
+/// What earlier lookups say where this one does not.
+const AS_BEFORE: &str = "other lookups of this client show it, this one shows nothing against it";
 
 /// The resolver that a lookup shows; `before` is what earlier lookups of the same client surely showed.
 pub(crate) fn fingerprint(open: &Open, before: &[ResolverId]) -> Fingerprint {
     let signs = Signs::of(open);
-    let sure = |id| Fingerprint { id, sure: true };
-    if let Some(id) = by_edns(&signs, before) {
-        return sure(id);
-    }
-    if let Some(id) = by_order_of_types(&signs) {
-        return sure(id);
+    if let Some(shown) = by_edns(&signs, before).or_else(|| by_order_of_types(&signs)) {
+        return shown;
     }
     match signs.pairs {
-        Pairs::SamePort if signs.one_port_for_all => sure(ResolverId::CAres),
+        Pairs::SamePort if signs.one_port_for_all => {
+            Fingerprint::sure(ResolverId::CAres, "one port for all candidates, no OPT record")
+        }
         Pairs::SamePort => libc(&signs, before),
-        Pairs::TwoPorts if signs.low_ports => sure(ResolverId::Hickory),
-        Pairs::TwoPorts => sure(ResolverId::Go),
+        Pairs::TwoPorts if signs.low_ports => Fingerprint::sure(
+            ResolverId::Hickory,
+            "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
+        ),
+        Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go, "A and AAAA from two ports, no OPT record"),
         Pairs::None => single(&signs, before),
     }
 }
@@ -42,38 +60,47 @@ pub(crate) fn looks_like_musl(open: &Open) -> bool {
 }
 
 /// The EDNS size, and whether there is a cookie.
-fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<ResolverId> {
+fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
     let edns = signs.edns?;
+    let sure = |id, evidence| Some(Fingerprint::sure(id, evidence));
     match edns.payload_size {
         // dig (9.18 bin/dig/dighost.c) sends a cookie and AD; c-ares 1.33 and later a cookie without AD.
-        1232 if edns.cookie && signs.authentic_data => Some(ResolverId::BindDig),
-        1232 if edns.cookie => Some(ResolverId::CAres),
-        1232 => Some(match signs.pairs {
-            Pairs::SamePort => ResolverId::CAres,
-            Pairs::None if before.contains(&ResolverId::CAres) => ResolverId::CAres,
-            Pairs::TwoPorts | Pairs::None => ResolverId::Go,
-        }),
+        1232 if edns.cookie && signs.authentic_data => {
+            sure(ResolverId::BindDig, "OPT of 1232 bytes with a cookie, and AD set")
+        }
+        1232 if edns.cookie => sure(ResolverId::CAres, "OPT of 1232 bytes with a cookie, AD not set"),
+        1232 => match signs.pairs {
+            Pairs::SamePort => sure(ResolverId::CAres, "OPT of 1232 bytes, A and AAAA from one port"),
+            Pairs::None if before.contains(&ResolverId::CAres) => {
+                Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
+            }
+            Pairs::TwoPorts => sure(ResolverId::Go, "OPT of 1232 bytes, A and AAAA from two ports"),
+            Pairs::None => sure(ResolverId::Go, "OPT of 1232 bytes without a cookie"),
+        },
         // c-ares 1.22 to 1.26 (src/lib/ares_private.h, EDNSPACKETSZ).
-        1280 => Some(ResolverId::CAres),
+        1280 => sure(ResolverId::CAres, "OPT of 1280 bytes"),
         // glibc with `options edns0` (resolv/resolv-internal.h, RESOLV_EDNS_BUFFER_SIZE).
-        1200 => Some(ResolverId::Glibc),
+        1200 => sure(ResolverId::Glibc, "OPT of 1200 bytes"),
         _ => None,
     }
 }
 
 /// Types asked one after another, or in passes, which only programs of their own do.
-fn by_order_of_types(signs: &Signs) -> Option<ResolverId> {
+fn by_order_of_types(signs: &Signs) -> Option<Fingerprint> {
+    let sure = |id, evidence| Some(Fingerprint::sure(id, evidence));
     if signs.burst {
-        return Some(ResolverId::BusyboxNslookup);
+        return sure(ResolverId::BusyboxNslookup, "every candidate asked before any was answered");
     }
     if signs.types.contains(&QType::Other(MX)) || signs.types.contains(&QType::Other(HTTPS)) {
-        return Some(ResolverId::BindHost);
+        return sure(ResolverId::BindHost, "MX or HTTPS asked for the name that was found");
     }
     if signs.aaaa_pass_then_a {
-        return Some(ResolverId::Getent);
+        return sure(ResolverId::Getent, "all candidates asked for AAAA, then all for A");
     }
-    // A along the walk, AAAA only for the name that was found.
-    signs.aaaa_after_answer.then_some(ResolverId::BindNslookup)
+    if signs.aaaa_after_answer {
+        return sure(ResolverId::BindNslookup, "A along the walk, AAAA only for the name that was found");
+    }
+    None
 }
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
@@ -82,27 +109,37 @@ fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
     if signs.several_servers_at_once || (signs.pairs_seen >= 2 && most_close) {
-        return Fingerprint { id: ResolverId::Musl, sure: true };
+        let evidence = if signs.several_servers_at_once {
+            "every question to several nameservers from one port"
+        } else {
+            "the ids of pairs lie close together, as if taken from a clock"
+        };
+        return Fingerprint::sure(ResolverId::Musl, evidence);
     }
     if !most_close {
-        return Fingerprint { id: ResolverId::Glibc, sure: true };
+        return Fingerprint::sure(
+            ResolverId::Glibc,
+            "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record",
+        );
     }
     // One pair with close ids: one in fifty glibc pairs looks so too.
-    let id = if before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::Musl) {
-        ResolverId::Glibc
-    } else {
-        ResolverId::Musl
-    };
-    Fingerprint { id, sure: false }
+    if before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::Musl) {
+        return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
+    }
+    Fingerprint::likely(ResolverId::Musl, "the ids of the pair lie close together, as if taken from a clock")
 }
 
 /// One type only: nothing to see but how the walk went.
 fn single(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
-    let nslookup = before.contains(&ResolverId::BindNslookup) && signs.only(QType::A);
+    if before.contains(&ResolverId::BindNslookup) && signs.only(QType::A) {
+        return Fingerprint::likely(ResolverId::BindNslookup, AS_BEFORE);
+    }
     let seen =
         before.iter().copied().find(|id| matches!(id, ResolverId::Musl | ResolverId::Glibc | ResolverId::Go));
-    let id = if nslookup { ResolverId::BindNslookup } else { seen.unwrap_or(ResolverId::Glibc) };
-    Fingerprint { id, sure: false }
+    match seen {
+        Some(id) => Fingerprint::likely(id, AS_BEFORE),
+        None => Fingerprint { id: ResolverId::Glibc, sure: false, evidence: None },
+    }
 }
 
 const MX: u16 = 15;

@@ -3,6 +3,7 @@
 use dnsprobe_resolv::profile::{PairRule, QuestionEnd, combine};
 use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 
+use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk, is_no_answer};
 use crate::attempt::ExchangeId;
 use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
@@ -20,10 +21,10 @@ pub(crate) enum End {
 /// Makes a lookup of what was gathered, as this resolver does.
 ///
 /// `timeout` is the resolver's; what comes much later found nobody waiting.
-pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> Lookup {
+pub(crate) fn finish(open: &Open, shown: Fingerprint, timeout: Nanos, end: End) -> Lookup {
     let walk = reading(open);
-    let rule =
-        Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
+    let rule = Resolver::parse(shown.id.as_str())
+        .map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
     let mut outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
     // Whether an answer came after the capture's end is not known.
     let unseen = |outcome| {
@@ -34,7 +35,7 @@ pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> L
     }
     let last = outcomes.last().copied().unwrap_or(Outcome::Unknown);
     let answered = (last == Outcome::Answer).then(|| open.step().name.clone());
-    let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), id, timeout));
+    let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), shown.id, timeout));
     let steps: Vec<Step> = open
         .steps
         .iter()
@@ -58,7 +59,7 @@ pub(crate) fn finish(open: &Open, id: ResolverId, timeout: Nanos, end: End) -> L
         name: walk.typed.name.clone(),
         start,
         client: Some(open.client),
-        resolver: seen(id),
+        resolver: seen(shown),
         outcome: last,
         addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
         error: None,
@@ -78,8 +79,8 @@ fn reading(open: &Open) -> &Walk {
     open.walks.iter().find(complete).unwrap_or(&open.walks[0])
 }
 
-fn seen(id: ResolverId) -> ResolverSeen {
-    let (id, api) = match id {
+fn seen(shown: Fingerprint) -> ResolverSeen {
+    let (id, api) = match shown.id {
         // `getent hosts` is a way of calling glibc.
         ResolverId::Getent => (ResolverId::Glibc, Some("hosts")),
         other => (other, None),
@@ -89,6 +90,7 @@ fn seen(id: ResolverId) -> ResolverSeen {
         version: None,
         api: api.map(str::to_owned),
         from: ResolverFrom::Inferred,
+        evidence: shown.evidence,
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) fn watch(
     ui: &Ui,
     reporter: Option<Box<dyn Reporter>>,
 ) -> Result<Statistics, CommandError> {
+    // Fewer are no reason to fail: where they do not suffice, that is said.
+    let _ = privileges::raise_open_files();
     let node = Node::read(&situation::host(&args.target))?;
     let what = namespace.as_ref().map_or_else(|| "all pods".to_owned(), |it| format!("the pods of {it}"));
     let is_there = match &namespace {
