@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Asked, Conf, Knowledge, Observation, Origin, Replay, Told, asks_the_same, replay};
 use crate::conf::{Flag, Nameserver};
 use crate::walk::AddrConfig;
-use crate::{Family, Profile, Reply, Request, Resolver, ResolverId, Settings, Version, name};
+use crate::{Family, Profile, QType, Reply, Request, Resolver, ResolverId, Settings, Version, name};
 
 /// A model with what a process remembers from lookups before, which no file shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,18 @@ pub fn explain(seen: &Observation, conf: &Conf) -> Option<Explained> {
         );
         (same && explained.now.unknown.is_empty()).then_some(explained)
     })
+}
+
+/// What the resolver that a lookup is attributed to would have asked at the settings in force, with the answers that the
+/// lookup got; `None` when it refuses the file.
+pub fn expected(seen: &Observation, conf: &Conf) -> Option<Explained> {
+    let has = |qtype: QType| seen.asked.iter().any(|asked| asked.qtype == qtype);
+    let family = match (has(QType::A), has(QType::Aaaa)) {
+        (true, false) => Family::Inet,
+        (false, true) => Family::Inet6,
+        _ => Family::Unspec,
+    };
+    with_variant(seen, conf, Variant::plain(seen.resolver, family), &Knowledge::default())
 }
 
 /// The lookup as this model makes it at the settings in force, whatever was seen; `None` when it refuses the file.

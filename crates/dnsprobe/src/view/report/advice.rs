@@ -189,19 +189,17 @@ fn dots(it: &Advised) -> String {
     if dots.is_empty() {
         return String::new();
     }
-    let items: String = dots
-        .iter()
-        .take(MOST_NAMES)
-        .map(|dot| {
-            format!(
-                "<li><code>{}</code> saves {} and {} in {}</li>",
-                text(&dot.write),
-                plural(dot.saves_questions.unsigned_abs(), "question"),
-                text(&duration(Nanos(dot.saves_ns))),
-                plural(dot.lookups, "lookup"),
-            )
-        })
-        .collect();
+    let mut items = String::new();
+    for dot in dots.iter().take(MOST_NAMES) {
+        let _ = write!(
+            items,
+            "<li><code>{}</code> saves {} and {} in {}</li>",
+            text(&dot.write),
+            plural(dot.saves_questions.unsigned_abs(), "question"),
+            text(&duration(Nanos(dot.saves_ns))),
+            plural(dot.lookups, "lookup"),
+        );
+    }
     format!(
         "<details><summary>or write names in full, with the trailing dot</summary><ul>{items}</ul><p class=\"meta\">Unsafe \
          where {}.</p></details>",
