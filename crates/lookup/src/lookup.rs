@@ -211,6 +211,8 @@ pub enum FindingCode {
     ServerDiffers,
     /// A message could not be read.
     Malformed,
+    /// The questions are not those that the resolver's plan has at the settings in force.
+    DepartsFromPlan,
 }
 
 impl FindingCode {
@@ -228,6 +230,7 @@ impl FindingCode {
             Self::NodataStopsMusl => "nodata-stops-musl",
             Self::ServerDiffers => "server-differs",
             Self::Malformed => "malformed",
+            Self::DepartsFromPlan => "departs-from-plan",
         }
     }
 }
