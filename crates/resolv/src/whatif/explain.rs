@@ -187,12 +187,11 @@ fn variants(seen: &Observation, origin: Origin) -> Vec<Variant> {
 }
 
 fn quirks(id: ResolverId) -> Vec<(Servers, Pair, Silence)> {
-    let mut quirks = vec![
-        (Servers::AsListed, Pair::AsSet, Silence::Lost),
-        (Servers::AsAsked, Pair::AsSet, Silence::Lost),
-        (Servers::AsListed, Pair::AsSet, Silence::Refused),
-        (Servers::AsAsked, Pair::AsSet, Silence::Refused),
-    ];
+    let lost =
+        [(Servers::AsListed, Pair::AsSet, Silence::Lost), (Servers::AsAsked, Pair::AsSet, Silence::Lost)];
+    let refused = lost.map(|(servers, pair, _)| (servers, pair, Silence::Refused));
+    // Haste tells of a refusal; but musl asks all servers at once.
+    let mut quirks = if id == ResolverId::Musl { [lost, refused].concat() } else { [refused, lost].concat() };
     if matches!(id, ResolverId::Glibc | ResolverId::Getent) {
         quirks.push((Servers::AsListed, Pair::OneByOne, Silence::Lost));
         quirks.push((Servers::AsListed, Pair::OneByOneReopened, Silence::Lost));
