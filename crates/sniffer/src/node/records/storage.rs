@@ -108,12 +108,14 @@ fn container(root: &Root, place: &str, id: ContainerId, names: &[Listed]) -> Opt
     } else {
         of_podman(&mut record, &config);
     }
+    config.confirm(&mut record);
     record.hostname = config.hostname;
     Some(record)
 }
 
 /// CRI-O's annotations (`internal/annotations`, `server/sandbox_run_linux.go`): its own on sandboxes, Kubernetes' plain
-/// ones on containers.
+/// ones on containers. Among the plain ones are those that the pod's owner chose; the labels, kept as one text, are the
+/// kubelet's, so they go first.
 fn of_crio(record: &mut Record, config: &Config) {
     let own = |key: &str| config.annotation(&format!("io.kubernetes.cri-o.{key}"));
     let plain = |key: &str| config.annotation(&format!("io.kubernetes.{key}"));
@@ -133,9 +135,9 @@ fn of_crio(record: &mut Record, config: &Config) {
             own("Annotations").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         record.default_container = annotations.get("kubectl.kubernetes.io/default-container").cloned();
     } else {
-        let (namespace, name) = (plain("pod.namespace"), plain("pod.name"));
-        record.pod = PodName::new(namespace.or(label("pod.namespace")), name.or(label("pod.name")));
-        let name = plain("container.name").or(label("container.name"));
+        let told = |key: &str| label(key).or(plain(key));
+        record.pod = PodName::new(told("pod.namespace"), told("pod.name"));
+        let name = told("container.name");
         record.name = name.map(str::to_owned).or(record.name.take());
     }
 }
