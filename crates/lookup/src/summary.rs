@@ -6,7 +6,7 @@ use crate::lookup::{FindingCode, Lookup};
 use crate::time::Nanos;
 
 /// Names, suffixes and targets counted one by one; whatever comes later is counted together.
-const MOST_COUNTED: usize = 16_384;
+const MOST_COUNTED: usize = 8_192;
 /// Entries shown.
 const MOST_SHOWN: usize = 100;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dnsprobe_resolv::{ResolverId, Transport};
 
-use super::fingerprint::fingerprint;
+use super::fingerprint::{Beforehand, fingerprint};
 use super::finish::{End, Waits, finish};
 use super::fit::{Relation, fit};
 use super::open::{Open, Readiness, Standing, Walk};
@@ -62,6 +62,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) readings: &'a mut Readings,
     /// When the capture began.
     pub(crate) began: Timestamp,
+    /// The resolvers found where the packets come from; empty where nobody looked.
+    pub(crate) detected: &'a [ResolverId],
 }
 
 impl Client {
@@ -90,7 +92,7 @@ impl Client {
             if at > now {
                 break;
             }
-            over.extend(self.close(id, around.readings, End::Seen));
+            over.extend(self.close(id, around, End::Seen));
         }
         over
     }
@@ -101,7 +103,7 @@ impl Client {
         while let Some(&(_, id)) = self.deadlines.first() {
             let decided = self.open.get(&id).is_some_and(|entry| entry.lookup.is_decided());
             let end = if decided { End::Seen } else { End::CaptureEnded };
-            over.extend(self.close(id, around.readings, end));
+            over.extend(self.close(id, around, end));
         }
         over
     }
@@ -109,7 +111,7 @@ impl Client {
     /// Gives up the lookup that would be over soonest, to save memory.
     pub(crate) fn evict(&mut self, around: &Surroundings<'_>) -> Option<Lookup> {
         let (_, id) = *self.deadlines.first()?;
-        self.close(id, around.readings, End::CaptureEnded)
+        self.close(id, around, End::CaptureEnded)
     }
 
     fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
@@ -289,7 +291,7 @@ impl Client {
         self.deadlines.insert((at, id));
     }
 
-    fn close(&mut self, id: OpenId, readings: &Readings, end: End) -> Option<Lookup> {
+    fn close(&mut self, id: OpenId, around: &Surroundings<'_>, end: End) -> Option<Lookup> {
         let Entry { lookup: open, deadline, expected } = self.open.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
         for sent in open.sent() {
@@ -299,12 +301,18 @@ impl Client {
             }
         }
         self.stop_expecting(&expected, id);
-        let shown = fingerprint(&open, &self.resolvers);
+        let readings = &*around.readings;
+        let beforehand = Beforehand {
+            shown: &self.resolvers,
+            detected: around.detected,
+            one_at_a_time: readings.one_at_a_time(),
+        };
+        let shown = fingerprint(&open, &beforehand);
         if shown.sure {
             self.remember(shown.id);
         }
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        let mut lookup = finish(&open, shown.id, waits, end);
+        let mut lookup = finish(&open, shown, waits, end);
         lookup.findings = crate::findings::findings(&lookup, readings);
         Some(lookup)
     }

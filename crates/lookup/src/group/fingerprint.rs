@@ -15,36 +15,70 @@ pub(crate) struct Fingerprint {
     pub(crate) id: ResolverId,
     /// Whether a sign decided, and not just the absence of others.
     pub(crate) sure: bool,
+    /// Whether what was found where the packets come from decided.
+    pub(crate) detected: bool,
 }
 
-/// The resolver that a lookup shows; `before` is what earlier lookups of the same client surely showed.
-pub(crate) fn fingerprint(open: &Open, before: &[ResolverId]) -> Fingerprint {
+impl Fingerprint {
+    fn sure(id: ResolverId) -> Self {
+        Self { id, sure: true, detected: false }
+    }
+
+    fn likely(id: ResolverId) -> Self {
+        Self { id, sure: false, detected: false }
+    }
+}
+
+/// What is known beside the packets of one lookup.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beforehand<'a> {
+    /// What earlier lookups of the same client surely showed, the latest first.
+    pub(crate) shown: &'a [ResolverId],
+    /// What was found in the client's files; empty where nobody looked.
+    pub(crate) detected: &'a [ResolverId],
+    /// Whether `resolv.conf` has glibc ask for one type at a time.
+    pub(crate) one_at_a_time: bool,
+}
+
+/// The resolver that a lookup shows. What was detected decides between look-alikes; a sure sign stands against it, since
+/// a program may have been started after somebody looked.
+pub(crate) fn fingerprint(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
+    let found = by_signs(open, beforehand);
+    let known = beforehand.detected;
+    if found.sure || known.is_empty() || known.contains(&found.id) {
+        return found;
+    }
+    let shown = beforehand.shown.iter().find(|id| known.contains(id));
+    Fingerprint { id: *shown.unwrap_or(&known[0]), sure: false, detected: true }
+}
+
+fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     let signs = Signs::of(open);
-    let sure = |id| Fingerprint { id, sure: true };
+    let before = beforehand.shown;
     if let Some(id) = by_edns(&signs, before) {
-        return sure(id);
+        return Fingerprint::sure(id);
     }
     if let Some(id) = by_order_of_types(&signs) {
-        return sure(id);
+        return Fingerprint::sure(id);
     }
     if signs.in_turn {
-        return sure(ResolverId::Glibc);
+        return Fingerprint::sure(ResolverId::Glibc);
     }
     if signs.aaaa_after_answer {
-        return one_after_the_other(&signs, before);
+        return one_after_the_other(&signs, beforehand);
     }
     match signs.pairs {
-        Pairs::SamePort if signs.one_port_for_all || open.channel => sure(ResolverId::CAres),
+        Pairs::SamePort if signs.one_port_for_all || open.channel => Fingerprint::sure(ResolverId::CAres),
         Pairs::SamePort => libc(&signs, before),
-        Pairs::TwoPorts if signs.low_ports => sure(ResolverId::Hickory),
-        Pairs::TwoPorts => sure(ResolverId::Go),
+        Pairs::TwoPorts if signs.low_ports => Fingerprint::sure(ResolverId::Hickory),
+        Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go),
         Pairs::None => single(&signs, before),
     }
 }
 
 /// Whether the packets look like musl's, as far as they go.
 pub(crate) fn looks_like_musl(open: &Open) -> bool {
-    fingerprint(open, &[]).id == ResolverId::Musl
+    by_signs(open, &Beforehand::default()).id == ResolverId::Musl
 }
 
 /// The EDNS size, and whether there is a cookie.
@@ -81,13 +115,15 @@ fn by_order_of_types(signs: &Signs) -> Option<ResolverId> {
 /// A along the walk, AAAA only for the name that was found: BIND's nslookup. Where the walk was one candidate long, glibc
 /// looks the same once it has taken to asking one at a time from a port each (2.36 `resolv/res_send.c`, `send_dg`, after
 /// two stalls; or `single-request-reopen`).
-fn one_after_the_other(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
+fn one_after_the_other(signs: &Signs, beforehand: &Beforehand<'_>) -> Fingerprint {
     if signs.candidates > 1 {
-        return Fingerprint { id: ResolverId::BindNslookup, sure: true };
+        return Fingerprint::sure(ResolverId::BindNslookup);
     }
-    let only_glibc = before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::BindNslookup);
+    let shown = |id| beforehand.shown.contains(&id);
+    let glibc = shown(ResolverId::Glibc) || beforehand.one_at_a_time;
+    let only_glibc = glibc && !shown(ResolverId::BindNslookup);
     let id = if only_glibc { ResolverId::Glibc } else { ResolverId::BindNslookup };
-    Fingerprint { id, sure: false }
+    Fingerprint::likely(id)
 }
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
@@ -95,28 +131,29 @@ fn one_after_the_other(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     let only_channels = before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty();
     if signs.candidates == 1 && only_channels {
-        return Fingerprint { id: ResolverId::CAres, sure: false };
+        return Fingerprint::likely(ResolverId::CAres);
     }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
     if signs.several_servers_at_once || (signs.pairs_seen >= 2 && most_close) {
-        return Fingerprint { id: ResolverId::Musl, sure: true };
+        return Fingerprint::sure(ResolverId::Musl);
     }
     if !most_close {
         // A busy machine may put musl's ids of one pair far apart, too.
         let only_musl = before.contains(&ResolverId::Musl) && !before.contains(&ResolverId::Glibc);
         if signs.pairs_seen == 1 && only_musl {
-            return Fingerprint { id: ResolverId::Musl, sure: false };
+            return Fingerprint::likely(ResolverId::Musl);
         }
-        return Fingerprint { id: ResolverId::Glibc, sure: true };
+        return Fingerprint::sure(ResolverId::Glibc);
     }
-    // One pair with close ids: one in fifty glibc pairs looks so too.
-    let id = if before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::Musl) {
+    // One pair with close ids: one in thirty of glibc's looks so too, one in a hundred with very close ones.
+    let only_glibc = before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::Musl);
+    let id = if only_glibc && !signs.very_close_ids {
         ResolverId::Glibc
     } else {
         ResolverId::Musl
     };
-    Fingerprint { id, sure: false }
+    Fingerprint::likely(id)
 }
 
 /// One type only: nothing to see but how the walk went.
@@ -126,13 +163,15 @@ fn single(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     let libc = before.iter().copied().find(|id| matches!(id, ResolverId::Musl | ResolverId::Glibc));
     let seen = libc.or(before.iter().copied().find(|id| matches!(id, ResolverId::Go | ResolverId::CAres)));
     let id = if nslookup { ResolverId::BindNslookup } else { seen.unwrap_or(ResolverId::Glibc) };
-    Fingerprint { id, sure: false }
+    Fingerprint::likely(id)
 }
 
 const MX: u16 = 15;
 const HTTPS: u16 = 65;
 /// How far above the first id of a pair musl's second lies at most, with room for a slow machine.
 const CLOSE: u16 = 2_048;
+/// How far it lies above as a rule: the nanoseconds between making the two.
+const VERY_CLOSE: u16 = 512;
 /// Linux hands out ports from here on unless a program picks its own (`ip_local_port_range`).
 const EPHEMERAL: u16 = 32_768;
 
@@ -152,6 +191,7 @@ struct Signs {
     pairs: Pairs,
     pairs_seen: usize,
     close_ids: usize,
+    very_close_ids: bool,
     one_port_for_all: bool,
     low_ports: bool,
     several_servers_at_once: bool,
@@ -181,13 +221,15 @@ impl Signs {
         } else {
             Pairs::TwoPorts
         };
-        let close = |(one, other): &&(&Asked, &Asked)| (1..=CLOSE).contains(&other.id.wrapping_sub(one.id));
+        let apart = |(one, other): &(&Asked, &Asked)| other.id.wrapping_sub(one.id);
+        let close = |pair: &&(&Asked, &Asked)| (1..=CLOSE).contains(&apart(pair));
         Self {
             edns: first.and_then(|asked| asked.edns),
             authentic_data: first.is_some_and(|asked| asked.authentic_data),
             pairs: pairing,
             pairs_seen: pairs.len(),
             close_ids: pairs.iter().filter(close).count(),
+            very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
             one_port_for_all: open.steps.len() > 1
                 && open.sent().all(|sent| Some(sent.asked.client) == first.map(|asked| asked.client)),
             low_ports: open.sent().any(|sent| sent.asked.client.port() < EPHEMERAL),
@@ -230,7 +272,11 @@ fn several_servers_at_once(step: &OpenStep) -> bool {
 
 fn aaaa_after_answer(open: &Open) -> bool {
     let Some((last, earlier)) = open.steps.split_last() else { return false };
-    let only_a = earlier.iter().flat_map(|step| &step.sent).all(|sent| sent.asked.qtype == QType::A);
+    // A candidate that nobody answered is passed over before the other type's turn comes.
+    let answered_for_a = |step: &OpenStep| {
+        step.is_answered() && step.sent.iter().all(|sent| sent.asked.qtype == QType::A)
+    };
+    let only_a = earlier.iter().all(answered_for_a);
     let aaaa = last.sent.iter().find(|sent| sent.asked.qtype == QType::Aaaa);
     let answered = |at| {
         let noerror = |outcome| matches!(outcome, Outcome::Answer | Outcome::NoData | Outcome::Cname);

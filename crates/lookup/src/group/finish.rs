@@ -3,6 +3,7 @@
 use dnsprobe_resolv::profile::{PairRule, QuestionEnd, combine};
 use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 
+use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk, is_no_answer};
 use crate::attempt::ExchangeId;
 use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
@@ -20,7 +21,8 @@ pub(crate) enum End {
 /// Makes a lookup of what was gathered, as this resolver does.
 ///
 /// `waits` are the resolver's; what comes later found nobody waiting.
-pub(crate) fn finish(open: &Open, id: ResolverId, waits: Waits, end: End) -> Lookup {
+pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) -> Lookup {
+    let id = shown.id;
     let walk = reading(open);
     let rule =
         Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
@@ -58,7 +60,7 @@ pub(crate) fn finish(open: &Open, id: ResolverId, waits: Waits, end: End) -> Loo
         name: walk.typed.name.clone(),
         start,
         client: Some(open.client),
-        resolver: seen(id),
+        resolver: seen(shown),
         outcome: last,
         addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
         error: None,
@@ -78,8 +80,8 @@ fn reading(open: &Open) -> &Walk {
     open.walks.iter().find(complete).unwrap_or(&open.walks[0])
 }
 
-fn seen(id: ResolverId) -> ResolverSeen {
-    let (id, api) = match id {
+fn seen(shown: Fingerprint) -> ResolverSeen {
+    let (id, api) = match shown.id {
         // `getent hosts` is a way of calling glibc.
         ResolverId::Getent => (ResolverId::Glibc, Some("hosts")),
         other => (other, None),
@@ -88,7 +90,7 @@ fn seen(id: ResolverId) -> ResolverSeen {
         id: id.as_str().to_owned(),
         version: None,
         api: api.map(str::to_owned),
-        from: ResolverFrom::Inferred,
+        from: if shown.detected { ResolverFrom::Detected } else { ResolverFrom::Inferred },
     }
 }
 

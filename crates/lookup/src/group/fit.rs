@@ -2,7 +2,7 @@
 
 use dnsprobe_resolv::{Outcome, Transport};
 
-use super::open::{Answered, Open, OpenStep, Walk};
+use super::open::{Answered, Open, OpenStep, Standing, Walk};
 use crate::attempt::Asked;
 use crate::time::{Nanos, Timestamp};
 
@@ -205,12 +205,12 @@ fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Re
 /// Whether the candidate came to nothing, so that the next may be tried.
 fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
     let standings = step.standings();
-    let nothing = |outcome: Outcome| outcome != Outcome::Answer;
-    let given_up = |at: Timestamp| now - at >= SHORTEST_TIMEOUT;
-    let ended = standings.iter().all(|standing| standing.answer.is_some() || given_up(standing.since));
-    // musl goes on when one half says that the name does not exist, whatever the other half says.
-    let contradicted = standings.iter().any(|standing| standing.outcome() == Outcome::NxDomain);
-    ended && (contradicted || standings.iter().all(|standing| nothing(standing.outcome())))
+    let timed_out = |standing: &Standing<'_>| standing.answer.is_none() && now - standing.since >= SHORTEST_TIMEOUT;
+    let ended = standings.iter().all(|standing| standing.answer.is_some() || timed_out(standing));
+    // musl goes on when one half says that the name does not exist, whatever the other half says. And a half that was
+    // answered is lost when the other stays away and glibc has changed its socket in between.
+    let void = |standing: &Standing<'_>| standing.outcome() == Outcome::NxDomain || timed_out(standing);
+    ended && (standings.iter().any(void) || standings.iter().all(|standing| standing.outcome() != Outcome::Answer))
 }
 
 /// Whether glibc would pass over the rest of the list after this candidate.

@@ -11,6 +11,8 @@ use crate::attempt::{Asked, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
+/// No resolver's interval is believed to grow beyond this.
+const MOST_BACKED_OFF: Nanos = Nanos::from_millis(30_000);
 /// Transmissions kept of one candidate. glibc sends 60 at most (2 types, 3 nameservers, 5 attempts, each from a pair and
 /// alone); what is beyond is no lookup but a fault, and begins a new one.
 const MOST_OF_A_STEP: usize = 128;
@@ -156,6 +158,13 @@ impl OpenStep {
         self.sent.last().map_or(Timestamp::default(), |sent| sent.at)
     }
 
+    /// How long the resolver waited before it sent its latest transmission of the same question.
+    fn last_interval(&self) -> Nanos {
+        let Some((last, earlier)) = self.sent.split_last() else { return Nanos(0) };
+        let before = earlier.iter().rev().find(|sent| sent.asked.qtype == last.asked.qtype);
+        before.map_or(Nanos(0), |before| (last.at - before.at).min(MOST_BACKED_OFF))
+    }
+
     fn asked_by(&self, answer: &Answered) -> Option<(QType, (SocketAddr, Transport))> {
         let sent = self.sent.iter().find(|sent| sent.asked.exchange == answer.exchange)?;
         Some((sent.asked.qtype, socket(sent)))
@@ -262,7 +271,8 @@ impl Open {
         let standings = step.standings();
         if standings.iter().any(|standing| standing.answer.is_none()) {
             // One resend interval and the one after, which some resolvers double.
-            return step.last_sent() + timeout + timeout + Nanos::from_millis(1_000);
+            let longest = timeout.max(step.last_interval());
+            return step.last_sent() + longest + longest + Nanos::from_millis(1_000);
         }
         let last = step.last_answer().unwrap_or_default();
         let refused = |standing: &Standing<'_>| is_no_answer(standing.outcome());

@@ -11,7 +11,7 @@ use crate::message::QName;
 use crate::time::Nanos;
 
 /// Candidates remembered for questions before the memory is emptied.
-const MOST_REMEMBERED: usize = 65_536;
+const MOST_REMEMBERED: usize = 32_768;
 /// Suffixes walked. The kubelet writes 32 at most; a file that a container wrote itself may have thousands.
 const MOST_SUFFIXES: usize = 64;
 /// Readings of one question that are tried.
@@ -29,6 +29,8 @@ pub(crate) struct Readings {
     remembered: HashMap<String, Arc<[Arc<TypedName>]>>,
     /// Candidates in `remembered`.
     weight: usize,
+    /// How many of them there may be.
+    room: usize,
 }
 
 /// A name that an application may have typed, with the candidates that follow from it.
@@ -81,7 +83,12 @@ impl Readings {
                 suffixes.push(suffix);
             }
         }
-        Self { resolvers, suffixes, remembered: HashMap::new(), weight: 0 }
+        Self { resolvers, suffixes, remembered: HashMap::new(), weight: 0, room: MOST_REMEMBERED }
+    }
+
+    /// Takes one of so many equal parts of the memory for candidates.
+    pub(crate) fn share_memory_with(&mut self, readings: usize) {
+        self.room = (MOST_REMEMBERED / readings.max(1)).max(256);
     }
 
     /// How long this resolver waits before it sends an unanswered question again to the first nameserver.
@@ -101,6 +108,14 @@ impl Readings {
         let servers = 0..settings.nameservers.len().max(1);
         let longest = servers.map(|server| profile.resend_after_us(settings, server)).max();
         Nanos::from_micros(longest.and_then(|us| i64::try_from(us).ok()).unwrap_or(5_000_000))
+    }
+
+    /// Whether the file has glibc ask for A and AAAA one after the other.
+    pub(crate) fn one_at_a_time(&self) -> bool {
+        let glibc = self.resolvers.iter().find(|(profile, _)| profile.resolver.id == ResolverId::Glibc);
+        glibc.is_some_and(|(_, settings)| {
+            settings.flags.has(conf::Flag::SingleRequest) || settings.flags.has(conf::Flag::SingleRequestReopen)
+        })
     }
 
     /// The longest `timeout` that any resolver reads from the file.
@@ -141,7 +156,7 @@ impl Readings {
         found.sort_by_key(|typed| typed.entry);
         let found: Arc<[Arc<TypedName>]> = found.into_iter().map(Arc::new).collect();
         self.weight += found.iter().map(|typed| typed.candidates.len() + 1).sum::<usize>();
-        if self.weight >= MOST_REMEMBERED {
+        if self.weight >= self.room {
             self.remembered.clear();
             self.weight = 0;
         }
