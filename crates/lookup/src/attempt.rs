@@ -20,8 +20,10 @@ const REUSE: Nanos = Nanos::from_millis(60_000);
 const MOST_OF_A_SOCKET: usize = 64;
 /// An exchange that was answered for good is remembered this long, to know copies of its packets.
 const SETTLED: Nanos = Nanos::from_millis(1_000);
-/// Exchanges remembered at once.
-const MOST: usize = 32_768;
+/// Exchanges of the last moments remembered at once.
+const MOST_FRESH: usize = 8_192;
+/// Older ones without an answer remembered at once.
+const MOST_WAITING: usize = 8_192;
 
 /// Number of an exchange: the transmissions of one question under one key, until it is answered for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -233,11 +235,7 @@ impl Attempts {
     }
 
     fn forget(&mut self, now: Timestamp) {
-        if self.fresh.len() + self.waiting.len() > MOST {
-            let oldest = self.waiting.pop_front().or_else(|| self.fresh.pop_front());
-            self.leftovers.forgotten += oldest.map_or(0, |(at, socket)| self.drop_until(at, socket));
-        }
-        while let Some((at, socket)) = pop_older(&mut self.fresh, now, SETTLED) {
+        while let Some((at, socket)) = pop_older(&mut self.fresh, now, SETTLED, MOST_FRESH) {
             let Some(exchanges) = self.open.get_mut(&socket) else { continue };
             exchanges.retain(|exchange| exchange.sent > at || !exchange.settled);
             if exchanges.is_empty() {
@@ -246,8 +244,11 @@ impl Attempts {
                 self.waiting.push_back((at, socket));
             }
         }
-        while let Some((at, socket)) = pop_older(&mut self.waiting, now, REUSE) {
-            self.drop_until(at, socket);
+        while let Some((at, socket)) = pop_older(&mut self.waiting, now, REUSE, MOST_WAITING) {
+            let unanswered = self.drop_until(at, socket);
+            if now - at < REUSE {
+                self.leftovers.forgotten += unanswered;
+            }
         }
     }
 
@@ -263,9 +264,15 @@ impl Attempts {
     }
 }
 
-/// Takes the front out if it is at least that old.
-fn pop_older(queue: &mut VecDeque<(Timestamp, Socket)>, now: Timestamp, age: Nanos) -> Option<(Timestamp, Socket)> {
-    queue.front().filter(|(at, _)| now - *at >= age)?;
+/// Takes the front out if it is that old, or one of more than that many.
+fn pop_older(
+    queue: &mut VecDeque<(Timestamp, Socket)>,
+    now: Timestamp,
+    age: Nanos,
+    most: usize,
+) -> Option<(Timestamp, Socket)> {
+    let crowded = queue.len() > most;
+    queue.front().filter(|(at, _)| crowded || now - *at >= age)?;
     queue.pop_front()
 }
 
@@ -372,11 +379,12 @@ mod tests {
     #[test]
     fn memory_is_bounded_under_a_flood() {
         let mut attempts = Attempts::default();
-        for index in 0..(MOST as i64 + 10) {
+        let most = MOST_FRESH + MOST_WAITING;
+        for index in 0..(most as i64 + 10) {
             let message = query((index % 60_000) as u16, &format!("x{index}."));
             attempts.advance(message, path(4000 + (index / 60_000) as u16), Timestamp(index));
         }
-        assert!(attempts.open.len() <= MOST + 1);
+        assert!(attempts.open.len() <= most + 1);
         assert_eq!(attempts.leftovers.forgotten, 9);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,6 +21,12 @@ use crate::time::{Nanos, Timestamp};
 /// Number of a lookup under construction.
 type OpenId = u64;
 
+/// Bytes that a lookup under construction takes without its walks, about.
+const OPEN_LOOKUP: usize = 1_024;
+/// Bytes that a further question takes with its answer, about.
+const QUESTION: usize = 320;
+/// Bytes that being noted as expecting a name takes.
+const EXPECTED_NAME: usize = 96;
 /// Lookups of one name that a question is held against. More at once are a flood, not an application.
 const MOST_ALIKE: usize = 256;
 /// Resolvers remembered of a client.
@@ -36,14 +43,16 @@ const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 pub(crate) struct Client {
     open: HashMap<OpenId, Entry>,
     next: OpenId,
-    /// Who may expect a name, by its folded form, the longest open first.
-    expecting: HashMap<String, Vec<OpenId>>,
+    /// Who may expect a name, by its hash, the longest open first. Names alike in that only make `fit` look once more.
+    expecting: HashMap<u64, Vec<OpenId>>,
     /// Who asked from a port last.
     by_socket: HashMap<SocketAddr, OpenId>,
     exchanges: HashMap<ExchangeId, OpenId>,
     deadlines: BTreeSet<(Timestamp, OpenId)>,
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
+    /// Bytes of `open`.
+    weight: usize,
 }
 
 /// A lookup and where it is noted.
@@ -53,7 +62,9 @@ struct Entry {
     /// Its entry in `deadlines`.
     deadline: Timestamp,
     /// Its entries in `expecting`.
-    expected: Vec<String>,
+    expected: Vec<u64>,
+    /// Bytes that it takes, about.
+    weight: usize,
 }
 
 /// What the stages around a client know.
@@ -75,9 +86,9 @@ impl Client {
         }
     }
 
-    /// Lookups under construction.
-    pub(crate) fn len(&self) -> usize {
-        self.open.len()
+    /// Bytes that the lookups under construction take, about; 0 without any.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// When the next of them is over, if nothing more comes.
@@ -165,7 +176,7 @@ impl Client {
     /// then none of them is certain any more.
     fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Relation, Vec<Walk>)> {
         let mut fits: Vec<(Relation, Waited, OpenId, Vec<Walk>)> = Vec::new();
-        let alike = self.expecting.get(asked.name.folded()).map(Vec::as_slice).unwrap_or_default();
+        let alike = self.expecting.get(&hash(&asked.name)).map(Vec::as_slice).unwrap_or_default();
         let same_socket = self
             .by_socket
             .get(&asked.client)
@@ -210,20 +221,24 @@ impl Client {
         }
         let id = self.next;
         self.next += 1;
-        let mut expected: Vec<String> = walks
+        let mut expected: Vec<u64> = walks
             .iter()
             .flat_map(|walk| &walk.typed.candidates)
-            .map(|candidate| candidate.name.folded().to_owned())
+            .map(|candidate| hash(&candidate.name))
             .collect();
         expected.sort_unstable();
         expected.dedup();
+        expected.shrink_to_fit();
         for name in &expected {
-            self.expecting.entry(name.clone()).or_default().push(id);
+            self.expecting.entry(*name).or_insert_with(|| Vec::with_capacity(1)).push(id);
         }
         self.exchanges.insert(asked.exchange, id);
         self.by_socket.insert(asked.client, id);
+        let walked: usize = walks.iter().map(|walk| walk.typed.weight()).sum();
+        let weight = OPEN_LOOKUP + walked + expected.len() * EXPECTED_NAME;
+        self.weight += weight;
         let lookup = Open::new(asked, now, walks);
-        self.open.insert(id, Entry { lookup, deadline: now, expected });
+        self.open.insert(id, Entry { lookup, deadline: now, expected, weight });
         self.schedule(id, around.readings);
     }
 
@@ -237,7 +252,9 @@ impl Client {
     ) {
         self.exchanges.insert(asked.exchange, id);
         self.by_socket.insert(asked.client, id);
-        if let Some(Entry { lookup: open, .. }) = self.open.get_mut(&id) {
+        if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(&id) {
+            *weight += QUESTION;
+            self.weight += QUESTION;
             match place {
                 Place::Step(place) => open.ask_earlier(place, asked, now),
                 Place::Fitting(Relation::Missing, _) => match open.missing_from(&asked) {
@@ -266,11 +283,11 @@ impl Client {
     ) {
         let Some(&id) = self.exchanges.get(&exchange) else { return };
         let Some(entry) = self.open.get_mut(&id) else { return };
-        if let Some(alias) = &response.alias
-            && !entry.expected.iter().any(|name| name == alias.folded())
+        if let Some(alias) = response.alias.as_ref().map(hash)
+            && !entry.expected.contains(&alias)
         {
-            entry.expected.push(alias.folded().to_owned());
-            self.expecting.entry(alias.folded().to_owned()).or_default().push(id);
+            entry.expected.push(alias);
+            self.expecting.entry(alias).or_default().push(id);
         }
         entry.lookup.answer(exchange, now, response);
         self.schedule(id, around.readings);
@@ -292,7 +309,8 @@ impl Client {
     }
 
     fn close(&mut self, id: OpenId, around: &Surroundings<'_>, end: End) -> Option<Lookup> {
-        let Entry { lookup: open, deadline, expected } = self.open.remove(&id)?;
+        let Entry { lookup: open, deadline, expected, weight } = self.open.remove(&id)?;
+        self.weight -= weight;
         self.deadlines.remove(&(deadline, id));
         for sent in open.sent() {
             self.exchanges.remove(&sent.asked.exchange);
@@ -317,7 +335,7 @@ impl Client {
         Some(lookup)
     }
 
-    fn stop_expecting(&mut self, names: &[String], id: OpenId) {
+    fn stop_expecting(&mut self, names: &[u64], id: OpenId) {
         for name in names {
             if let Some(ids) = self.expecting.get_mut(name) {
                 ids.retain(|known| *known != id);
@@ -343,6 +361,12 @@ enum Place {
 /// Whether a question begins another candidate.
 fn leads_on(relation: Relation) -> bool {
     matches!(relation, Relation::Next | Relation::NextOtherType | Relation::AnotherPass)
+}
+
+fn hash(name: &QName) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A name that no reading of the file explains: asked as it stands, with nothing after it.

@@ -26,8 +26,9 @@ use readings::Readings;
 
 /// Clients remembered at once; a node has some hundred pods.
 const MOST_CLIENTS: usize = 4_096;
-/// Lookups under construction at once, over all clients.
-const MOST_OPEN: usize = 8_192;
+/// Bytes that lookups under construction take at once, about, over all clients: some five thousand with a pod's usual
+/// search list.
+const MOST_OPEN: usize = 12 * 1024 * 1024;
 /// Events held back at once, over all clients, until search lists are known.
 const MOST_HELD: usize = 16_384;
 /// Events after which one client's search list is decided.
@@ -66,6 +67,7 @@ pub(crate) struct Lookups {
     deadlines: BTreeSet<(Timestamp, IpAddr)>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
+    /// Bytes of the lookups under construction.
     open: usize,
     held: usize,
     pub(crate) given_up: GivenUp,
@@ -128,9 +130,9 @@ impl Lookups {
         let known = self.clients.entry(address).or_default();
         if let Some(list) = known.list(self.one_for_all) {
             let readings = &mut self.lists[list].1;
-            let before = known.client.len();
+            let before = known.client.weight();
             known.client.advance(event, &mut Surroundings { readings, began, detected: &self.detected }, now);
-            self.open = self.open + known.client.len() - before;
+            self.open = self.open + known.client.weight() - before;
         } else {
             known.held.push((now, event));
             self.held += 1;
@@ -189,8 +191,9 @@ impl Lookups {
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
         if let Some(list) = known.list(self.one_for_all) {
             let readings = &mut self.lists[list].1;
+            let before = known.client.weight();
             let over = known.client.expire(&Surroundings { readings, began, detected: &self.detected }, now);
-            self.open -= over.len();
+            self.open = self.open + known.client.weight() - before;
             return over;
         }
         self.decide(address, now)
@@ -213,10 +216,10 @@ impl Lookups {
             over.extend(known.client.expire(&around, at));
             known.client.advance(event, &mut around, at);
         }
-        self.open += known.client.len();
-        let before = known.client.len();
+        self.open += known.client.weight();
+        let before = known.client.weight();
         over.extend(known.client.expire(&around, now));
-        self.open = self.open + known.client.len() - before;
+        self.open = self.open + known.client.weight() - before;
         known.inferred = Some((list, conf));
         over
     }
@@ -253,11 +256,12 @@ impl Lookups {
             let Some(known) = self.clients.get_mut(&address) else { break };
             let Some(list) = known.list(self.one_for_all) else { break };
             let readings = &mut self.lists[list].1;
+            let before = known.client.weight();
             let evicted = known.client.evict(&Surroundings { readings, began: at, detected: &self.detected });
             if evicted.is_none() {
                 break;
             }
-            self.open -= 1;
+            self.open = self.open + known.client.weight() - before;
             self.given_up.lookups += 1;
             over.extend(evicted);
             self.reschedule(address);
@@ -266,7 +270,7 @@ impl Lookups {
     }
 
     fn forget_idle_clients(&mut self) {
-        self.clients.retain(|_, known| known.client.len() > 0 || !known.held.is_empty());
+        self.clients.retain(|_, known| known.client.weight() > 0 || !known.held.is_empty());
     }
 }
 

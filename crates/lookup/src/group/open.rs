@@ -97,7 +97,7 @@ impl Standing<'_> {
 
 impl OpenStep {
     pub(crate) fn new(name: QName) -> Self {
-        Self { name, sent: Vec::new(), answers: Vec::new() }
+        Self { name, sent: Vec::with_capacity(2), answers: Vec::new() }
     }
 
     /// Adds a transmission where its time puts it: two packets that left on two processors at once may be captured in

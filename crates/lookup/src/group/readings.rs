@@ -10,8 +10,10 @@ use dnsprobe_resolv::{
 use crate::message::QName;
 use crate::time::Nanos;
 
-/// Candidates remembered for questions before the memory is emptied.
-const MOST_REMEMBERED: usize = 32_768;
+/// Bytes of candidates remembered for questions before the memory is emptied, over all files.
+const MOST_REMEMBERED: usize = 4 * 1024 * 1024;
+/// The same for one file at least.
+const LEAST_REMEMBERED: usize = 16 * 1024;
 /// Suffixes walked. The kubelet writes 32 at most; a file that a container wrote itself may have thousands.
 const MOST_SUFFIXES: usize = 64;
 /// Readings of one question that are tried.
@@ -27,9 +29,9 @@ pub(crate) struct Readings {
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
     remembered: HashMap<String, Arc<[Arc<TypedName>]>>,
-    /// Candidates in `remembered`.
+    /// Bytes in `remembered`, about.
     weight: usize,
-    /// How many of them there may be.
+    /// How many there may be.
     room: usize,
 }
 
@@ -52,6 +54,14 @@ impl TypedName {
         let candidate = Planned { name: name.clone(), suffix: None, phase: Phase::AsIsLast };
         let shown = name.as_str().trim_end_matches('.').to_owned();
         Self { name: shown, candidates: vec![candidate], resolvers: Vec::new(), entry: 0 }
+    }
+}
+
+impl TypedName {
+    /// Bytes that it takes with its candidates, about.
+    pub(crate) fn weight(&self) -> usize {
+        let candidate = |it: &Planned| size_of::<Planned>() + it.name.as_str().len() + 64;
+        size_of::<Self>() + self.name.len() + 64 + self.candidates.iter().map(candidate).sum::<usize>()
     }
 }
 
@@ -88,7 +98,7 @@ impl Readings {
 
     /// Takes one of so many equal parts of the memory for candidates.
     pub(crate) fn share_memory_with(&mut self, readings: usize) {
-        self.room = (MOST_REMEMBERED / readings.max(1)).max(256);
+        self.room = (MOST_REMEMBERED / readings.max(1)).max(LEAST_REMEMBERED);
     }
 
     /// How long this resolver waits before it sends an unanswered question again to the first nameserver.
@@ -155,7 +165,7 @@ impl Readings {
         // Stable: the order of `could_be_typed` decides among equals.
         found.sort_by_key(|typed| typed.entry);
         let found: Arc<[Arc<TypedName>]> = found.into_iter().map(Arc::new).collect();
-        self.weight += found.iter().map(|typed| typed.candidates.len() + 1).sum::<usize>();
+        self.weight += found.iter().map(|typed| typed.weight()).sum::<usize>();
         if self.weight >= self.room {
             self.remembered.clear();
             self.weight = 0;
