@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completions, demo, exec, explain, lint, list, read, watch};
+use crate::commands::{advise, completions, demo, exec, explain, lint, list, read, report, watch};
 
 /// DNS lookups of a pod: which questions ndots and the search list caused, and what each suffix cost
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ Examples:
   sudo dnsprobe watch --ns sre                       every lookup of these pods as it finishes, sums at the end
   sudo dnsprobe exec --pod web -- curl example.com   run it in there, see which lookups it caused
   dnsprobe read capture.pcap                         the same from a capture file, without root
+  dnsprobe advise -r capture.pcap                    the smallest safe ndots, and what it saves
+  dnsprobe report -r capture.pcap --html dns.html    the same and more, on a page for people who decide
   helm template . | dnsprobe lint -                  what is wrong with DNS in these manifests
   dnsprobe explain web --offline --resolv-conf pod.conf --resolver musl
 
@@ -77,6 +79,10 @@ pub(crate) enum Command {
     Exec(exec::Args),
     /// Show the lookups in a capture file (pcap or pcapng); needs no root
     Read(read::Args),
+    /// Say from observed lookups which ndots would be safe, what it would save, and which names to write with a dot
+    Advise(advise::Args),
+    /// Put lookups, what they wasted and what to do about it on one HTML page that needs no network
+    Report(report::Args),
     /// Show every network namespace of this node: pods, containers, named ones, processes; and what each resolves with
     List(list::Args),
     /// Judge the DNS settings and names in Kubernetes manifests: what will go wrong, what each name costs, and the fix
@@ -88,7 +94,7 @@ pub(crate) enum Command {
 }
 
 /// Whose network namespace.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target (none: the namespace dnsprobe runs in)")]
 pub(crate) struct TargetArgs {
     /// A pod on this node, by its name, its UID, or its workload's name where that leaves one

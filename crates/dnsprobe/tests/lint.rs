@@ -159,6 +159,22 @@ fn a_helm_template_is_recognised_once() {
 }
 
 #[test]
+fn a_chart_of_templates_is_no_wall_of_warnings() {
+    let folder = Folder::of(&[("a.yaml", WRONG)]);
+    for number in 0..9 {
+        folder.write(format!("templates/{number}.yaml"), "{{- if .Values.on }}\nkind: Pod\n{{- end }}\n");
+    }
+    let left = folder.lint(&[]).exits(1);
+    left.prints(&[
+        "error[DP101]",
+        "6 more files with what looks like a Helm template",
+        "1 error, 9 warnings",
+    ]);
+    assert_eq!(left.text().matches("[DP001]").count(), 3);
+    assert_eq!(folder.found(&["."], 1).len(), 10);
+}
+
+#[test]
 fn file_names_of_any_bytes_are_told_apart_and_shown_safely() {
     let folder = Folder::of(&[("line\nbreak.yaml", WRONG)]);
     folder.write(OsStr::from_bytes(b"bad\xff.yaml"), WRONG);

@@ -49,6 +49,13 @@ pub struct Edit {
 pub enum Change {
     /// By another text.
     Replace(String),
+    /// It is an entry of `options` and becomes this one, written as the text is: JSON or YAML.
+    Option {
+        /// Its name.
+        name: String,
+        /// Its value, if it has one.
+        value: Option<String>,
+    },
     /// It is an item of a list and goes, with its dash or comma.
     RemoveItem,
     /// It is a mapping in block style that gets another entry in front; lines of the entry, indented as at its top.

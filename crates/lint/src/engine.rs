@@ -8,7 +8,7 @@ use crate::rule::{Check, Default, Findings, Rule};
 use crate::rules::{self, RULES};
 use crate::suppress;
 use crate::world::World;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Pods that read the same `ConfigMap` find the same in it: repetitions go as soon as there are so many findings more.
 const MOST_REPEATED: usize = 100_000;
@@ -32,10 +32,11 @@ pub fn scan(input: Input<'_>) -> Facts {
 /// Judges all texts together.
 pub fn judge(facts: &[Facts], config: &Config) -> Report {
     let world = World::of(facts, config);
+    let rules = Rules::of(config);
     let mut found: Vec<Diagnostic> = facts.iter().flat_map(unreadable).collect();
     let mut room = MOST_REPEATED;
     for pod in world.pods() {
-        pod_rules(&Case::of(pod, &world), config, &mut found);
+        rules.judge(&Case::of(pod, &world), &mut found);
         if found.len() > room {
             found = ordered(facts, found);
             room = 2 * found.len() + MOST_REPEATED;
@@ -51,7 +52,7 @@ pub fn judge(facts: &[Facts], config: &Config) -> Report {
     if config.suppressions == Suppressions::Honoured {
         suppress::apply(facts, config, &mut found);
     }
-    found.retain(|diagnostic| is_enabled(diagnostic.code, config));
+    found.retain(|diagnostic| rules.enabled.contains(diagnostic.code));
     Report {
         diagnostics: ordered(facts, found),
         objects: facts.iter().map(Facts::objects).sum(),
@@ -69,23 +70,38 @@ pub fn is_enabled(code: &str, config: &Config) -> bool {
     wanted && !listed(&config.ignore)
 }
 
-/// Shape rules always run, since a broken shape keeps the cost rules out; the others when they take part.
-fn pod_rules(case: &Case<'_>, config: &Config, found: &mut Vec<Diagnostic>) {
-    // With settings that are filled in later, only what stands around them can be judged.
-    let templated = case.pod.dns.is_templated();
-    let applies = |rule: &&Rule| !templated || rule.code.starts_with("DP6");
-    let (shape, rest): (Vec<&Rule>, Vec<&Rule>) =
-        RULES.iter().copied().filter(applies).partition(|rule| is_shape(rule.code));
-    let before = found.len();
-    for rule in shape {
-        run(rule, case, found);
+/// The rules about pods in the order they run, and the codes of all that take part.
+struct Rules {
+    shape: Vec<&'static Rule>,
+    rest: Vec<&'static Rule>,
+    enabled: HashSet<&'static str>,
+}
+
+impl Rules {
+    fn of(config: &Config) -> Rules {
+        let (shape, rest): (Vec<&Rule>, Vec<&Rule>) = RULES.iter().partition(|rule| is_shape(rule.code));
+        let enabled: HashSet<&str> =
+            RULES.iter().map(|rule| rule.code).filter(|code| is_enabled(code, config)).collect();
+        Rules { shape, rest: rest.into_iter().filter(|rule| enabled.contains(rule.code)).collect(), enabled }
     }
-    let refused =
-        |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || case.pod.trust == Trust::Embedded;
-    let broken = found[before..].iter().any(refused);
-    for rule in rest {
-        if is_enabled(rule.code, config) && !(broken && rule.code.starts_with("DP5")) {
+
+    /// Shape rules always run, since a broken shape keeps the cost rules out; the others when they take part.
+    fn judge(&self, case: &Case<'_>, found: &mut Vec<Diagnostic>) {
+        // With settings that are filled in later, only what stands around them can be judged.
+        let templated = case.pod.dns.is_templated();
+        let applies = |rule: &&&Rule| !templated || rule.code.starts_with("DP6");
+        let before = found.len();
+        for rule in self.shape.iter().filter(applies) {
             run(rule, case, found);
+        }
+        let refused = |diagnostic: &Diagnostic| {
+            diagnostic.severity == Severity::Error || case.pod.trust == Trust::Embedded
+        };
+        let broken = found[before..].iter().any(refused);
+        for rule in self.rest.iter().filter(applies) {
+            if !(broken && rule.code.starts_with("DP5")) {
+                run(rule, case, found);
+            }
         }
     }
 }

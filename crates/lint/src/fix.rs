@@ -31,6 +31,16 @@ pub fn apply<'a>(text: &str, diagnostics: impl IntoIterator<Item = &'a Diagnosti
 fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
     let old = text.get(edit.bytes.clone())?;
     match &edit.change {
+        // What an alias elsewhere stands for means more than the rule looked at.
+        Change::RemoveItem | Change::Replace(_) | Change::Option { .. }
+            if is_marked(text, edit.bytes.start) =>
+        {
+            None
+        }
+        Change::RemoveItem | Change::Option { .. } if old.contains('&') => None,
+        // A comment inside would be lost.
+        Change::Option { .. } if old.contains('#') => None,
+        Change::Option { name, value } => Some((edit.bytes.clone(), option(text, name, value.as_deref()))),
         Change::RemoveItem => Some((item(text, edit.bytes.clone())?, String::new())),
         Change::AddEntry(lines) => insertion(text, edit.bytes.start, lines, Behind::Blanks),
         Change::AddItem(lines) => insertion(text, edit.bytes.start, lines, Behind::Dash),
@@ -40,6 +50,23 @@ fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
         Change::Replace(_) if old.starts_with(['|', '>', '!', '&']) => None,
         Change::Replace(new) => Some((edit.bytes.clone(), quoted_like(old, new))),
     }
+}
+
+fn option(text: &str, name: &str, value: Option<&str>) -> String {
+    let json = text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']);
+    match (json, value) {
+        (true, Some(value)) => format!("{{\"name\": \"{name}\", \"value\": \"{value}\"}}"),
+        (true, None) => format!("{{\"name\": \"{name}\"}}"),
+        (false, Some(value)) => format!("{{name: {name}, value: \"{value}\"}}"),
+        (false, None) => format!("{{name: {name}}}"),
+    }
+}
+
+/// True behind an anchor or a tag.
+fn is_marked(text: &str, at: usize) -> bool {
+    let line = text[..at].rsplit('\n').next().unwrap_or_default();
+    let word = line.trim_end().rsplit([' ', '\t', '[', '{', ',']).next().unwrap_or_default();
+    word.starts_with(['&', '!'])
 }
 
 /// What stands in front of what follows an insertion.

@@ -119,6 +119,16 @@ impl Draft<'_> {
         self.with(text.into(), Safety::Suggested, vec![edit(span, Change::Replace(replacement.into()))]);
     }
 
+    /// A fix that means the same as what was meant: makes an entry of `options` this one. Name and value are plain words.
+    pub(crate) fn write_option(self, item: Span, name: &str, value: Option<&str>) {
+        let written = value.map_or_else(
+            || format!("write {{name: {name}}}"),
+            |value| format!("write {{name: {name}, value: \"{value}\"}}"),
+        );
+        let change = Change::Option { name: name.to_owned(), value: value.map(str::to_owned) };
+        self.with(written, Safety::Safe, vec![edit(item, change)]);
+    }
+
     /// A fix that changes nothing the pod gets: removes an item of a list.
     pub(crate) fn remove_safely(self, item: Span, text: impl Into<String>) {
         self.with(text.into(), Safety::Safe, vec![edit(item, Change::RemoveItem)]);

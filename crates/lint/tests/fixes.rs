@@ -98,6 +98,38 @@ fn settings_are_added_where_they_belong() {
 }
 
 #[test]
+fn json_stays_json() {
+    let pod = |options: &str| {
+        format!(
+            "{{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"spec\": {{\"dnsConfig\": {{\"options\": [{options}]}}}}}}\n"
+        )
+    };
+    let before =
+        r#""edns0", "timeout:2", {"name": "ndots:3"}, {"name": "use-vc", "value": "yes"}, {"name": "inet6"}"#;
+    let after = r#"{"name": "edns0"}, {"name": "timeout", "value": "2"}, {"name": "ndots", "value": "3"}, {"name": "use-vc"}"#;
+    let once = fixed(&fixed(&pod(before), Safety::Safe), Safety::Safe);
+    assert_eq!(once, pod(after));
+    assert!(serde_json::from_str::<serde_json::Value>(&once).is_ok());
+    assert_eq!(fixed(&once, Safety::Safe), once, "the second time");
+}
+
+#[test]
+fn what_an_alias_stands_for_is_left_alone() {
+    let head = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: orders, labels: {x: &x clusterfirst, y: &y 2}}\n";
+    for spec in [
+        "dnsPolicy: *x",
+        "dnsConfig: {options: [{name: ndots, value: *y}]}",
+        "dnsConfig: {options: [&o {name: inet6}, {name: edns0}], extra: *o}",
+        "dnsConfig: {options: [{name: &n inet6}, {name: edns0}], extra: *n}",
+        "dnsConfig:\n    options:\n    - &o\n      name: inet6\n    - name: edns0\n    extra: *o",
+        "dnsConfig: {options: [!!map {name: inet6}, {name: edns0}]}",
+    ] {
+        let text = format!("{head}spec:\n  {spec}\n  containers: [{{name: a, image: b}}]\n");
+        assert_eq!(fixed(&text, Safety::Safe), text);
+    }
+}
+
+#[test]
 fn a_text_without_findings_stays_byte_for_byte() {
     let text = pod("dnsPolicy: Default").replace('\n', "\r\n");
     assert_eq!(fixed(&text, Safety::Suggested), text);

@@ -81,7 +81,7 @@ pub struct Question {
 /// Which resolver a lookup is attributed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolverSeen {
-    /// Id as in `--resolver`, such as `glibc`.
+    /// Id as in `--resolver`, such as `glibc`; where nothing decides, the one whose rules are applied.
     pub id: String,
     /// Version, where known.
     pub version: Option<String>,
@@ -89,6 +89,16 @@ pub struct ResolverSeen {
     pub api: Option<String>,
     /// How we know.
     pub from: ResolverFrom,
+    /// What packets say so, for an inferred one.
+    pub evidence: Option<&'static str>,
+}
+
+impl ResolverSeen {
+    /// Its id, if anything says which resolver it is.
+    pub fn known_id(&self) -> Option<&str> {
+        let undecided = self.from == ResolverFrom::Inferred && self.evidence.is_none();
+        (!undecided).then_some(self.id.as_str())
+    }
 }
 
 /// How a resolver came to be known.

@@ -51,6 +51,34 @@ fn an_external_name_is_one_lookup_of_four_candidates() {
 }
 
 #[test]
+fn the_packets_that_tell_the_resolver_are_named() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    let lookups = talk.lookups(known());
+    let evidence = lookups[0].resolver.evidence.unwrap();
+    assert!(evidence.starts_with("A and AAAA from one port with unrelated ids"), "{evidence}");
+    assert_eq!(lookups[0].resolver.known_id(), Some("glibc"));
+}
+
+#[test]
+fn a_lone_question_without_signs_belongs_to_no_resolver() {
+    let mut talk = Conversation::new();
+    talk.ask("web.shop.svc.cluster.local", QType::A, 40_000, 7);
+    talk.answer("web.shop.svc.cluster.local", QType::A, 40_000, 7, Say::Address);
+    let resolver = &talk.lookups(known())[0].resolver;
+    assert_eq!((resolver.known_id(), resolver.evidence), (None, None));
+    // What the same client surely showed before decides then.
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    talk.wait_ms(100);
+    talk.ask("web.shop.svc.cluster.local", QType::A, 41_000, 7);
+    talk.answer("web.shop.svc.cluster.local", QType::A, 41_000, 7, Say::Address);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups[1].resolver.known_id(), Some("glibc"));
+    assert!(lookups[1].resolver.evidence.unwrap().starts_with("other lookups of this client"));
+}
+
+#[test]
 fn a_service_found_at_once_has_no_findings() {
     let mut talk = Conversation::new();
     talk.pair("web.shop.svc.cluster.local", 40_000, Say::Address);

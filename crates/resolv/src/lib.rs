@@ -23,6 +23,7 @@ pub mod reply;
 pub mod resolver;
 pub mod simulate;
 pub mod walk;
+pub mod whatif;
 
 pub use advice::{Advice, AdviceKind, advise};
 pub use answers::{AnswerScript, Offline, ScriptAnswer, ScriptKey};

@@ -64,8 +64,13 @@ impl Fqdn {
 
     /// Whether this name fits a message: no label empty or over 63 octets, at most 255 octets in all.
     pub fn encodes(&self) -> bool {
+        self.encodes_in(WIRE_MAX)
+    }
+
+    /// The same with another limit for the whole: not every resolver keeps to that of the protocol.
+    pub fn encodes_in(&self, most_octets: usize) -> bool {
         let octets: usize = self.labels().map(|label| label_octets(label) + 1).sum();
-        self.labels_fit() && octets < WIRE_MAX
+        self.labels_fit() && octets < most_octets
     }
 
     /// Whether no label is empty or over 63 octets.

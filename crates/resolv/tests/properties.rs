@@ -180,3 +180,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_the_fuzzer_found_worth_keeping_is_read_by_every_resolver() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/resolv_conf");
+    let files: Vec<Vec<u8>> = std::fs::read_dir(corpus)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(files.len() > 20, "{}", files.len());
+    for (file, id) in files.iter().flat_map(|file| ResolverId::ALL.map(|id| (file, id))) {
+        walk(Resolver::new(id), file, b"www.example.com".to_vec(), Family::Unspec, 7);
+    }
+}

@@ -189,6 +189,9 @@ impl Error {
                 Some("without --root this node's own programs are run, with the target's network and resolv.conf".into())
             }
             Self::SandboxForbidden { .. } => Some(format!("root may: {}", privileges::sudo_line(command_line))),
+            Self::Io { source, .. } if source.raw_os_error() == Some(libc::EMFILE) => {
+                Some("each network namespace takes an open file: raise the limit (`ulimit -n`)".into())
+            }
             _ => None,
         }
     }

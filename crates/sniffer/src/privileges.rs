@@ -4,6 +4,7 @@ use std::io;
 
 pub use caps::Capability;
 use caps::{CapSet, CapsHashSet};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// To enter another network namespace (setns(2)).
 pub const TO_ENTER: &[Capability] = &[Capability::CAP_SYS_ADMIN];
@@ -27,6 +28,16 @@ pub fn sudo_line(command_line: &[String]) -> String {
 /// No program started from here on gains privileges by being set-user-ID or having file capabilities. Cannot be undone.
 pub fn no_new_privs() -> io::Result<()> {
     nix::sys::prctl::set_no_new_privs().map_err(Into::into)
+}
+
+/// Raises the number of files that this process may have open to what it is allowed, and says how many that are. Each
+/// namespace that is watched takes one.
+pub fn raise_open_files() -> io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(hard)
 }
 
 /// Gives up every capability of the calling thread, for good.
@@ -100,6 +111,12 @@ mod tests {
         });
         let wanted: CapsHashSet = held.into_iter().filter(|held| TO_CAPTURE.contains(held)).collect();
         assert_eq!(after.join().unwrap(), wanted);
+    }
+
+    #[test]
+    fn as_many_files_may_be_open_as_are_allowed() {
+        let most = raise_open_files().unwrap();
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (most, most));
     }
 
     #[test]

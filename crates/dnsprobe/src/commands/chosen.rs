@@ -141,6 +141,8 @@ impl Chosen {
             version,
             api: Some(self.resolver.api.to_owned()),
             from: self.from,
+            // Of a pod that does not run yet there is nothing else to infer from.
+            evidence: (self.from == ResolverFrom::Inferred).then_some("the images' names, or --libc"),
         }
     }
 }

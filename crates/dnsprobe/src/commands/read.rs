@@ -9,7 +9,7 @@ use super::session::{Session, Showing};
 use super::{input, situation};
 use crate::cli::LookupArgs;
 use crate::error::{CommandError, Status};
-use crate::view::{Merging, Ui};
+use crate::view::{Merging, Reporter, Ui};
 
 /// So much of a capture is looked at before a client's search list is read from it.
 const INFERENCE: Nanos = Nanos::from_millis(60_000);
@@ -25,20 +25,27 @@ pub(crate) struct Args {
 
 /// Reads the capture and shows its lookups.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
-    let search = match &args.lookups.resolv_conf {
+    observe(&args.file, &args.lookups, ui, None)?;
+    Ok(Status::Done)
+}
+
+/// The same, handing lookups to a reporter where one is given.
+pub(super) fn observe(
+    file: &Path,
+    lookups: &LookupArgs,
+    ui: &Ui,
+    reporter: Option<Box<dyn Reporter>>,
+) -> Result<(), CommandError> {
+    let search = match &lookups.resolv_conf {
         Some(path) => SearchList::Known(Some(situation::read_file(path)?)),
         None => SearchList::Inferred(INFERENCE),
     };
-    let showing = Showing {
-        lookups: &args.lookups,
-        merging: Merging::Never,
-        target: serde_json::Value::Null,
-        target_name: None,
-    };
-    let shown = args.file.display().to_string();
-    let input = input::open(&args.file)?;
-    keep_apart(&args.file, args.lookups.write.as_deref())?;
-    let mut session = Session::new(showing, search, Vec::new(), ui)?;
+    let showing =
+        Showing { lookups, merging: Merging::Never, target: serde_json::Value::Null, target_name: None };
+    let shown = file.display().to_string();
+    let input = input::open(file)?;
+    keep_apart(file, lookups.write.as_deref())?;
+    let mut session = Session::new(showing, search, Vec::new(), ui)?.reporting_to(reporter);
     let ending = pcap::read(input, &mut |frame| session.frame(&frame));
     let failed = match ending {
         Ok(Ending::Whole | Ending::Stopped) => None,
@@ -58,7 +65,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         return Err(unreadable(&shown, error));
     }
     session.close(None)?;
-    Ok(Status::Done)
+    Ok(())
 }
 
 /// Writing over the capture that is being read would destroy it.

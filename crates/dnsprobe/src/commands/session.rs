@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::rc::Rc;
 
 use dnsprobe_lookup::datagram::Skipped;
 use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{
     Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
 };
+use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_sniffer::SourceId;
 
 use super::packet_file::{PacketFile, Rotation};
@@ -104,7 +106,8 @@ impl Session {
         let rotation = rotation(showing.lookups);
         let packets = path.map(|path| PacketFile::create(path, rotation, interfaces)).transpose()?;
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
-        let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None };
+        let conf = conf_of(&search);
+        let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None, conf };
         session.lanes.insert(ONLY, Lane { pipeline: Pipeline::new(session.ports.clone(), search), seen_at });
         Ok(session)
     }
@@ -153,6 +156,14 @@ impl Session {
         }
     }
 
+    /// Hands lookups to this reporter instead of printing them.
+    pub(crate) fn reporting_to(mut self, reporter: Option<Box<dyn Reporter>>) -> Self {
+        if let Some(reporter) = reporter {
+            self.reporter = reporter;
+        }
+        self
+    }
+
     /// Tells the only namespace's embedded DNS server.
     pub(crate) fn with_embedded(mut self, embedded: Option<Embedded>) -> Self {
         if let (Some(embedded), Some(lane)) = (embedded, self.lanes.get_mut(&ONLY)) {
@@ -165,13 +176,14 @@ impl Session {
     pub(crate) fn join(
         &mut self,
         source: SourceId,
-        seen_at: SeenAt,
+        mut seen_at: SeenAt,
         search: SearchList,
         interfaces: &[InterfaceName],
         known: Known,
     ) {
         let title = seen_at.name.clone().unwrap_or_default();
         self.keep(|packets| packets.join(source, &title, interfaces));
+        seen_at.conf = conf_of(&search);
         let mut pipeline = Pipeline::new(self.ports.clone(), search);
         if let Some(embedded) = known.embedded {
             pipeline.with_embedded(embedded);
@@ -253,6 +265,8 @@ impl Session {
 
     /// Shows what is left and the sums. What went wrong on the way comes out here, after everything that could be shown.
     pub(crate) fn close(mut self, dropped_by_kernel: Option<u64>) -> Result<Summary, CommandError> {
+        // First, as a pipe that nobody reads any more ends everything.
+        self.keep(PacketFile::flush);
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -261,7 +275,6 @@ impl Session {
             let _ = self.leave(source);
         }
         self.show_waiting();
-        self.keep(PacketFile::flush);
         self.reporter.close(&Closing {
             summary: &self.summary,
             counters: &self.counted,
@@ -323,6 +336,14 @@ impl Session {
                 ControlFlow::Break(())
             }
         }
+    }
+}
+
+/// The `resolv.conf` that its clients read, where it is known.
+fn conf_of(search: &SearchList) -> Option<Rc<Conf>> {
+    match search {
+        SearchList::Known(file) => Some(Rc::new(Conf { file: file.clone(), ..Conf::default() })),
+        SearchList::Inferred(_) => None,
     }
 }
 

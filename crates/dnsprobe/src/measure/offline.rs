@@ -73,8 +73,13 @@ mod tests {
         let profile = Resolver::parse("glibc").unwrap().profile();
         let conf = b"nameserver 10.96.0.10\nsearch a.test b.test\noptions ndots:5 timeout:1 attempts:1\n";
         let settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
-        let resolver =
-            ResolverSeen { id: "glibc".into(), version: None, api: None, from: ResolverFrom::Assumed };
+        let resolver = ResolverSeen {
+            id: "glibc".into(),
+            version: None,
+            api: None,
+            from: ResolverFrom::Assumed,
+            evidence: None,
+        };
         let subject = Subject { profile: &profile, settings: &settings, resolver };
         rehearse(&subject, &Request::new("www.example.com"), answers)
     }
@@ -117,8 +122,13 @@ mod tests {
         let profile = Resolver::parse("glibc").unwrap().profile();
         let conf = b"nameserver 10.96.0.10\nsearch a.test\noptions ndots:5\n";
         let settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
-        let resolver =
-            ResolverSeen { id: "glibc".into(), version: None, api: None, from: ResolverFrom::Assumed };
+        let resolver = ResolverSeen {
+            id: "glibc".into(),
+            version: None,
+            api: None,
+            from: ResolverFrom::Assumed,
+            evidence: None,
+        };
         let subject = Subject { profile: &profile, settings: &settings, resolver };
         let lookup = rehearse(&subject, &Request::new("www.example.com"), &Mixed);
         assert_eq!(lookup.latency, None);

@@ -83,6 +83,7 @@ impl Setup {
             version: None,
             api: None,
             from: ResolverFrom::Given,
+            evidence: None,
         };
         let subject = Subject { profile: &profile, settings: &settings, resolver };
         let mut steps = Vec::new();
@@ -206,7 +207,13 @@ fn a_step_is_reported_while_the_next_one_still_waits() {
     let conf = b"search one.test\noptions timeout:2 attempts:1\n";
     let mut settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
     settings.nameservers = vec![nameserver(&silent.running.address())];
-    let resolver = ResolverSeen { id: "glibc".into(), version: None, api: None, from: ResolverFrom::Given };
+    let resolver = ResolverSeen {
+        id: "glibc".into(),
+        version: None,
+        api: None,
+        from: ResolverFrom::Given,
+        evidence: None,
+    };
     let subject = Subject { profile: &profile, settings: &settings, resolver };
     let mut when = Vec::new();
     let began = Instant::now();
@@ -342,7 +349,13 @@ fn a_nameserver_behind_an_unknown_interface_is_an_error_that_names_it() {
     let profile = Resolver::parse("glibc").unwrap().profile();
     let conf = b"nameserver fe80::1%nosuch0\n";
     let settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
-    let resolver = ResolverSeen { id: "glibc".into(), version: None, api: None, from: ResolverFrom::Given };
+    let resolver = ResolverSeen {
+        id: "glibc".into(),
+        version: None,
+        api: None,
+        from: ResolverFrom::Given,
+        evidence: None,
+    };
     let subject = Subject { profile: &profile, settings: &settings, resolver };
     let here = Netns::current().unwrap();
     let error = measure(&here, &subject, &Request::new("a.test"), &mut |_| {}).unwrap_err();

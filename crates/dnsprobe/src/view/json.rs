@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use dnsprobe_lookup::datagram::Skipped;
 use dnsprobe_lookup::summary::Entry;
-use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverSeen, Step, Timestamp};
+use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverFrom, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{Closing, Output, Reporter, SeenAt, Told};
@@ -72,7 +72,12 @@ fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
 
 /// `resolver` of a lookup or an explanation.
 pub(super) fn resolver(seen: &ResolverSeen) -> Value {
-    json!({"id": seen.id, "version": seen.version, "api": seen.api, "from": seen.from.as_str()})
+    let mut fields =
+        json!({"id": seen.known_id(), "version": seen.version, "api": seen.api, "from": seen.from.as_str()});
+    if seen.from == ResolverFrom::Inferred {
+        fields["evidence"] = seen.evidence.into();
+    }
+    fields
 }
 
 /// `steps` of a lookup or an explanation.

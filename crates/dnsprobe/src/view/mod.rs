@@ -1,11 +1,15 @@
 //! Values to text: the only place that writes results.
 
+mod advise_json;
+mod advise_table;
 mod bars;
 mod explain_json;
 mod explain_table;
 mod json;
 mod lint;
 mod list;
+mod patch;
+mod report;
 mod rows;
 mod side_by_side;
 mod summary_table;
@@ -13,18 +17,24 @@ mod tables;
 mod text;
 
 use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 
 use dnsprobe_lookup::{Counters, InferredConf, Lookup, Summary, Timestamp};
 use dnsprobe_resolv::advice::Advice;
+use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_resolv::{Family, Profile, Settings};
 
 use crate::cli::{Color, Global};
 
+pub(crate) use advise_json::{Advised, ConfFrom, advised_json};
+pub(crate) use advise_table::advised_table;
 pub(crate) use explain_json::explained_json;
 pub(crate) use explain_table::{ExplainTable, Times};
 pub(crate) use json::{JsonLines, Shown};
 pub(crate) use lint::{LintFormat, Linted, Sources, write_linted};
 pub(crate) use list::{Columns, Listed, ListedResolver, list_json, list_table};
+pub(crate) use patch::Workload;
+pub(crate) use report::{Gallery, Reported, page as report_page};
 pub(crate) use rows::{Merging, Rows, wrapped};
 pub(crate) use side_by_side::{Side, side_by_side};
 pub(crate) use text::{Paint, Palette, escape};
@@ -158,6 +168,8 @@ pub(crate) struct SeenAt {
     pub(crate) name: Option<String>,
     /// The same, where rows have to tell several apart.
     pub(crate) among_others: Option<String>,
+    /// The `resolv.conf` that its clients read; `None` where it is read from the traffic.
+    pub(crate) conf: Option<Rc<Conf>>,
 }
 
 /// Shows lookups as they finish, and the sums at the end.

@@ -206,7 +206,7 @@ fn header(lookup: &Lookup, seen_at: &SeenAt, ui: &Ui) -> String {
 
 /// The resolver, what is not sure about the lookup, and where it was seen, among several.
 fn marks(lookup: &Lookup, seen_at: &SeenAt) -> String {
-    let mut marks = lookup.resolver.id.clone();
+    let mut marks = lookup.resolver.known_id().unwrap_or("?").to_owned();
     if lookup.partial {
         marks.push_str(", partly captured");
     }

@@ -159,7 +159,7 @@ fn table(title: &str, entries: &[Entry], time: Time, ui: &Ui) -> String {
 }
 
 /// The verdict in a sentence with numbers.
-fn verdict(summary: &Summary) -> String {
+pub(super) fn verdict(summary: &Summary) -> String {
     if summary.lookups == 0 {
         return "No DNS lookups were seen.".to_owned();
     }

@@ -70,12 +70,13 @@ fn option_as_string(case: &Case<'_>, out: &mut Findings, item: &Value) {
     let draft = out.add(case.refused(), &case.pod.object, item.span, message);
     let text = item.text().unwrap_or_default();
     let clean = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let written = match text.split_once(':') {
-        Some((name, value)) if clean(name) && clean(value) => format!("{{name: {name}, value: \"{value}\"}}"),
-        None if clean(text) => format!("{{name: {text}}}"),
-        _ => return draft.fix("write name and value"),
-    };
-    draft.replace(item.span, written.clone(), format!("write {written}"));
+    match text.split_once(':') {
+        Some((name, value)) if clean(name) && clean(value) => {
+            draft.write_option(item.span, name, Some(value));
+        }
+        None if clean(text) => draft.write_option(item.span, text, None),
+        _ => draft.fix("write name and value"),
+    }
 }
 
 fn report(case: &Case<'_>, out: &mut Findings, value: &Value, what: &str, wanted: &str) {

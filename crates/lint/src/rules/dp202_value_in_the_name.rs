@@ -35,10 +35,7 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             );
             let draft = out.add(Error, &case.pod.object, value.span, message);
             match split(name).filter(|_| option.value.is_none()) {
-                Some((name, value)) => {
-                    let written = format!("{{name: {name}, value: \"{value}\"}}");
-                    draft.replace(option.item.span, written.clone(), format!("write {written}"));
-                }
+                Some((name, value)) => draft.write_option(option.item.span, name, Some(value)),
                 None => draft.fix("write name and value apart, one option an entry"),
             }
         } else if let (Some(value), Some(text)) = (option.value, option.value().filter(|text| bad(text))) {

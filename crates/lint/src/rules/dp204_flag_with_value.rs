@@ -38,7 +38,12 @@ fn check(case: &Case<'_>, out: &mut Findings) {
             out.add(Error, &case.pod.object, span, message).remove(option.item.span, "remove the option");
         } else {
             let message = format!("{name} is a flag and takes no value; {value:?} is ignored");
-            out.add(Warning, &case.pod.object, span, message).fix("drop the value");
+            let draft = out.add(Warning, &case.pod.object, span, message);
+            if option.item.entries().len() == 2 {
+                draft.write_option(option.item.span, name, None);
+            } else {
+                draft.fix("drop the value");
+            }
         }
     }
 }

@@ -17,17 +17,26 @@ pub(crate) struct Fingerprint {
     pub(crate) sure: bool,
     /// Whether what was found where the packets come from decided.
     pub(crate) detected: bool,
+    /// The sign, in words; `None` when nothing decides and the resolver is only taken for the commonest.
+    pub(crate) evidence: Option<&'static str>,
 }
 
 impl Fingerprint {
-    fn sure(id: ResolverId) -> Self {
-        Self { id, sure: true, detected: false }
+    /// A sign decides.
+    fn sure(id: ResolverId, evidence: &'static str) -> Self {
+        Self { id, sure: true, detected: false, evidence: Some(evidence) }
     }
 
-    fn likely(id: ResolverId) -> Self {
-        Self { id, sure: false, detected: false }
+    /// A sign points there that others may show, too.
+    fn likely(id: ResolverId, evidence: &'static str) -> Self {
+        Self { id, sure: false, detected: false, evidence: Some(evidence) }
     }
 }
+
+/// What earlier lookups say where this one does not.
+const AS_BEFORE: &str = "other lookups of this client show it, this one shows nothing against it";
+/// What the client's files say where packets do not.
+const DETECTED: &str = "found in the client's files, and the packets fit";
 
 /// What is known beside the packets of one lookup.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,29 +58,39 @@ pub(crate) fn fingerprint(open: &Open, beforehand: &Beforehand<'_>) -> Fingerpri
         return found;
     }
     let shown = beforehand.shown.iter().find(|id| known.contains(id));
-    Fingerprint { id: *shown.unwrap_or(&known[0]), sure: false, detected: true }
+    Fingerprint {
+        id: *shown.unwrap_or(&known[0]),
+        sure: false,
+        detected: true,
+        evidence: Some(DETECTED),
+    }
 }
 
 fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     let signs = Signs::of(open);
     let before = beforehand.shown;
-    if let Some(id) = by_edns(&signs, before) {
-        return Fingerprint::sure(id);
-    }
-    if let Some(id) = by_order_of_types(&signs) {
-        return Fingerprint::sure(id);
+    if let Some(shown) = by_edns(&signs, before).or_else(|| by_order_of_types(&signs)) {
+        return shown;
     }
     if signs.in_turn {
-        return Fingerprint::sure(ResolverId::Glibc);
+        return Fingerprint::sure(ResolverId::Glibc, "A answered before AAAA was asked, candidate by candidate");
     }
     if signs.aaaa_after_answer {
         return one_after_the_other(&signs, beforehand);
     }
     match signs.pairs {
-        Pairs::SamePort if signs.one_port_for_all || open.channel => Fingerprint::sure(ResolverId::CAres),
+        Pairs::SamePort if open.channel => {
+            Fingerprint::sure(ResolverId::CAres, "one port for several names at once")
+        }
+        Pairs::SamePort if signs.one_port_for_all => {
+            Fingerprint::sure(ResolverId::CAres, "one port for all candidates, no OPT record")
+        }
         Pairs::SamePort => libc(&signs, before),
-        Pairs::TwoPorts if signs.low_ports => Fingerprint::sure(ResolverId::Hickory),
-        Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go),
+        Pairs::TwoPorts if signs.low_ports => Fingerprint::sure(
+            ResolverId::Hickory,
+            "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
+        ),
+        Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go, "A and AAAA from two ports, no OPT record"),
         Pairs::None => single(&signs, before),
     }
 }
@@ -82,90 +101,113 @@ pub(crate) fn looks_like_musl(open: &Open) -> bool {
 }
 
 /// The EDNS size, and whether there is a cookie.
-fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<ResolverId> {
+fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
     let edns = signs.edns?;
+    let sure = |id, evidence| Some(Fingerprint::sure(id, evidence));
     match edns.payload_size {
         // dig (9.18 bin/dig/dighost.c) sends a cookie and AD; c-ares 1.33 and later a cookie without AD.
-        1232 if edns.cookie && signs.authentic_data => Some(ResolverId::BindDig),
-        1232 if edns.cookie => Some(ResolverId::CAres),
-        1232 => Some(match signs.pairs {
-            Pairs::SamePort => ResolverId::CAres,
-            Pairs::None if before.contains(&ResolverId::CAres) => ResolverId::CAres,
-            Pairs::TwoPorts | Pairs::None => ResolverId::Go,
-        }),
+        1232 if edns.cookie && signs.authentic_data => {
+            sure(ResolverId::BindDig, "OPT of 1232 bytes with a cookie, and AD set")
+        }
+        1232 if edns.cookie => sure(ResolverId::CAres, "OPT of 1232 bytes with a cookie, AD not set"),
+        1232 => match signs.pairs {
+            Pairs::SamePort => sure(ResolverId::CAres, "OPT of 1232 bytes, A and AAAA from one port"),
+            Pairs::None if before.contains(&ResolverId::CAres) => {
+                Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
+            }
+            Pairs::TwoPorts => sure(ResolverId::Go, "OPT of 1232 bytes, A and AAAA from two ports"),
+            Pairs::None => sure(ResolverId::Go, "OPT of 1232 bytes without a cookie"),
+        },
         // c-ares 1.22 to 1.26 (src/lib/ares_private.h, EDNSPACKETSZ).
-        1280 => Some(ResolverId::CAres),
+        1280 => sure(ResolverId::CAres, "OPT of 1280 bytes"),
         // glibc with `options edns0` (resolv/resolv-internal.h, RESOLV_EDNS_BUFFER_SIZE).
-        1200 => Some(ResolverId::Glibc),
+        1200 => sure(ResolverId::Glibc, "OPT of 1200 bytes"),
         _ => None,
     }
 }
 
 /// Types asked one after another, or in passes, which only programs of their own do.
-fn by_order_of_types(signs: &Signs) -> Option<ResolverId> {
+fn by_order_of_types(signs: &Signs) -> Option<Fingerprint> {
+    let sure = |id, evidence| Some(Fingerprint::sure(id, evidence));
     if signs.burst {
-        return Some(ResolverId::BusyboxNslookup);
+        return sure(ResolverId::BusyboxNslookup, "every candidate asked before any was answered");
     }
     if signs.types.contains(&QType::Other(MX)) || signs.types.contains(&QType::Other(HTTPS)) {
-        return Some(ResolverId::BindHost);
+        return sure(ResolverId::BindHost, "MX or HTTPS asked for the name that was found");
     }
-    signs.aaaa_pass_then_a.then_some(ResolverId::Getent)
+    if signs.aaaa_pass_then_a {
+        return sure(ResolverId::Getent, "all candidates asked for AAAA, then all for A");
+    }
+    None
 }
 
 /// A along the walk, AAAA only for the name that was found: BIND's nslookup. Where the walk was one candidate long, glibc
 /// looks the same once it has taken to asking one at a time from a port each (2.36 `resolv/res_send.c`, `send_dg`, after
 /// two stalls; or `single-request-reopen`).
 fn one_after_the_other(signs: &Signs, beforehand: &Beforehand<'_>) -> Fingerprint {
+    let evidence = "A along the walk, AAAA only for the name that was found";
     if signs.candidates > 1 {
-        return Fingerprint::sure(ResolverId::BindNslookup);
+        return Fingerprint::sure(ResolverId::BindNslookup, evidence);
     }
     let shown = |id| beforehand.shown.contains(&id);
     let glibc = shown(ResolverId::Glibc) || beforehand.one_at_a_time;
-    let only_glibc = glibc && !shown(ResolverId::BindNslookup);
-    let id = if only_glibc { ResolverId::Glibc } else { ResolverId::BindNslookup };
-    Fingerprint::likely(id)
+    if glibc && !shown(ResolverId::BindNslookup) {
+        return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
+    }
+    Fingerprint::likely(ResolverId::BindNslookup, evidence)
 }
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
+    let only = |id| before.contains(&id) && !before.iter().any(|it| LIBCS.contains(it) && *it != id);
     let only_channels = before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty();
     if signs.candidates == 1 && only_channels {
-        return Fingerprint::likely(ResolverId::CAres);
+        return Fingerprint::likely(ResolverId::CAres, AS_BEFORE);
+    }
+    if signs.several_servers_at_once {
+        return Fingerprint::sure(ResolverId::Musl, "every question to several nameservers from one port");
     }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
-    if signs.several_servers_at_once || (signs.pairs_seen >= 2 && most_close) {
-        return Fingerprint::sure(ResolverId::Musl);
+    if signs.pairs_seen >= 2 && most_close {
+        return Fingerprint::sure(
+            ResolverId::Musl,
+            "the ids of pairs lie close together, as if taken from a clock",
+        );
     }
     if !most_close {
         // A busy machine may put musl's ids of one pair far apart, too.
-        let only_musl = before.contains(&ResolverId::Musl) && !before.contains(&ResolverId::Glibc);
-        if signs.pairs_seen == 1 && only_musl {
-            return Fingerprint::likely(ResolverId::Musl);
+        if signs.pairs_seen == 1 && only(ResolverId::Musl) {
+            return Fingerprint::likely(ResolverId::Musl, AS_BEFORE);
         }
-        return Fingerprint::sure(ResolverId::Glibc);
+        return Fingerprint::sure(
+            ResolverId::Glibc,
+            "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record",
+        );
     }
     // One pair with close ids: one in thirty of glibc's looks so too, one in a hundred with very close ones.
-    let only_glibc = before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::Musl);
-    let id = if only_glibc && !signs.very_close_ids {
-        ResolverId::Glibc
-    } else {
-        ResolverId::Musl
-    };
-    Fingerprint::likely(id)
+    if only(ResolverId::Glibc) && !signs.very_close_ids {
+        return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
+    }
+    Fingerprint::likely(ResolverId::Musl, "the ids of the pair lie close together, as if taken from a clock")
 }
 
 /// One type only: nothing to see but how the walk went.
 fn single(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
-    let nslookup = before.contains(&ResolverId::BindNslookup) && signs.only(QType::A);
+    if before.contains(&ResolverId::BindNslookup) && signs.only(QType::A) {
+        return Fingerprint::likely(ResolverId::BindNslookup, AS_BEFORE);
+    }
     // Go asks for both types at once, or shows itself by EDNS.
-    let libc = before.iter().copied().find(|id| matches!(id, ResolverId::Musl | ResolverId::Glibc));
+    let libc = before.iter().copied().find(|id| LIBCS.contains(id));
     let seen = libc.or(before.iter().copied().find(|id| matches!(id, ResolverId::Go | ResolverId::CAres)));
-    let id = if nslookup { ResolverId::BindNslookup } else { seen.unwrap_or(ResolverId::Glibc) };
-    Fingerprint::likely(id)
+    match seen {
+        Some(id) => Fingerprint::likely(id, AS_BEFORE),
+        None => Fingerprint { id: ResolverId::Glibc, sure: false, detected: false, evidence: None },
+    }
 }
 
+const LIBCS: [ResolverId; 2] = [ResolverId::Glibc, ResolverId::Musl];
 const MX: u16 = 15;
 const HTTPS: u16 = 65;
 /// How far above the first id of a pair musl's second lies at most, with room for a slow machine.

@@ -91,6 +91,7 @@ fn seen(shown: Fingerprint) -> ResolverSeen {
         version: None,
         api: api.map(str::to_owned),
         from: if shown.detected { ResolverFrom::Detected } else { ResolverFrom::Inferred },
+        evidence: shown.evidence,
     }
 }
 

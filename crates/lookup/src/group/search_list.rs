@@ -35,7 +35,7 @@ pub struct InferredConf {
 
 impl InferredConf {
     /// As a `resolv.conf`, to be read as every resolver reads it.
-    pub(crate) fn as_resolv_conf(&self) -> String {
+    pub fn as_resolv_conf(&self) -> String {
         let search = if self.search.is_empty() {
             String::new()
         } else {

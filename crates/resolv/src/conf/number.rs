@@ -13,7 +13,8 @@ pub(super) enum Number {
 
 /// Reads the number at the start of `text`, which runs to the end of the line; `word` is its first word.
 pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
-    let signed = matches!(syntax, NumberSyntax::Strict | NumberSyntax::StrictOrRefuse);
+    let signed =
+        matches!(syntax, NumberSyntax::Strict | NumberSyntax::StrictU32 | NumberSyntax::StrictOrRefuse);
     let word = word.strip_prefix(b"+").filter(|_| signed).unwrap_or(word);
     // BIND's strtol takes a minus for what it is, and refuses what is then below zero.
     let word = if syntax == NumberSyntax::StrictOrRefuse && word == b"-0" { b"0" } else { word };

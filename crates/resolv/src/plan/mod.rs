@@ -209,7 +209,8 @@ impl Planner<'_> {
 
     fn as_is(&self, phase: Phase) -> Candidate {
         let fqdn = Fqdn::join_escaped(self.typed, None, self.profile.plan.name.escapes);
-        let wire = if fqdn.encodes() { Wire::Valid } else { Wire::Unencodable };
+        let wire =
+            if fqdn.encodes_in(self.profile.plan.octets_max) { Wire::Valid } else { Wire::Unencodable };
         Candidate { fqdn, suffix: None, phase, wire }
     }
 
@@ -234,7 +235,7 @@ impl Planner<'_> {
             RootSuffix::EmptyLabelUnlessAlone if root && self.suffixes > 1 => Wire::Unencodable,
             _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,
             _ if !root && tail.iter().all(|&byte| byte == b'.') => Wire::Unencodable,
-            _ if fqdn.encodes() => Wire::Valid,
+            _ if fqdn.encodes_in(rules.octets_max) => Wire::Valid,
             _ => Wire::Unencodable,
         };
         self.push(Candidate { fqdn, suffix: Some(name::escape(suffix)), phase: Phase::Suffix, wire });

@@ -16,6 +16,8 @@ pub struct PlanRules {
     pub leading_dot: LeadingDot,
     /// A name with a suffix of this many characters or more (final dot not counted) is passed over.
     pub join_limit: usize,
+    /// How long a name may be in octets, length bytes and root included.
+    pub octets_max: usize,
     /// What happens to a candidate with a label that is empty or too long.
     pub bad_label: Unencodable,
     /// What happens to a candidate that is too long as a whole.

@@ -1,7 +1,7 @@
 //! BIND's nslookup, host and dig, 9.18 and 9.20.
 
 use super::Resolver;
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -131,6 +131,7 @@ pub(super) fn dig(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            octets_max: WIRE_MAX,
             bad_label: Unencodable::Stop,
             unencodable: Unencodable::Skip,
             repeated: RepeatedName::Kept,

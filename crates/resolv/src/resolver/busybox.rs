@@ -1,7 +1,7 @@
 //! busybox nslookup, the big version (`FEATURE_NSLOOKUP_BIG`), 1.30 to 1.36.
 
 use super::Resolver;
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -70,6 +70,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::EmptyLabelUnlessAlone,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            octets_max: WIRE_MAX,
             bad_label: Unencodable::Stop,
             unencodable: Unencodable::Stop,
             repeated: RepeatedName::Kept,

@@ -2,7 +2,7 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -120,6 +120,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: if since(20) { RootSuffix::AsIs } else { RootSuffix::EmptyLabel },
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            // `ares_dns_name.c`, `ares_split_dns_name`: 255 characters, dots between labels included.
+            octets_max: if since(20) { WIRE_MAX + 2 } else { WIRE_MAX },
             bad_label: Unencodable::Stop,
             unencodable: Unencodable::Stop,
             repeated: if since(34) { RepeatedName::Dropped } else { RepeatedName::Kept },

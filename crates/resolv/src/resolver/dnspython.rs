@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use crate::conf::Flag;
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -82,6 +82,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            octets_max: WIRE_MAX,
             bad_label: Unencodable::Abort,
             unencodable: Unencodable::Abort,
             repeated: RepeatedName::Kept,

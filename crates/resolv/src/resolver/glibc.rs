@@ -2,7 +2,7 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -123,6 +123,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::ReplacesAsIsLast,
             leading_dot: LeadingDot::Dropped,
             join_limit: usize::MAX,
+            octets_max: WIRE_MAX,
             bad_label: Unencodable::SkipToAsIs,
             unencodable: Unencodable::SkipToAsIs,
             repeated: RepeatedName::Kept,

@@ -2,7 +2,7 @@
 
 use super::{Resolver, Version};
 use crate::conf::Flag;
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -115,6 +115,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::Skip,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            octets_max: WIRE_MAX,
             bad_label: Unencodable::Skip,
             unencodable: Unencodable::Skip,
             repeated: RepeatedName::Kept,

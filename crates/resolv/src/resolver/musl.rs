@@ -1,7 +1,7 @@
 //! musl's `getaddrinfo`, 1.1.13 to 1.2.5.
 
 use super::{Resolver, Version};
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -85,6 +85,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             leading_dot: LeadingDot::Kept,
             // The buffer for a candidate has 256 bytes.
             join_limit: 256,
+            octets_max: WIRE_MAX,
             bad_label: if since(2, 4) { Unencodable::Skip } else { Unencodable::Stop },
             unencodable: if since(2, 4) { Unencodable::Skip } else { Unencodable::Stop },
             repeated: RepeatedName::Kept,

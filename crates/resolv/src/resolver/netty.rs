@@ -1,7 +1,7 @@
 //! netty 4.1, `DnsNameResolver`: read in its source, not yet compared with recordings.
 
 use super::Resolver;
-use crate::name::Escapes;
+use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
     AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
     HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
@@ -94,6 +94,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             root_suffix: RootSuffix::AsIs,
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
+            octets_max: WIRE_MAX,
             bad_label: Unencodable::Skip,
             unencodable: Unencodable::Skip,
             repeated: RepeatedName::Kept,

@@ -22,12 +22,18 @@ pub(super) struct Memory {
     pub(super) one_by_one: OneByOne,
     /// Failures in a row of each server, for resolvers that prefer the better ones.
     failures: Vec<u32>,
+    /// At which of all changes the failures of each server were changed last; 0: never.
+    changed: Vec<u32>,
+    changes: u32,
     /// Servers that answered a query with a cookie without one, and get none any more.
     pub(super) cookieless: Vec<usize>,
     /// Questions of this lookup that were answered for good (hickory).
     pub(super) answered: Vec<(Fqdn, usize, Ended)>,
     /// Whether everything goes over TCP since an answer was cut off (BIND's tools).
     pub(super) tcp_sticks: bool,
+    /// Whether it did when the name was found. BIND's host makes the questions for further types then, so what one of
+    /// them meets does not concern the next.
+    pub(super) tcp_when_found: bool,
     /// What is left of the tries that BIND's tools spend on a server before they turn to the next.
     pub(super) tries_left: Option<u32>,
 }
@@ -64,12 +70,17 @@ impl Memory {
             self.failures.resize(server + 1, 0);
         }
         self.failures[server] += 1;
+        self.changes += 1;
+        self.changed.resize(self.failures.len().max(self.changed.len()), 0);
+        self.changed[server] = self.changes;
     }
 
     /// Forgets the failures of a server that answered.
     pub(super) fn worked(&mut self, server: usize) {
-        if let Some(failures) = self.failures.get_mut(server) {
+        if let Some(failures) = self.failures.get_mut(server).filter(|failures| **failures > 0) {
             *failures = 0;
+            self.changes += 1;
+            self.changed[server] = self.changes;
         }
     }
 
@@ -85,9 +96,14 @@ impl Memory {
         order
     }
 
-    /// The server with the fewest failures in a row, the first of them in the list.
+    /// The server with the fewest failures in a row, in list order; of several that failed as often, the one whose last
+    /// failure is longest ago, as recordings of c-ares 1.34 show it.
     pub(super) fn best_server(&self, servers: usize) -> usize {
-        let failures = |server: &usize| self.failures_of(*server);
-        (0..servers).min_by_key(failures).unwrap_or(0)
+        let rank = |server: &usize| {
+            let failures = self.failures_of(*server);
+            let changed = self.changed.get(*server).copied().filter(|_| failures > 0);
+            (failures, changed.unwrap_or(0), *server)
+        };
+        (0..servers).min_by_key(rank).unwrap_or(0)
     }
 }

@@ -281,6 +281,7 @@ impl Walk {
             let chain_end = current.exchange.cname().filter(|_| ask.then_name == ThenName::ChainEnd);
             let fqdn = chain_end.unwrap_or_else(|| found.fqdn.clone());
             self.cursor.follow_up(found, fqdn);
+            self.memory.tcp_when_found = self.memory.tcp_sticks;
             // Each question of the tools has its own tries.
             self.memory.tries_left = None;
         } else if decision.outcome == Outcome::Answer && !self.cursor.is_follow_up() {
@@ -289,7 +290,10 @@ impl Walk {
             self.answered_by = None;
             self.verdict = Some(self.conclude());
         } else {
-            self.memory.tries_left = self.memory.tries_left.filter(|_| !self.cursor.is_follow_up());
+            if self.cursor.is_follow_up() {
+                self.memory.tries_left = None;
+                self.memory.tcp_sticks = self.memory.tcp_when_found;
+            }
             self.cursor.advance(decision.step, &self.plan, ask);
         }
     }

@@ -294,7 +294,8 @@ impl Paired {
             OneByOne::SameSocket => {}
             OneByOne::NewSocket => self.open_anew(context),
         }
-        self.outbox.extend(self.received.iter().position(|received| !received));
+        // The second question follows whichever answer comes first, be it a late one to itself (`send_dg`, `nwritten`).
+        self.outbox.push_back(self.questions - 1);
     }
 }
 

@@ -134,6 +134,7 @@ fn answer(value: &str) -> ScriptAnswer {
         "drop" => ScriptAnswer { drop: true, ..empty },
         "icmp" => ScriptAnswer { unreachable: true, ..empty },
         "cname" => ScriptAnswer { cname: Some("foo.".to_owned()), ..empty },
+        "late" => ScriptAnswer { a, aaaa, delay_ms: Some(1300.0), ..empty },
         "tc" => ScriptAnswer { a, aaaa, truncated: true, ..empty },
         rcode => ScriptAnswer { rcode: Rcode::from_word(rcode).unwrap(), ..empty },
     }

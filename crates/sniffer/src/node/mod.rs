@@ -26,7 +26,7 @@ pub use id::{ContainerId, PodUid};
 pub use names::PodName;
 pub use open::Opened;
 pub use records::Runtime;
-pub use select::{ContainerQuery, PodQuery};
+pub use select::{ContainerQuery, PodQuery, workload_of};
 
 use crate::error::Error;
 use crate::host::Host;

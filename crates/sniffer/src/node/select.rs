@@ -189,6 +189,23 @@ fn is_of_workload(pod: &str, workload: &str) -> bool {
     parts.len() <= 2 && parts.iter().all(|part| is_generated(part))
 }
 
+/// The workload that a pod's name tells, with its likely kind: `Deployment`, `StatefulSet` or `DaemonSet`. A name is a
+/// guess, not a fact: the API server knows better.
+pub fn workload_of(pod: &str) -> Option<(&'static str, &str)> {
+    let (rest, last) = pod.rsplit_once('-')?;
+    if !rest.is_empty() && (1..=4).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(("StatefulSet", rest));
+    }
+    if last.len() != RANDOM_LEN || !is_generated(last) {
+        return None;
+    }
+    match rest.rsplit_once('-') {
+        Some((name, hash)) if !name.is_empty() && is_generated(hash) => Some(("Deployment", name)),
+        _ if !rest.is_empty() => Some(("DaemonSet", rest)),
+        _ => None,
+    }
+}
+
 fn is_generated(part: &str) -> bool {
     let letters = (1..=LONGEST_SUFFIX).contains(&part.len())
         && part.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
@@ -237,6 +254,16 @@ mod tests {
         ];
         for (pod, workload, is) in cases {
             assert_eq!(is_of_workload(pod, workload), is, "{pod} {workload}");
+        }
+    }
+
+    #[test]
+    fn a_pods_name_tells_its_workload() {
+        assert_eq!(workload_of("web-7d4b9c-x2x1z"), Some(("Deployment", "web")));
+        assert_eq!(workload_of("kafka-broker-2"), Some(("StatefulSet", "kafka-broker")));
+        assert_eq!(workload_of("hostnet-5k2xq"), Some(("DaemonSet", "hostnet")));
+        for none in ["web", "web-front", "-1", "x2x1z"] {
+            assert_eq!(workload_of(none), None, "{none}");
         }
     }
 

@@ -17,10 +17,17 @@ use super::{Args, give_up_privileges, interfaces, merging, options, say_what_is_
 use crate::commands::session::{Known, Session};
 use crate::commands::situation;
 use crate::error::CommandError;
-use crate::view::{Detail, SeenAt, Ui, escape, note};
+use crate::view::{Detail, Reporter, SeenAt, Ui, escape, note};
 
 /// Watches every pod of a Kubernetes namespace, or of all of them.
-pub(super) fn watch(args: &Args, namespace: Option<String>, ui: &Ui) -> Result<Statistics, CommandError> {
+pub(super) fn watch(
+    args: &Args,
+    namespace: Option<String>,
+    ui: &Ui,
+    reporter: Option<Box<dyn Reporter>>,
+) -> Result<Statistics, CommandError> {
+    // Fewer are no reason to fail: where they do not suffice, that is said.
+    let _ = privileges::raise_open_files();
     let node = Node::read(&situation::host(&args.target))?;
     let what = namespace.as_ref().map_or_else(|| "all pods".to_owned(), |it| format!("the pods of {it}"));
     let is_there = match &namespace {
@@ -36,9 +43,9 @@ pub(super) fn watch(args: &Args, namespace: Option<String>, ui: &Ui) -> Result<S
     let known = namespace.map_or(Follow::All, Follow::Namespace);
     let mut roster = Roster::new(node, known, options(args));
     let mut source = Capture::new(stoppable()?)?;
-    let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?;
+    let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?.reporting_to(reporter);
     let given = args.lookups.resolv_conf.as_deref().map(situation::read_file).transpose()?;
-    let mut members = Members { sources: BTreeMap::new(), given, detail: ui.detail };
+    let mut members = Members { sources: BTreeMap::new(), titles: BTreeMap::new(), given, detail: ui.detail };
     for change in roster.changes() {
         members.take(change, &mut source, &mut session)?;
     }
@@ -53,6 +60,10 @@ pub(super) fn watch(args: &Args, namespace: Option<String>, ui: &Ui) -> Result<S
         }
         Ok(())
     })?;
+    let sources: Vec<SourceId> = members.sources.values().copied().collect();
+    for id in sources {
+        members.say_what_was_lost(&mut source, id)?;
+    }
     let statistics = source.statistics(None)?;
     session.close(Some(statistics.dropped_by_kernel))?;
     Ok(statistics)
@@ -77,6 +88,7 @@ fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, Com
 /// The pods that are watched now.
 struct Members {
     sources: BTreeMap<MemberId, SourceId>,
+    titles: BTreeMap<SourceId, String>,
     /// `--resolv-conf`, for all of them.
     given: Option<Vec<u8>>,
     detail: Detail,
@@ -111,8 +123,9 @@ impl Members {
             (None, Content::Missing | Content::Unreadable(_)) => None,
         };
         let seen_at = seen_at(&joined);
+        let title = seen_at.name.clone().unwrap_or_default();
         if self.detail == Detail::More {
-            note(&format!("dnsprobe: + {}", escape(seen_at.name.as_deref().unwrap_or_default())));
+            note(&format!("dnsprobe: + {}", escape(&title)));
         }
         let clients = joined.is_shared().then_some(joined.addresses);
         let known = Known { embedded: joined.embedded, clients };
@@ -120,6 +133,20 @@ impl Members {
         let id = source.add(joined.tap)?;
         session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), known);
         self.sources.insert(member, id);
+        self.titles.insert(id, title);
+        Ok(())
+    }
+
+    /// Frames that the kernel had no room for, and those that were cut, of one namespace; silent when there are none.
+    fn say_what_was_lost(&mut self, source: &mut Capture, id: SourceId) -> Result<(), CommandError> {
+        let Statistics { dropped_by_kernel, truncated, .. } = source.statistics(Some(id))?;
+        let title = self.titles.remove(&id).unwrap_or_default();
+        if dropped_by_kernel > 0 || truncated > 0 {
+            note(&format!(
+                "dnsprobe: {}: {dropped_by_kernel} packets dropped by kernel, {truncated} cut off",
+                escape(&title)
+            ));
+        }
         Ok(())
     }
 
@@ -130,6 +157,7 @@ impl Members {
         session: &mut Session,
     ) -> Result<(), CommandError> {
         if let Some(id) = self.sources.remove(&member) {
+            self.say_what_was_lost(source, id)?;
             // What went wrong with writing, the session says at its end.
             let _ = session.leave(id);
             source.detach(id)?;
@@ -161,5 +189,5 @@ fn seen_at(joined: &Joined) -> SeenAt {
             "host_network": first.network == Network::Host,
         })
     };
-    SeenAt { target, name: Some(name.clone()), among_others: Some(name) }
+    SeenAt { target, name: Some(name.clone()), among_others: Some(name), conf: None }
 }

@@ -16,7 +16,7 @@ use super::session::{Session, Showing};
 use super::situation::{self, Wanted};
 use crate::cli::{LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
-use crate::view::{Detail, Merging, Ui, escape};
+use crate::view::{Detail, Merging, Reporter, Ui, escape};
 
 /// Lookups that only time ends are noticed within this.
 const TICK: Nanos = Nanos::from_millis(100);
@@ -42,11 +42,29 @@ pub(crate) struct Args {
     lookups: LookupArgs,
 }
 
+impl Args {
+    /// For a window of time whose lookups are not shown one by one.
+    pub(super) fn window(
+        target: TargetArgs,
+        interface: Option<String>,
+        duration: Duration,
+        lookups: LookupArgs,
+    ) -> Self {
+        Self { target, interface, duration: Some(duration), every: true, lookups }
+    }
+}
+
 /// Captures and shows lookups until it is told to stop.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
+    observe(args, ui, None)?;
+    Ok(Status::Done)
+}
+
+/// The same, handing lookups to a reporter where one is given.
+pub(super) fn observe(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<(), CommandError> {
     let statistics = match situation::wanted(&args.target) {
-        Wanted::One(_) => one(args, ui)?,
-        Wanted::Pods(namespace) => many::watch(args, namespace, ui)?,
+        Wanted::One(_) => one(args, ui, reporter)?,
+        Wanted::Pods(namespace) => many::watch(args, namespace, ui, reporter)?,
     };
     if ui.detail > Detail::Less {
         crate::view::note(&format!(
@@ -54,11 +72,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
             statistics.received, statistics.dropped_by_kernel
         ));
     }
-    Ok(Status::Done)
+    Ok(())
 }
 
 /// Watches one network namespace.
-fn one(args: &Args, ui: &Ui) -> Result<Statistics, CommandError> {
+fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Statistics, CommandError> {
     let located = situation::locate(&args.target)?;
     situation::say_notes(&located);
     let search = search_list(args, &located)?;
@@ -71,7 +89,8 @@ fn one(args: &Args, ui: &Ui) -> Result<Statistics, CommandError> {
         target: situation::target_json(&args.target, &located),
         target_name: situation::target_name(&args.target, &located),
     };
-    let mut session = Session::new(showing, search, interfaces(&source, id), ui)?.with_embedded(embedded);
+    let session = Session::new(showing, search, interfaces(&source, id), ui)?;
+    let mut session = session.with_embedded(embedded).reporting_to(reporter);
     // Sockets and files are open: nothing needs a privilege any more.
     give_up_privileges()?;
     say_what_is_watched(
@@ -173,7 +192,7 @@ fn nanos(time: Duration) -> Nanos {
 }
 
 /// `30s`, `1500ms`, `5m`, `1h`, or seconds without a unit.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let number: f64 =
         digits.parse().map_err(|_| format!("`{text}` is no time; write it as 30s, 5m or 1h"))?;

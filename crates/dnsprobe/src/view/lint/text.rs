@@ -18,12 +18,16 @@ const BOM: char = '\u{feff}';
 /// So much of a line is shown on each side of where a mark begins, in characters.
 const CONTEXT: usize = 160;
 
+/// So many files that look like templates are shown; the others have the same reason and are counted.
+const MOST_TEMPLATES: usize = 3;
+
 pub(super) fn write(out: &mut dyn Write, linted: &Linted<'_>, ui: &Ui) -> io::Result<()> {
     let renderer = match ui.out {
         Palette::Colours => Renderer::styled(),
         Palette::Plain => Renderer::plain(),
     };
     let renderer = renderer.term_width(ui.width);
+    let mut templates = 0;
     for of_text in linted.diagnostics.chunk_by(|one, next| one.path == next.path) {
         let Some(first) = of_text.first() else { continue };
         if ui.detail == Detail::Less {
@@ -32,6 +36,10 @@ pub(super) fn write(out: &mut dyn Write, linted: &Linted<'_>, ui: &Ui) -> io::Re
         }
         let text = linted.sources.text(&first.path);
         for diagnostic in of_text {
+            templates += usize::from(is_template(diagnostic));
+            if is_template(diagnostic) && templates > MOST_TEMPLATES {
+                continue;
+            }
             let report = renderer.render(&[group(diagnostic, text.as_deref())]);
             writeln!(out, "{report}\n")?;
         }
@@ -39,7 +47,17 @@ pub(super) fn write(out: &mut dyn Write, linted: &Linted<'_>, ui: &Ui) -> io::Re
     if ui.detail == Detail::Less {
         return Ok(());
     }
+    if templates > MOST_TEMPLATES {
+        let more = plural((templates - MOST_TEMPLATES) as u64, "more file");
+        let said = format!("{more} with what looks like a Helm template: -q lists all of them");
+        writeln!(out, "{}\n", ui.out.paint(Paint::Warn, &said))?;
+    }
     writeln!(out, "{}", closing(linted, ui))
+}
+
+/// What cannot be read for sure is an error; what may be a template is a warning.
+fn is_template(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == "DP001" && diagnostic.severity == Severity::Warning
 }
 
 /// A finding in one line, for `-q`.

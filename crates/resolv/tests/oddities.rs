@@ -1,0 +1,110 @@
+//! What random files, names and answers showed of the real resolvers: each case was recorded before it was written down.
+
+mod support;
+
+use dnsprobe_resolv::Family;
+use support::{Lookup, lookup};
+
+const N: &str = "nameserver 10.96.0.10\n";
+
+fn with(resolver: &str, name: &str, rest: &str) -> Lookup {
+    lookup(resolver, name, &format!("{N}{rest}\n"))
+}
+
+#[track_caller]
+fn asks(lookup: &Lookup, expected: &str) {
+    assert_eq!(lookup.asked(), expected, "{} {:?}", lookup.resolver, lookup.conf);
+}
+
+#[test]
+fn an_answer_that_comes_late_waits_on_glibcs_socket_for_its_servers_next_turn() {
+    let conf = "nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions timeout:1 attempts:2";
+    let late = lookup("glibc", "web.", conf).answer("web./*", "late");
+    assert_eq!(late.asked_and_got(), "3P ! -> ok 2 s");
+}
+
+#[test]
+fn c_ares_blames_edns_for_formerr_only_while_it_sends_cookies_or_sees_no_opt() {
+    let both = |resolver| {
+        with(resolver, "web", "search a.test\noptions ndots:2").answer("web.a.test./AAAA", "FORMERR")
+    };
+    asks(&both("c-ares").answer("web.a.test./A", "a"), "P +a.test, AAAA +a.test");
+    let second = with("c-ares", "web", "search a.test\noptions ndots:2")
+        .answer("web./A", "a")
+        .answer("web./AAAA", "FORMERR");
+    asks(&second, "P +a.test, P !");
+}
+
+#[test]
+fn an_error_of_one_of_hickorys_two_servers_ends_their_turn() {
+    let conf = "nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions attempts:1 timeout:1";
+    let refused = lookup("hickory", "web.", conf)
+        .family(Family::Inet)
+        .answer("@0 default", "REFUSED")
+        .answer("default", "both");
+    assert_eq!(refused.asked_and_got(), "4A ! -> REFUSED 0 s");
+}
+
+#[test]
+fn node_makes_the_name_small_but_not_the_suffix() {
+    let lookup = with("node", "Web", "search X.Example");
+    let names: Vec<String> = lookup.run().sent.iter().map(|sent| sent.query.qname.to_string()).collect();
+    assert_eq!(names, ["web.X.Example.", "web.X.Example.", "web.", "web."]);
+}
+
+#[test]
+fn bind_wants_lines_to_end_behind_their_one_word() {
+    asks(&lookup("nslookup", "web", "nameserver 10.96.0.10\r\n"), "refused");
+    asks(&with("nslookup", "web", "options"), "refused");
+    asks(&with("nslookup", "web", "search"), "refused");
+    asks(&lookup("nslookup", "web", "nameserver 10.96.0.10\ndomain"), "A !");
+    // Its first suffix has to be a name even for a name that takes none.
+    asks(&with("nslookup", "web.", "search a..b\noptions ndots:2"), "");
+}
+
+#[test]
+fn addresses_are_read_in_ways_of_their_own() {
+    let server = |resolver: &str, line: &str| {
+        lookup(resolver, "web.", line).settings().map(|settings| settings.nameservers[0].address.to_string())
+    };
+    assert_eq!(server("glibc", "nameserver 10.96.11").unwrap(), "10.96.0.11");
+    assert_eq!(server("c-ares", "nameserver 10.96.11").unwrap(), "10.96.11.0");
+    assert_eq!(server("glibc", "nameserver 10.96.0.010").unwrap(), "10.96.0.8");
+    assert_eq!(server("c-ares", "nameserver 10.96.0.010").unwrap(), "10.96.0.10");
+    assert_eq!(server("c-ares", "nameserver 10.0.0.1,10.0.0.2").unwrap(), "10.0.0.1");
+    assert_eq!(server("busybox-nslookup", "nameserver 10.0.0.1 10.0.0.2").unwrap(), "10.0.0.1");
+    assert!(server("busybox-nslookup", "nameserver  10.0.0.1").is_err());
+    let looked_up = server("busybox-nslookup", "nameserver dns.example").unwrap_err().looks_up;
+    assert_eq!(looked_up.as_deref(), Some(&b"dns.example"[..]));
+}
+
+#[test]
+fn a_backslash_is_an_escape_to_some() {
+    let asked = |resolver: &str| with(resolver, "web", "search a\\.b").run().sent[0].query.qname.to_string();
+    assert_eq!(asked("glibc"), "web.a\\046b.");
+    assert_eq!(asked("c-ares"), "web.a\\046b.");
+    assert_eq!(asked("musl"), "web.a\\092.b.");
+    assert_eq!(asked("go"), "web.a\\092.b.");
+}
+
+#[test]
+fn names_beyond_ascii_are_translated_by_some() {
+    let asked = |resolver: &str| with(resolver, "b\u{fc}cher.example.", "").family(Family::Inet).asked();
+    assert_eq!(asked("dnspython"), "A xn--bcher-kva.example.");
+    assert_eq!(asked("node/dns.resolve4"), "A xn--bcher-kva.example.");
+    assert_eq!(asked("glibc"), "");
+}
+
+#[test]
+fn glibcs_word_for_a_failure_depends_on_family_and_transport() {
+    let failed = |options: &str, family| {
+        let lookup = with("glibc", "svc.ns", &format!("search a.test\noptions attempts:1 {options}"));
+        let simulation = lookup.family(family).answer("svc.ns./*", "SERVFAIL").run();
+        simulation.verdict.failure.unwrap().code
+    };
+    assert_eq!(failed("", Family::Unspec), "EAI_AGAIN");
+    assert_eq!(failed("", Family::Inet6), "EAI_AGAIN");
+    assert_eq!(failed("", Family::Inet), "EAI_NONAME");
+    let refused = with("glibc", "svc.ns.", "options use-vc").answer("svc.ns./*", "REFUSED").run();
+    assert_eq!(refused.verdict.failure.unwrap().code, "EAI_NONAME");
+}
