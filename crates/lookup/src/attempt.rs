@@ -255,7 +255,8 @@ impl Attempts {
     /// Drops what was last sent from a socket by then; gives how many of these have no answer.
     fn drop_until(&mut self, at: Timestamp, socket: Socket) -> u64 {
         let Some(exchanges) = self.open.get_mut(&socket) else { return 0 };
-        let unanswered = exchanges.iter().filter(|exchange| exchange.sent <= at && exchange.answers == 0).count();
+        let unanswered =
+            exchanges.iter().filter(|exchange| exchange.sent <= at && exchange.answers == 0).count();
         exchanges.retain(|exchange| exchange.sent > at);
         if exchanges.is_empty() {
             self.open.remove(&socket);
@@ -306,8 +307,14 @@ mod tests {
     }
 
     fn answer(id: u16, name: &str, outcome: Outcome) -> Message {
-        let response =
-            Response { outcome, addresses: Vec::new(), alias: None, truncated: false, upstream: None };
+        let response = Response {
+            outcome,
+            addresses: Vec::new(),
+            first_alias: None,
+            alias: None,
+            truncated: false,
+            upstream: None,
+        };
         Message { kind: Kind::Response(response), ..query(id, name) }
     }
 

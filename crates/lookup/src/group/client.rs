@@ -1,9 +1,9 @@
 //! One client's lookups: which lookup a question belongs to, and when a lookup is over.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dnsprobe_resolv::{ResolverId, Transport};
@@ -29,6 +29,8 @@ const QUESTION: usize = 320;
 const EXPECTED_NAME: usize = 96;
 /// Lookups of one name that a question is held against. More at once are a flood, not an application.
 const MOST_ALIKE: usize = 256;
+/// Names remembered of a client with what they stand for.
+const MOST_AS_IS: usize = 32;
 /// Resolvers remembered of a client.
 const MOST_RESOLVERS: usize = 8;
 /// A question is open for no less than this, whatever the resolver.
@@ -53,6 +55,8 @@ pub(crate) struct Client {
     resolvers: Vec<ResolverId>,
     /// Bytes of `open`.
     weight: usize,
+    /// The latest dotted names that were answered as they stand, with the first address each.
+    as_is: VecDeque<(Box<str>, IpAddr)>,
 }
 
 /// A lookup and where it is noted.
@@ -151,13 +155,29 @@ impl Client {
     fn shares_socket(&self, asked: &Asked, now: Timestamp) -> bool {
         let entry = self.by_socket.get(&asked.client).and_then(|id| self.open.get(id));
         let Some(Entry { lookup: open, .. }) = entry else { return false };
-        let expected = open.walks.iter().any(|walk| walk.typed.candidates.iter().any(|it| it.name == asked.name));
-        let unanswered = |standing: Standing<'_>| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
+        let expected =
+            open.walks.iter().any(|walk| walk.typed.candidates.iter().any(|it| it.name == asked.name));
+        let unanswered =
+            |standing: Standing<'_>| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
         let same = open.step().sent.last().is_some_and(|sent| sent.asked.client == asked.client);
         !expected
             && same
             && asked.transport == Transport::Udp
             && open.step().standings().into_iter().any(unanswered)
+    }
+
+    /// What a name stands for by itself, to be held against what a suffix made of it.
+    fn remember_as_is(&mut self, lookup: &Lookup) {
+        let as_is = lookup.steps.last().is_some_and(|step| step.suffix.is_none());
+        let name = lookup.name.trim_end_matches('.');
+        let (true, Some(address), true) = (as_is, lookup.addresses.first(), name.contains('.')) else {
+            return;
+        };
+        self.as_is.retain(|(known, _)| **known != *name);
+        if self.as_is.len() >= MOST_AS_IS {
+            self.as_is.pop_front();
+        }
+        self.as_is.push_back((name.into(), *address));
     }
 
     fn remember(&mut self, id: ResolverId) {
@@ -185,7 +205,8 @@ impl Client {
             let Some(Entry { lookup: open, .. }) = self.open.get(id) else { continue };
             if let Some((relation, walks)) = fit(open, asked, now) {
                 let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
-                let readiness = if leads_on(relation) { Reverse(open.readiness()) } else { Reverse(Readiness::Ready) };
+                let readiness =
+                    if leads_on(relation) { Reverse(open.readiness()) } else { Reverse(Readiness::Ready) };
                 fits.push((relation, (readiness, since), *id, walks));
             }
         }
@@ -242,14 +263,7 @@ impl Client {
         self.schedule(id, around.readings);
     }
 
-    fn add(
-        &mut self,
-        id: OpenId,
-        asked: Asked,
-        place: Place,
-        readings: &Readings,
-        now: Timestamp,
-    ) {
+    fn add(&mut self, id: OpenId, asked: Asked, place: Place, readings: &Readings, now: Timestamp) {
         self.exchanges.insert(asked.exchange, id);
         self.by_socket.insert(asked.client, id);
         if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(&id) {
@@ -331,7 +345,9 @@ impl Client {
         }
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(&open, shown, waits, end);
-        lookup.findings = crate::findings::findings(&lookup, readings);
+        let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
+        lookup.findings = crate::findings::findings(&lookup, readings, as_is.map(|(_, address)| *address));
+        self.remember_as_is(&lookup);
         Some(lookup)
     }
 

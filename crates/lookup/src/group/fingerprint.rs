@@ -58,12 +58,7 @@ pub(crate) fn fingerprint(open: &Open, beforehand: &Beforehand<'_>) -> Fingerpri
         return found;
     }
     let shown = beforehand.shown.iter().find(|id| known.contains(id));
-    Fingerprint {
-        id: *shown.unwrap_or(&known[0]),
-        sure: false,
-        detected: true,
-        evidence: Some(DETECTED),
-    }
+    Fingerprint { id: *shown.unwrap_or(&known[0]), sure: false, detected: true, evidence: Some(DETECTED) }
 }
 
 fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
@@ -73,7 +68,10 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
         return shown;
     }
     if signs.in_turn {
-        return Fingerprint::sure(ResolverId::Glibc, "A answered before AAAA was asked, candidate by candidate");
+        return Fingerprint::sure(
+            ResolverId::Glibc,
+            "A answered before AAAA was asked, candidate by candidate",
+        );
     }
     if signs.aaaa_after_answer {
         return one_after_the_other(&signs, beforehand);
@@ -315,9 +313,8 @@ fn several_servers_at_once(step: &OpenStep) -> bool {
 fn aaaa_after_answer(open: &Open) -> bool {
     let Some((last, earlier)) = open.steps.split_last() else { return false };
     // A candidate that nobody answered is passed over before the other type's turn comes.
-    let answered_for_a = |step: &OpenStep| {
-        step.is_answered() && step.sent.iter().all(|sent| sent.asked.qtype == QType::A)
-    };
+    let answered_for_a =
+        |step: &OpenStep| step.is_answered() && step.sent.iter().all(|sent| sent.asked.qtype == QType::A);
     let only_a = earlier.iter().all(answered_for_a);
     let aaaa = last.sent.iter().find(|sent| sent.asked.qtype == QType::Aaaa);
     let answered = |at| {
@@ -335,7 +332,8 @@ fn in_turn(open: &Open) -> bool {
     let after_answer = |step: &OpenStep| {
         let first = |qtype| step.sent.iter().find(|sent| sent.asked.qtype == qtype);
         let (Some(a), Some(aaaa)) = (first(QType::A), first(QType::Aaaa)) else { return None };
-        let answered = step.answers.iter().any(|answer| answer.at <= aaaa.at && answer.exchange == a.asked.exchange);
+        let answered =
+            step.answers.iter().any(|answer| answer.at <= aaaa.at && answer.exchange == a.asked.exchange);
         (answered && aaaa.at - a.at > crate::time::Nanos(0)).then_some((a.asked.client, aaaa.asked.client))
     };
     let one_port = |step: &OpenStep| after_answer(step).is_some_and(|(one, other)| one == other);

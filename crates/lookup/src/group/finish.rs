@@ -179,6 +179,9 @@ fn questions(step: &OpenStep) -> Vec<Question> {
                 outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
                 sent: Some(sent.at),
                 latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
+                alias: answer
+                    .and_then(|answer| answer.response.first_alias.as_ref())
+                    .map(|alias| alias.as_str().to_owned()),
                 upstream: answer.and_then(|answer| answer.response.upstream),
             }
         })

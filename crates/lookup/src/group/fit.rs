@@ -187,7 +187,8 @@ fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Re
     let next = walk.position + 1;
     if walk.candidate(next).is_some_and(|candidate| candidate.name == asked.name) {
         if goes_on(step, now) {
-            let relation = if keeps_its_order(step, asked) { Relation::Next } else { Relation::NextOtherType };
+            let relation =
+                if keeps_its_order(step, asked) { Relation::Next } else { Relation::NextOtherType };
             return Some((relation, next));
         }
         return in_burst(step, asked, now).then_some((Relation::AnotherPass, next));
@@ -205,12 +206,15 @@ fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Re
 /// Whether the candidate came to nothing, so that the next may be tried.
 fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
     let standings = step.standings();
-    let timed_out = |standing: &Standing<'_>| standing.answer.is_none() && now - standing.since >= SHORTEST_TIMEOUT;
+    let timed_out =
+        |standing: &Standing<'_>| standing.answer.is_none() && now - standing.since >= SHORTEST_TIMEOUT;
     let ended = standings.iter().all(|standing| standing.answer.is_some() || timed_out(standing));
     // musl goes on when one half says that the name does not exist, whatever the other half says. And a half that was
     // answered is lost when the other stays away and glibc has changed its socket in between.
     let void = |standing: &Standing<'_>| standing.outcome() == Outcome::NxDomain || timed_out(standing);
-    ended && (standings.iter().any(void) || standings.iter().all(|standing| standing.outcome() != Outcome::Answer))
+    ended
+        && (standings.iter().any(void)
+            || standings.iter().all(|standing| standing.outcome() != Outcome::Answer))
 }
 
 /// Whether glibc would pass over the rest of the list after this candidate.

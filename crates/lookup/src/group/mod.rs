@@ -157,8 +157,10 @@ impl Lookups {
             over.extend(self.decide(address, now));
             let Some(known) = self.clients.get_mut(&address) else { continue };
             if let Some(list) = known.list(self.one_for_all) {
-            let readings = &mut self.lists[list].1;
-                over.extend(known.client.finish(&Surroundings { readings, began, detected: &self.detected }, now));
+                let readings = &mut self.lists[list].1;
+                over.extend(
+                    known.client.finish(&Surroundings { readings, began, detected: &self.detected }, now),
+                );
             }
         }
         over.sort_by_key(|lookup| lookup.start);

@@ -124,7 +124,8 @@ impl Readings {
     pub(crate) fn one_at_a_time(&self) -> bool {
         let glibc = self.resolvers.iter().find(|(profile, _)| profile.resolver.id == ResolverId::Glibc);
         glibc.is_some_and(|(_, settings)| {
-            settings.flags.has(conf::Flag::SingleRequest) || settings.flags.has(conf::Flag::SingleRequestReopen)
+            settings.flags.has(conf::Flag::SingleRequest)
+                || settings.flags.has(conf::Flag::SingleRequestReopen)
         })
     }
 
