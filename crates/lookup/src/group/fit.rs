@@ -35,7 +35,7 @@ pub(crate) enum Relation {
 /// Sooner than this no resolver takes a question for lost.
 const SHORTEST_TIMEOUT: Nanos = Nanos::from_millis(250);
 /// So much later than its other half a question may come, from a process that was stopped in between.
-const STRAY: Nanos = Nanos::from_millis(1_000);
+const STRAY: Nanos = Nanos::from_millis(250);
 /// What belongs together is sent within this time, or this soon after an answer.
 const TOGETHER: Nanos = Nanos::from_millis(100);
 /// Both halves of a pair leave within this time, on a busy machine too.
@@ -52,9 +52,6 @@ pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<(Relatio
         let relation = if relation == Relation::PartnerElsewhere { elsewhere(open, now)? } else { relation };
         return Some((relation, open.walks.clone()));
     }
-    if let Some(relation) = missing(open, asked, now) {
-        return Some((relation, open.walks.clone()));
-    }
     let mut best: Option<(Relation, Vec<Walk>)> = None;
     for walk in &open.walks {
         let Some((relation, position)) = onward(open, walk, asked, now) else { continue };
@@ -65,7 +62,7 @@ pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<(Relatio
             _ => best = Some((relation, vec![walk])),
         }
     }
-    best
+    best.or_else(|| Some((missing(open, asked, now)?, open.walks.clone())))
 }
 
 /// A process keeps its way of asking: with EDNS or without, and of which size.

@@ -231,12 +231,18 @@ impl Open {
         self.steps.iter().rposition(|step| step.sent.iter().any(|sent| sent.asked.exchange == exchange))
     }
 
-    /// The latest candidate before the current one that has this name and was asked for another type only.
+    /// The latest candidate before the current one that has this name and was asked for another type only, where others
+    /// were asked for both.
     pub(crate) fn missing_from(&self, asked: &Asked) -> Option<usize> {
         let (_, earlier) = self.steps.split_last()?;
         let place = earlier.iter().rposition(|step| step.name == asked.name)?;
-        let lacks = earlier[place].sent.iter().all(|sent| sent.asked.qtype != asked.qtype);
-        lacks.then_some(place)
+        let same = |sent: &&Sent| sent.asked.name == asked.name && sent.asked.qtype == asked.qtype;
+        let both = |step: &OpenStep| {
+            step.sent
+                .first()
+                .is_some_and(|first| step.sent.iter().any(|it| it.asked.qtype != first.asked.qtype))
+        };
+        (!self.sent().any(|sent| same(&sent)) && self.steps.iter().any(both)).then_some(place)
     }
 
     /// How ready a lookup is for its next candidate.
