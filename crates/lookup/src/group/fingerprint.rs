@@ -175,14 +175,17 @@ fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
         );
     }
     if !most_close {
-        // A busy machine may put musl's ids of one pair far apart, too.
-        if signs.pairs_seen == 1 && only(ResolverId::Musl) {
+        // A busy machine may put musl's ids of a pair far apart, too.
+        if only(ResolverId::Musl) && (signs.pairs_seen == 1 || signs.close_ids > 0) {
             return Fingerprint::likely(ResolverId::Musl, AS_BEFORE);
         }
-        return Fingerprint::sure(
-            ResolverId::Glibc,
-            "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record",
-        );
+        let unrelated =
+            "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record";
+        return if signs.close_ids > 0 {
+            Fingerprint::likely(ResolverId::Glibc, unrelated)
+        } else {
+            Fingerprint::sure(ResolverId::Glibc, unrelated)
+        };
     }
     // One pair with close ids: one in thirty of glibc's looks so too, one in a hundred with very close ones.
     if only(ResolverId::Glibc) && !signs.very_close_ids {
