@@ -18,8 +18,12 @@ const COPY: Nanos = Nanos::from_millis(5);
 const REUSE: Nanos = Nanos::from_millis(60_000);
 /// Exchanges remembered of one port, server and id: a resolver has one or two, only a flood has more.
 const MOST_OF_A_SOCKET: usize = 64;
-/// Exchanges remembered at once.
-const MOST: usize = 65_536;
+/// An exchange that was answered for good is remembered this long, to know copies of its packets.
+const SETTLED: Nanos = Nanos::from_millis(1_000);
+/// Exchanges of the last moments remembered at once.
+const MOST_FRESH: usize = 8_192;
+/// Older ones without an answer remembered at once.
+const MOST_WAITING: usize = 8_192;
 
 /// Number of an exchange: the transmissions of one question under one key, until it is answered for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,7 +84,7 @@ pub struct Leftovers {
     pub copies: u64,
     /// Answers to questions that were not captured, or answered before.
     pub unmatched_answers: u64,
-    /// Exchanges forgotten because there were too many at once.
+    /// Unanswered exchanges forgotten because there were too many at once.
     pub forgotten: u64,
 }
 
@@ -97,8 +101,10 @@ impl Leftovers {
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
     open: HashMap<Socket, Vec<Exchange>>,
-    /// Sockets by the time of their last query, for forgetting; touched ones appear again further back.
-    by_age: VecDeque<(Timestamp, Socket)>,
+    /// Sockets by the time of a query, for forgetting; touched ones appear again further back.
+    fresh: VecDeque<(Timestamp, Socket)>,
+    /// Those of them that are still without an answer after a while.
+    waiting: VecDeque<(Timestamp, Socket)>,
     next: u64,
     pub(crate) leftovers: Leftovers,
 }
@@ -164,7 +170,8 @@ impl Attempts {
     }
 
     fn asked(&mut self, socket: Socket, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
-        let exchanges = self.open.entry(socket).or_default();
+        // One is the rule; a vector would begin with room for four.
+        let exchanges = self.open.entry(socket).or_insert_with(|| Vec::with_capacity(1));
         if let Some(known) = exchanges.iter_mut().rev().find(|exchange| exchange.question == question) {
             if known.answered.is_none() && now - known.sent < COPY {
                 self.leftovers.copies += 1;
@@ -174,7 +181,7 @@ impl Attempts {
                 known.sent = now;
                 known.transmissions += 1;
                 known.answered = None;
-                self.by_age.push_back((now, socket));
+                self.fresh.push_back((now, socket));
                 return Some(known.id);
             }
         }
@@ -194,7 +201,7 @@ impl Attempts {
             answered: None,
             settled: false,
         });
-        self.by_age.push_back((now, socket));
+        self.fresh.push_back((now, socket));
         Some(id)
     }
 
@@ -228,24 +235,46 @@ impl Attempts {
     }
 
     fn forget(&mut self, now: Timestamp) {
-        while let Some((at, socket)) = self.by_age.front().copied() {
-            let crowded = self.by_age.len() > MOST;
-            if now - at < REUSE && !crowded {
-                return;
+        while let Some((at, socket)) = pop_older(&mut self.fresh, now, SETTLED, MOST_FRESH) {
+            let Some(exchanges) = self.open.get_mut(&socket) else { continue };
+            exchanges.retain(|exchange| exchange.sent > at || !exchange.settled);
+            if exchanges.is_empty() {
+                self.open.remove(&socket);
+            } else if exchanges.iter().any(|exchange| exchange.sent == at) {
+                self.waiting.push_back((at, socket));
             }
-            self.by_age.pop_front();
-            if let Some(exchanges) = self.open.get_mut(&socket) {
-                let before = exchanges.len();
-                exchanges.retain(|exchange| exchange.sent > at);
-                if crowded {
-                    self.leftovers.forgotten += (before - exchanges.len()) as u64;
-                }
-                if exchanges.is_empty() {
-                    self.open.remove(&socket);
-                }
+        }
+        while let Some((at, socket)) = pop_older(&mut self.waiting, now, REUSE, MOST_WAITING) {
+            let unanswered = self.drop_until(at, socket);
+            if now - at < REUSE {
+                self.leftovers.forgotten += unanswered;
             }
         }
     }
+
+    /// Drops what was last sent from a socket by then; gives how many of these have no answer.
+    fn drop_until(&mut self, at: Timestamp, socket: Socket) -> u64 {
+        let Some(exchanges) = self.open.get_mut(&socket) else { return 0 };
+        let unanswered =
+            exchanges.iter().filter(|exchange| exchange.sent <= at && exchange.answers == 0).count();
+        exchanges.retain(|exchange| exchange.sent > at);
+        if exchanges.is_empty() {
+            self.open.remove(&socket);
+        }
+        unanswered as u64
+    }
+}
+
+/// Takes the front out if it is that old, or one of more than that many.
+fn pop_older(
+    queue: &mut VecDeque<(Timestamp, Socket)>,
+    now: Timestamp,
+    age: Nanos,
+    most: usize,
+) -> Option<(Timestamp, Socket)> {
+    let crowded = queue.len() > most;
+    queue.front().filter(|(at, _)| crowded || now - *at >= age)?;
+    queue.pop_front()
 }
 
 /// Whether every resolver takes this answer for the last word on its question.
@@ -278,8 +307,14 @@ mod tests {
     }
 
     fn answer(id: u16, name: &str, outcome: Outcome) -> Message {
-        let response =
-            Response { outcome, addresses: Vec::new(), alias: None, truncated: false, upstream: None };
+        let response = Response {
+            outcome,
+            addresses: Vec::new(),
+            first_alias: None,
+            alias: None,
+            truncated: false,
+            upstream: None,
+        };
         Message { kind: Kind::Response(response), ..query(id, name) }
     }
 
@@ -351,11 +386,12 @@ mod tests {
     #[test]
     fn memory_is_bounded_under_a_flood() {
         let mut attempts = Attempts::default();
-        for index in 0..(MOST as i64 + 10) {
+        let most = MOST_FRESH + MOST_WAITING;
+        for index in 0..(most as i64 + 10) {
             let message = query((index % 60_000) as u16, &format!("x{index}."));
             attempts.advance(message, path(4000 + (index / 60_000) as u16), Timestamp(index));
         }
-        assert!(attempts.open.len() <= MOST + 1);
+        assert!(attempts.open.len() <= most + 1);
         assert_eq!(attempts.leftovers.forgotten, 9);
     }
 }

@@ -1,9 +1,11 @@
 //! What in a lookup deserves a look. One function per finding; each judges one lookup by itself.
 
+use std::net::IpAddr;
+
 use dnsprobe_resolv::{Outcome, QType, ResolverId, Transport};
 
 use crate::group::readings::Readings;
-use crate::lookup::{Finding, FindingCode, Lookup, Question, Step};
+use crate::lookup::{Evidence, Finding, FindingCode, Lookup, Question, Step};
 use crate::time::Nanos;
 
 /// What is known beside the lookup itself.
@@ -13,6 +15,8 @@ pub struct Context {
     pub cluster_domain: String,
     /// After this long without an answer the resolver sends a question again.
     pub resend_after: Nanos,
+    /// The address that the name has as it stands, where another lookup showed it.
+    pub as_is: Option<IpAddr>,
 }
 
 impl Context {
@@ -20,19 +24,20 @@ impl Context {
     /// `generateSearchesForDNSClusterFirst`).
     pub fn new(search: &[String], resend_after: Nanos) -> Self {
         let domain = search.iter().find_map(|suffix| suffix.strip_prefix("svc."));
-        Self { cluster_domain: domain.unwrap_or("cluster.local").to_owned(), resend_after }
+        Self { cluster_domain: domain.unwrap_or("cluster.local").to_owned(), resend_after, as_is: None }
     }
 }
 
 /// Everything that deserves a look, worst first.
-pub(crate) fn findings(lookup: &Lookup, readings: &Readings) -> Vec<Finding> {
+pub(crate) fn findings(lookup: &Lookup, readings: &Readings, as_is: Option<IpAddr>) -> Vec<Finding> {
     let id = ResolverId::from_word(&lookup.resolver.id).unwrap_or(ResolverId::Glibc);
-    judge(lookup, &Context::new(readings.search(), readings.resend_after(id)))
+    let context = Context::new(readings.search(), readings.resend_after(id));
+    judge(lookup, &Context { as_is, ..context })
 }
 
 /// Everything that deserves a look, worst first.
 pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
-    let rules: [fn(&Lookup, &Context) -> Option<Finding>; 10] = [
+    let rules: [fn(&Lookup, &Context) -> Option<Finding>; 11] = [
         suffix_answered,
         stall,
         unanswered,
@@ -40,6 +45,7 @@ pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
         refused,
         server_differs,
         nodata_stops_musl,
+        suffix_leak,
         truncated,
         search_waste,
         resent,
@@ -47,8 +53,23 @@ pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
     rules.iter().filter_map(|rule| rule(lookup, context)).collect()
 }
 
-fn finding(code: FindingCode, message: String) -> Finding {
-    Finding { code, message }
+/// Transmissions named as evidence of one finding.
+const MOST_EVIDENCE: usize = 8;
+
+fn finding<'a>(
+    code: FindingCode,
+    message: String,
+    evidence: impl IntoIterator<Item = &'a Question>,
+) -> Finding {
+    let evidence = evidence.into_iter().take(MOST_EVIDENCE).map(|question| Evidence {
+        qname: question.qname.clone(),
+        qtype: question.qtype,
+        server: question.server,
+        outcome: question.outcome,
+        sent: question.sent,
+        latency: question.latency,
+    });
+    Finding { code, message, evidence: evidence.collect() }
 }
 
 fn answering_step(lookup: &Lookup) -> Option<&Step> {
@@ -60,7 +81,7 @@ fn suffix_answered(lookup: &Lookup, context: &Context) -> Option<Finding> {
     let step = answering_step(lookup)?;
     let suffix = step.suffix.as_ref()?;
     let typed = lookup.name.as_str();
-    if !typed.contains('.') || is_service(typed, suffix, &context.cluster_domain) {
+    if !typed.contains('.') || is_service(typed, suffix, &context.cluster_domain) || lookup.is_autopath() {
         return None;
     }
     let address = lookup.addresses.first().map_or_else(String::new, |address| format!(" with {address}"));
@@ -68,9 +89,19 @@ fn suffix_answered(lookup: &Lookup, context: &Context) -> Option<Finding> {
         FindingCode::SuffixAnswered,
         format!(
             "{typed} was answered{address} under the search suffix {suffix}: the application may talk to the wrong \
-             host. Write the name with a trailing dot, or take the suffix out of the search list."
+             host{}. Write the name with a trailing dot, or take the suffix out of the search list.",
+            should_be(lookup, context)
         ),
+        &step.questions,
     ))
+}
+
+/// What the name stands for by itself, where that was seen and is something else.
+fn should_be(lookup: &Lookup, context: &Context) -> String {
+    match context.as_is.filter(|address| !lookup.addresses.contains(address)) {
+        Some(address) => format!("; as it stands, the name has the address {address}"),
+        None => String::new(),
+    }
 }
 
 /// Whether a name under one of the cluster's own suffixes has the form of a service: `svc.ns`, `pod.svc.ns`,
@@ -108,6 +139,7 @@ fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
             totals.questions,
             remedy(lookup),
         ),
+        lookup.steps.iter().filter(|step| step.wasted).flat_map(|step| &step.questions),
     ))
 }
 
@@ -139,6 +171,7 @@ fn unanswered(lookup: &Lookup, _: &Context) -> Option<Finding> {
             times(sent),
             lost.server
         ),
+        all.iter().copied().filter(|other| other.qname == lost.qname && other.qtype == lost.qtype),
     ))
 }
 
@@ -148,17 +181,30 @@ fn stall(lookup: &Lookup, context: &Context) -> Option<Finding> {
     let waited = millis(again.sent? - first.sent?);
     let race = if is_conntrack_shape(lookup, first) {
         " Its partner from the same port was answered: the shape of the conntrack race on Linux; compare \
-         `insert_failed` in `conntrack -S`."
+         `insert_failed` in `conntrack -S` on the node. A DNS cache on the node avoids it, and so does `options \
+         use-vc` or `single-request-reopen` for glibc."
     } else {
-        ""
+        " Does the server answer slowly, or are packets lost on the way? `options timeout:1` shortens the wait."
     };
+    let pattern = stall_pattern(lookup);
     Some(finding(
         FindingCode::Stall,
         format!(
-            "the application waited {waited} because {} {} got no answer and was sent again after the resolver's timeout.{race}",
+            "the application waited {waited} because {} {} got no answer and was sent again after the resolver's timeout{pattern}.{race}",
             first.qtype, first.qname
         ),
+        questions(lookup).filter(|other| other.qname == first.qname),
     ))
+}
+
+/// How this resolver sends again.
+fn stall_pattern(lookup: &Lookup) -> &'static str {
+    match lookup.resolver.id.as_str() {
+        "glibc" => ", from the same port and then one type at a time, as glibc does",
+        "musl" => ", the half that was not answered, as musl does after timeout / attempts",
+        "go" => ", from a new port, as Go does",
+        _ => "",
+    }
 }
 
 fn is_stall(first: &Question, again: &Question, context: &Context) -> bool {
@@ -169,7 +215,8 @@ fn is_stall(first: &Question, again: &Question, context: &Context) -> bool {
 
 /// A and AAAA left from one port at once, one was answered, the other was not.
 fn is_conntrack_shape(lookup: &Lookup, lost: &Question) -> bool {
-    let Some(at) = lost.sent else { return false };
+    // Go asks for A and AAAA from two ports, which do not race.
+    let Some(at) = lost.sent.filter(|_| lookup.resolver.id != "go") else { return false };
     questions(lookup).any(|other| {
         let together = other.sent.is_some_and(|sent| (sent - at).0.unsigned_abs() < 1_000_000);
         let pair = matches!((lost.qtype, other.qtype), (QType::A, QType::Aaaa) | (QType::Aaaa, QType::A));
@@ -192,6 +239,7 @@ fn resent(lookup: &Lookup, context: &Context) -> Option<Finding> {
     Some(finding(
         FindingCode::Resent,
         format!("{} {} was sent again {why} ({} in this lookup).", first.qtype, first.qname, times(count)),
+        questions(lookup).filter(|other| other.qname == first.qname && other.qtype == first.qtype),
     ))
 }
 
@@ -225,7 +273,23 @@ fn refused(lookup: &Lookup, _: &Context) -> Option<Finding> {
 fn by_outcome(lookup: &Lookup, outcome: Outcome, code: FindingCode, consequence: &str) -> Option<Finding> {
     let question = questions(lookup).find(|question| question.outcome == outcome)?;
     let Question { qtype, qname, server, .. } = question;
-    Some(finding(code, format!("{server} answered {outcome} to {qtype} {qname}; {consequence}.")))
+    let step = lookup.steps.iter().position(|step| step.questions.contains(question))?;
+    let last = step + 1 == lookup.steps.len();
+    let then = match (lookup.outcome, last) {
+        (Outcome::Answer, true) => "here it was asked again and answered",
+        (_, true) => "here the lookup ended with it",
+        (_, false) => "here the walk went on",
+    };
+    let on_suffix = if lookup.steps[step].suffix.is_some() {
+        " The name was made up by the search list: a trailing dot, or fewer suffixes, would not have asked for it."
+    } else {
+        ""
+    };
+    Some(finding(
+        code,
+        format!("{server} answered {outcome} to {qtype} {qname}; {consequence}; {then}.{on_suffix}"),
+        questions(lookup).filter(|question| question.outcome == outcome),
+    ))
 }
 
 fn truncated(lookup: &Lookup, _: &Context) -> Option<Finding> {
@@ -240,6 +304,7 @@ fn truncated(lookup: &Lookup, _: &Context) -> Option<Finding> {
             "the answer to {} {} did not fit into UDP and was asked for again over TCP, {time}.",
             cut.qtype, cut.qname
         ),
+        [cut, over_tcp],
     ))
 }
 
@@ -256,7 +321,7 @@ fn nodata_stops_musl(lookup: &Lookup, _: &Context) -> Option<Finding> {
             step.candidate
         )
     };
-    Some(finding(FindingCode::NodataStopsMusl, message))
+    Some(finding(FindingCode::NodataStopsMusl, message, &step.questions))
 }
 
 /// Two servers that say different things about one question.
@@ -284,7 +349,60 @@ fn server_differs(lookup: &Lookup, _: &Context) -> Option<Finding> {
             "{} says {} to {} {}, {} says {}: which one the application hears is chance.",
             one.server, one.outcome, one.qtype, one.qname, other.server, other.outcome
         ),
+        [*one, *other],
     ))
+}
+
+/// A name under one of the cluster's suffixes, or one that is reserved for private use, sent to a server on the internet:
+/// it tells strangers what runs here, and nobody there can know it.
+fn suffix_leak(lookup: &Lookup, context: &Context) -> Option<Finding> {
+    let internal = |suffix: &str| {
+        let ends =
+            |end: &str| suffix == end || suffix.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
+        ends(&context.cluster_domain) || PRIVATE.iter().any(|end| ends(end))
+    };
+    let steps = lookup.steps.iter().filter(|step| step.suffix.as_deref().is_some_and(internal));
+    let leaked: Vec<&Question> = steps
+        .flat_map(|step| &step.questions)
+        .filter(|question| is_on_the_internet(question.server))
+        .collect();
+    let first = leaked.first()?;
+    Some(finding(
+        FindingCode::SuffixLeak,
+        format!(
+            "{} was asked of {}, a server on the internet that cannot know it: list the cluster's DNS server alone, or \
+             take the suffix out of the search list.",
+            first.qname, first.server
+        ),
+        leaked.iter().copied(),
+    ))
+}
+
+/// Suffixes that are nobody's on the internet: RFC 6762 section 3, RFC 8375, and what ICANN has set aside for private use.
+const PRIVATE: [&str; 3] = ["local", "home.arpa", "internal"];
+
+/// Whether an address is neither private, shared, link-local, loopback nor for documentation (RFC 6890).
+fn is_on_the_internet(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(it) => {
+            let [one, two, ..] = it.octets();
+            let shared = one == 100 && (64..128).contains(&two);
+            let benchmark = one == 198 && (18..20).contains(&two);
+            !(it.is_private()
+                || it.is_loopback()
+                || it.is_link_local()
+                || it.is_documentation()
+                || it.is_unspecified()
+                || it.is_multicast()
+                || it.is_broadcast()
+                || shared
+                || benchmark
+                || one == 0
+                || one >= 240)
+        }
+        // Global unicast is 2000::/3, of which 2001:db8::/32 is for documentation.
+        IpAddr::V6(it) => it.segments()[0] & 0xe000 == 0x2000 && it.segments()[..2] != [0x2001, 0x0db8],
+    }
 }
 
 fn questions(lookup: &Lookup) -> impl Iterator<Item = &Question> {

@@ -15,6 +15,7 @@ fn question(qname: &str, qtype: QType, sent_ms: i64, outcome: Outcome) -> Questi
         outcome,
         sent: Some(Timestamp(sent_ms * 1_000_000)),
         latency,
+        alias: None,
         upstream: None,
     }
 }
@@ -60,7 +61,11 @@ fn one(name: &str, suffix: Option<&str>, questions: Vec<Question>) -> Lookup {
 }
 
 fn codes(lookup: &Lookup) -> Vec<&'static str> {
-    let context = Context { cluster_domain: "cluster.local".into(), resend_after: Nanos::from_millis(5_000) };
+    let context = Context {
+        cluster_domain: "cluster.local".into(),
+        resend_after: Nanos::from_millis(5_000),
+        as_is: None,
+    };
     judge(lookup, &context).iter().map(|finding| finding.code.as_str()).collect()
 }
 
@@ -110,7 +115,11 @@ fn a_resend_after_the_timeout_is_a_stall_and_the_lost_half_of_a_pair_is_named() 
         ],
     );
     assert_eq!(codes(&lookup), ["stall"]);
-    let context = Context { cluster_domain: "cluster.local".into(), resend_after: Nanos::from_millis(5_000) };
+    let context = Context {
+        cluster_domain: "cluster.local".into(),
+        resend_after: Nanos::from_millis(5_000),
+        as_is: None,
+    };
     assert!(judge(&lookup, &context)[0].message.contains("conntrack"));
 }
 
@@ -145,4 +154,56 @@ fn servers_that_disagree_are_named() {
     let lookup =
         one("web", Some("a.test"), vec![other, question("web.a.test.", QType::A, 0, Outcome::Answer)]);
     assert_eq!(codes(&lookup), ["server-differs"]);
+}
+
+#[test]
+fn what_the_name_stands_for_by_itself_is_said_beside_what_a_suffix_made_of_it() {
+    let hijacked = question("www.example.com.corp.example.", QType::A, 0, Outcome::Answer);
+    let mut lookup = one("www.example.com", Some("corp.example"), vec![hijacked]);
+    lookup.addresses = vec!["192.0.2.66".parse().unwrap()];
+    let as_is = Some("192.0.2.1".parse().unwrap());
+    let context =
+        Context { cluster_domain: "cluster.local".into(), resend_after: Nanos::from_millis(5_000), as_is };
+    let found = judge(&lookup, &context);
+    assert!(
+        found[0].message.contains("with 192.0.2.66") && found[0].message.contains("192.0.2.1"),
+        "{found:?}"
+    );
+    assert_eq!(found[0].evidence[0].qname, "www.example.com.corp.example.");
+    lookup.addresses = vec!["192.0.2.1".parse().unwrap()];
+    assert!(!judge(&lookup, &context)[0].message.contains("as it stands"));
+}
+
+#[test]
+fn coredns_autopath_is_no_wrong_host() {
+    let mut answered = question("www.example.com.shop.svc.cluster.local.", QType::A, 0, Outcome::Answer);
+    answered.alias = Some("www.example.com.".into());
+    let lookup = one("www.example.com", Some("shop.svc.cluster.local"), vec![answered.clone()]);
+    assert!(lookup.is_autopath());
+    assert!(codes(&lookup).is_empty());
+    answered.alias = Some("www.example.com.edge.example.".into());
+    let other = one("www.example.com", Some("shop.svc.cluster.local"), vec![answered]);
+    assert!(!other.is_autopath());
+    assert_eq!(codes(&other), ["suffix-answered"]);
+}
+
+#[test]
+fn an_internal_name_sent_to_a_server_on_the_internet_is_a_leak() {
+    let leak = |server: &str, suffix: &str| {
+        let mut asked = question(&format!("web.{suffix}."), QType::A, 0, Outcome::NxDomain);
+        asked.server = server.parse().unwrap();
+        codes(&one("web", Some(suffix), vec![asked]))
+    };
+    for (server, suffix) in [("8.8.8.8", "shop.svc.cluster.local"), ("2606:4700::1111", "office.internal")] {
+        assert_eq!(leak(server, suffix), ["suffix-leak"], "{server} {suffix}");
+    }
+    for (server, suffix) in [
+        ("10.96.0.10", "svc.cluster.local"),
+        ("169.254.20.10", "svc.cluster.local"),
+        ("fd00::a", "svc.cluster.local"),
+        ("100.64.0.1", "svc.cluster.local"),
+        ("8.8.8.8", "example.com"),
+    ] {
+        assert!(leak(server, suffix).is_empty(), "{server} {suffix}");
+    }
 }

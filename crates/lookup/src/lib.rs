@@ -35,7 +35,9 @@ pub use attempt::Leftovers;
 pub use embedded::Embedded;
 pub use frame::{Frame, LinkType};
 pub use group::{GivenUp, InferredConf, SearchList};
-pub use lookup::{Finding, FindingCode, Lookup, Question, ResolverFrom, ResolverSeen, Step, Totals};
+pub use lookup::{
+    Evidence, Finding, FindingCode, Lookup, Question, ResolverFrom, ResolverSeen, Step, Totals,
+};
 pub use observed::Observed;
 pub use pipeline::{Counters, Pipeline};
 pub use summary::Summary;

@@ -73,6 +73,8 @@ pub struct Question {
     pub sent: Option<Timestamp>,
     /// From the query to its answer; `None` without an answer.
     pub latency: Option<Nanos>,
+    /// Where the first alias of the answer points, with its trailing dot.
+    pub alias: Option<String>,
     /// How much of that an embedded server (Docker's) waited for the real one; `None` where there is none between, or
     /// where it knew the answer itself.
     pub upstream: Option<Nanos>,
@@ -166,6 +168,20 @@ impl Lookup {
         self.findings.iter().any(|finding| finding.code == FindingCode::SuffixAnswered)
     }
 
+    /// Whether the server walked the search list itself and answered the first candidate with an alias to the one that
+    /// exists: `CoreDNS` with `autopath` (1.11 `plugin/autopath/autopath.go`).
+    pub fn is_autopath(&self) -> bool {
+        let Some(step) = self.steps.last().filter(|_| self.outcome == Outcome::Answer) else { return false };
+        let Some(suffix) = &step.suffix else { return false };
+        let typed = self.name.trim_end_matches('.').to_ascii_lowercase();
+        let zone = last_labels(suffix.trim_end_matches('.'));
+        step.questions.iter().filter_map(|question| question.alias.as_ref()).any(|alias| {
+            let alias = alias.trim_end_matches('.').to_ascii_lowercase();
+            let Some(rest) = alias.strip_prefix(typed.as_str()) else { return false };
+            rest.is_empty() || (rest.starts_with('.') && last_labels(&rest[1..]) == zone)
+        })
+    }
+
     /// The name to type, trailing dot included, to ask at once for what is meant: the candidate that answered, or the
     /// name as it stands where a suffix answered that should not have.
     pub fn absolute_name(&self) -> Option<&str> {
@@ -177,6 +193,11 @@ impl Lookup {
     }
 }
 
+/// The last two labels, which a cluster's suffixes have in common.
+fn last_labels(name: &str) -> &str {
+    name.rmatch_indices('.').nth(1).map_or(name, |(at, _)| &name[at + 1..])
+}
+
 /// Something in a lookup that deserves a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -184,6 +205,25 @@ pub struct Finding {
     pub code: FindingCode,
     /// One sentence with the evidence and what to do.
     pub message: String,
+    /// The transmissions that it rests on, in wire order; the first few of many.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One transmission that a finding rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The absolute name asked for.
+    pub qname: String,
+    /// The type asked for.
+    pub qtype: QType,
+    /// Where it was sent.
+    pub server: IpAddr,
+    /// What came back.
+    pub outcome: Outcome,
+    /// When it left; `None` offline.
+    pub sent: Option<Timestamp>,
+    /// From the query to its answer; `None` without an answer.
+    pub latency: Option<Nanos>,
 }
 
 /// The kinds of finding.
@@ -209,6 +249,8 @@ pub enum FindingCode {
     NodataStopsMusl,
     /// Two servers disagree.
     ServerDiffers,
+    /// A name under a suffix of the cluster was sent to a server outside.
+    SuffixLeak,
     /// A message could not be read.
     Malformed,
     /// The questions are not those that the resolver's plan has at the settings in force.
@@ -229,6 +271,7 @@ impl FindingCode {
             Self::TruncatedToTcp => "truncated-to-tcp",
             Self::NodataStopsMusl => "nodata-stops-musl",
             Self::ServerDiffers => "server-differs",
+            Self::SuffixLeak => "suffix-leak",
             Self::Malformed => "malformed",
             Self::DepartsFromPlan => "departs-from-plan",
         }

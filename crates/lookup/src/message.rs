@@ -96,6 +96,8 @@ pub struct Response {
     pub outcome: Outcome,
     /// Addresses among the answers, in their order.
     pub addresses: Vec<IpAddr>,
+    /// Where the first alias among the answers points.
+    pub first_alias: Option<QName>,
     /// Where the last alias among the answers points.
     pub alias: Option<QName>,
     /// The TC bit: cut off, to be repeated over TCP.
@@ -188,6 +190,7 @@ impl Records {
 
     fn response(&self, header: &Header, qtype: Option<QType>) -> Response {
         let mut addresses = Vec::new();
+        let mut first_alias = None;
         let mut alias = None;
         let mut found = Found::Nothing;
         for record in &self.answers {
@@ -199,13 +202,15 @@ impl Records {
                 RData::AAAA(address) => addresses.push(IpAddr::V6(address.0)),
                 RData::CNAME(target) => {
                     alias = Some(presentation(&target.0));
+                    first_alias = first_alias.or_else(|| alias.clone());
                     found = found.max(Found::Alias);
                 }
                 _ => {}
             }
         }
         let outcome = outcome(header, found);
-        Response { outcome, addresses, alias, truncated: header.metadata.truncation, upstream: None }
+        let truncated = header.metadata.truncation;
+        Response { outcome, addresses, first_alias, alias, truncated, upstream: None }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dnsprobe_resolv::Transport;
+use dnsprobe_resolv::{ResolverId, Transport};
 
 use crate::attempt::{Attempts, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
@@ -85,6 +85,11 @@ impl Pipeline {
     pub fn with_embedded(&mut self, embedded: Embedded) {
         self.ports.extend(&embedded.ports);
         self.relay = Some(Relay::new(embedded));
+    }
+
+    /// Knows which resolvers the programs have that ask here: they decide between those that look alike on the wire.
+    pub fn with_resolvers(&mut self, detected: Vec<ResolverId>) {
+        self.lookups.with_resolvers(detected);
     }
 
     /// Passes over the messages of all clients but these.

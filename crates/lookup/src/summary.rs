@@ -1,12 +1,13 @@
 //! Sums over all lookups of a run, in bounded memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use crate::lookup::{FindingCode, Lookup};
 use crate::time::Nanos;
 
 /// Names, suffixes and targets counted one by one; whatever comes later is counted together.
-const MOST_COUNTED: usize = 16_384;
+const MOST_COUNTED: usize = 8_192;
 /// Entries shown.
 const MOST_SHOWN: usize = 100;
 
@@ -27,6 +28,10 @@ pub struct Summary {
     pub endless: u64,
     /// The wasted steps' share of it.
     pub added_by_search: Nanos,
+    /// Lookups whose search list the server walked itself (`CoreDNS` with `autopath`).
+    pub autopath: u64,
+    /// Transmissions to a DNS cache on the node, at an IPv4 link-local address as `NodeLocal DNSCache` has.
+    pub to_node_cache: u64,
     by_suffix: Groups,
     by_name: Groups,
     by_target: Groups,
@@ -84,6 +89,8 @@ impl Summary {
         self.latency = self.latency + totals.latency.unwrap_or_default();
         self.endless += u64::from(totals.latency.is_none());
         self.added_by_search = self.added_by_search + totals.added_by_search.unwrap_or_default();
+        self.autopath += u64::from(lookup.is_autopath());
+        self.to_node_cache += questions().filter(|question| is_node_cache(question.server)).count() as u64;
         let cost = Cost {
             lookups: 1,
             questions: totals.questions,
@@ -164,6 +171,10 @@ impl Cost {
         };
         self.added_by_search = self.added_by_search + other.added_by_search;
     }
+}
+
+fn is_node_cache(server: IpAddr) -> bool {
+    matches!(server, IpAddr::V4(address) if address.is_link_local())
 }
 
 #[derive(Debug, Clone, Default)]

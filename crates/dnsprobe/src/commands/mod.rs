@@ -6,6 +6,7 @@ mod answers;
 pub(crate) mod chosen;
 mod cluster;
 pub(crate) mod completions;
+mod conntrack;
 pub(crate) mod demo;
 pub(crate) mod exec;
 pub(crate) mod explain;

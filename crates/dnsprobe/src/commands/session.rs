@@ -12,9 +12,11 @@ use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{
     Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
 };
+use dnsprobe_resolv::ResolverId;
 use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_sniffer::SourceId;
 
+use super::conntrack::Counters as Counted;
 use super::packet_file::{PacketFile, Rotation};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
@@ -38,6 +40,7 @@ pub(crate) struct Session {
     packets: Option<PacketFile>,
     packets_left: u64,
     beside: Option<Beside>,
+    conntrack: Option<Counted>,
     order: Order,
     /// Lookups that wait for their turn.
     waiting: Vec<(Lookup, SeenAt)>,
@@ -83,6 +86,8 @@ pub(crate) struct Known {
     pub(crate) embedded: Option<Embedded>,
     /// The only clients that count: where a namespace forwards for others, their lookups are seen where they begin.
     pub(crate) clients: Option<BTreeSet<IpAddr>>,
+    /// The resolvers that its programs have; empty where that is not known.
+    pub(crate) resolvers: Vec<ResolverId>,
 }
 
 /// How a session shows what it finds.
@@ -162,6 +167,7 @@ impl Session {
             packets,
             packets_left: args.count.unwrap_or(u64::MAX),
             beside: None,
+            conntrack: None,
             order: Order::Finished,
             waiting: Vec::new(),
             detail: ui.detail,
@@ -205,6 +211,7 @@ impl Session {
         if let Some(addresses) = known.clients {
             pipeline.only_of(addresses);
         }
+        pipeline.with_resolvers(known.resolvers);
         self.lanes.insert(source, Lane { pipeline, seen_at });
     }
 
@@ -272,6 +279,20 @@ impl Session {
         self.beside = Some(beside);
     }
 
+    /// Shows at the end by how much these have grown.
+    pub(crate) fn with_conntrack(mut self, counters: Option<Counted>) -> Self {
+        self.conntrack = counters;
+        self
+    }
+
+    /// Tells which resolvers the programs of the only namespace have.
+    pub(crate) fn with_resolvers(mut self, detected: Vec<ResolverId>) -> Self {
+        if let Some(lane) = self.lanes.get_mut(&ONLY) {
+            lane.pipeline.with_resolvers(detected);
+        }
+        self
+    }
+
     /// Whether `-c` was reached.
     pub(crate) fn is_full(&self) -> bool {
         self.packets_left == 0
@@ -295,6 +316,7 @@ impl Session {
             dropped_by_kernel,
             inferred: &self.inferred,
             beside: self.beside,
+            conntrack: self.conntrack.as_ref().and_then(Counted::grown),
         })?;
         if let Some(passed_over) = passed_over(&self.counted, self.detail) {
             note(&format!("dnsprobe: {passed_over}"));

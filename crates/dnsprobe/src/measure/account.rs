@@ -31,6 +31,7 @@ impl Transmission {
             outcome: Outcome::Timeout,
             sent: None,
             latency: None,
+            alias: None,
             upstream: None,
         };
         Self { step: query.step, at: None, question }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use dnsprobe_lookup::datagram::Skipped;
 use dnsprobe_lookup::summary::Entry;
-use dnsprobe_lookup::{Lookup, Nanos, Question, ResolverFrom, ResolverSeen, Step, Timestamp};
+use dnsprobe_lookup::{Evidence, Lookup, Nanos, Question, ResolverFrom, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{Closing, Output, Reporter, SeenAt, Told};
@@ -112,6 +112,9 @@ fn question(question: &Question) -> Value {
         put("sent", time(sent).into());
     }
     put("latency_us", question.latency.map(Nanos::as_micros).into());
+    if let Some(alias) = &question.alias {
+        put("alias", alias.clone().into());
+    }
     if let Some(upstream) = question.upstream {
         put("upstream_us", upstream.as_micros().into());
     }
@@ -131,8 +134,25 @@ pub(super) fn totals(lookup: &Lookup) -> Value {
 
 /// `findings` of a lookup or an explanation.
 pub(super) fn findings(lookup: &Lookup) -> Vec<Value> {
-    let finding = |finding: &dnsprobe_lookup::Finding| json!({"code": finding.code.as_str(), "message": finding.message});
+    let finding = |finding: &dnsprobe_lookup::Finding| {
+        json!({
+            "code": finding.code.as_str(),
+            "message": finding.message,
+            "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        })
+    };
     lookup.findings.iter().map(finding).collect()
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    json!({
+        "qname": evidence.qname,
+        "qtype": evidence.qtype.to_string(),
+        "server": evidence.server,
+        "outcome": evidence.outcome.as_str(),
+        "sent": evidence.sent.map(time),
+        "latency_us": evidence.latency.map(Nanos::as_micros),
+    })
 }
 
 fn summary_json(closing: &Closing<'_>) -> Value {
@@ -156,11 +176,18 @@ fn summary_json(closing: &Closing<'_>) -> Value {
         "latency_us": summary.latency.as_micros(),
         "lookups_without_latency": summary.endless,
         "added_by_search_us": summary.added_by_search.as_micros(),
+        "autopath_lookups": summary.autopath,
+        "node_cache_questions": summary.to_node_cache,
         "by_suffix": entries(&summary.by_suffix(), "suffix"),
         "by_name": entries(&summary.by_name(), "name"),
         "by_target": entries(&summary.by_target(), "target"),
         "inferred": inferred(closing),
     });
+    if let (Some(grown), Some(fields)) = (&closing.conntrack, sums.as_object_mut()) {
+        let grown =
+            json!({"insert_failed": grown.insert_failed, "drop": grown.drop, "early_drop": grown.early_drop});
+        fields.insert("conntrack".to_owned(), grown);
+    }
     if let (Some(beside), Some(fields)) = (&closing.beside, sums.as_object_mut()) {
         fields.insert("told_by".to_owned(), (beside.told == Told::BySocket).then_some("socket").into());
         fields.insert("frames_of_others".to_owned(), beside.others.into());

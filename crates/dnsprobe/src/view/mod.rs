@@ -136,6 +136,19 @@ pub(crate) struct Closing<'a> {
     pub(crate) inferred: &'a [(std::net::IpAddr, InferredConf)],
     /// What passed beside the lookups of one program; `None` where all lookups are shown.
     pub(crate) beside: Option<Beside>,
+    /// By how much the node's conntrack counters grew meanwhile; `None` where nobody read them.
+    pub(crate) conntrack: Option<Conntrack>,
+}
+
+/// Packets that the node's conntrack lost, as `conntrack -S` counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Conntrack {
+    /// A connection's first packet lost the race against another's.
+    pub(crate) insert_failed: u64,
+    /// No new entry could be made.
+    pub(crate) drop: u64,
+    /// An entry was thrown out for another.
+    pub(crate) early_drop: u64,
 }
 
 /// DNS packets that passed through the namespace while one program's lookups were watched.

@@ -41,6 +41,7 @@ fn lookup(name: &str, ms: i64, latency_ms: i64) -> Lookup {
         outcome: Outcome::Answer,
         sent: Some(sent),
         latency,
+        alias: None,
         upstream: None,
     };
     Lookup {
@@ -85,6 +86,8 @@ fn printed(merging: Merging, lookups: &[Lookup]) -> String {
         dropped_by_kernel: None,
         inferred: &[],
         beside: None,
+        conntrack: None,
+        conntrack: None,
     };
     rows.close(&closing).unwrap();
     drop(rows);
@@ -128,7 +131,11 @@ fn rows_fit_the_terminal_whatever_the_names() {
         step(long, Some(Nanos::from_millis(1)), Vec::new()),
         step("", Some(Nanos::from_millis(3)), Vec::new()),
     ];
-    wide.findings = vec![Finding { code: FindingCode::Stall, message: "waited and waited ".repeat(12) }];
+    wide.findings = vec![Finding {
+        code: FindingCode::Stall,
+        message: "waited and waited ".repeat(12),
+        evidence: Vec::new(),
+    }];
     for width in [72, 80, 120] {
         for line in row(&wide, &SeenAt::default(), &ui(width)).lines() {
             assert!(line.chars().count() <= width, "{width}: {line}");

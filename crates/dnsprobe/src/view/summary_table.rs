@@ -34,6 +34,9 @@ pub(crate) fn closing(closing: &Closing<'_>, ui: &Ui) -> String {
             writeln!(text, "search list of {client}, read from its traffic: {search}; ndots {}", conf.ndots);
     }
     text.push_str(&findings(summary, ui));
+    for line in around(closing) {
+        let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Dim));
+    }
     text.push_str(&fixes(summary, ui));
     for line in filled(&verdict(summary), ui.width) {
         let fine = summary.wasted_questions == 0 && summary.endless == 0;
@@ -63,6 +66,30 @@ fn beside_words(beside: &Beside) -> String {
         parts.push(format!("{} could not be told apart.", plural(beside.unknown, "packet")));
     }
     parts.join(" ")
+}
+
+/// What stands between the clients and their servers, where it shows.
+fn around(closing: &Closing<'_>) -> Vec<String> {
+    let summary = closing.summary;
+    let mut lines = Vec::new();
+    if summary.autopath > 0 {
+        let count = plural(summary.autopath, "lookup");
+        lines.push(format!(
+            "CoreDNS autopath walked the search list for {count}: they cost one candidate each."
+        ));
+    }
+    if summary.to_node_cache > 0 {
+        let count = plural(summary.to_node_cache, "question");
+        lines.push(format!("{count} went to a DNS cache on the node (a link-local address)."));
+    }
+    let stalled = summary.by_finding().contains_key(&FindingCode::Stall);
+    if let Some(grown) = closing.conntrack.filter(|grown| stalled || grown.insert_failed > 0) {
+        lines.push(format!(
+            "conntrack on this node meanwhile: insert_failed +{}, drop +{}, early_drop +{}.",
+            grown.insert_failed, grown.drop, grown.early_drop
+        ));
+    }
+    lines
 }
 
 /// What was found beside waste, each kind with its first example.

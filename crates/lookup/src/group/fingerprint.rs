@@ -15,6 +15,8 @@ pub(crate) struct Fingerprint {
     pub(crate) id: ResolverId,
     /// Whether a sign decided, and not just the absence of others.
     pub(crate) sure: bool,
+    /// Whether what was found where the packets come from decided.
+    pub(crate) detected: bool,
     /// The sign, in words; `None` when nothing decides and the resolver is only taken for the commonest.
     pub(crate) evidence: Option<&'static str>,
 }
@@ -22,25 +24,62 @@ pub(crate) struct Fingerprint {
 impl Fingerprint {
     /// A sign decides.
     fn sure(id: ResolverId, evidence: &'static str) -> Self {
-        Self { id, sure: true, evidence: Some(evidence) }
+        Self { id, sure: true, detected: false, evidence: Some(evidence) }
     }
 
     /// A sign points there that others may show, too.
     fn likely(id: ResolverId, evidence: &'static str) -> Self {
-        Self { id, sure: false, evidence: Some(evidence) }
+        Self { id, sure: false, detected: false, evidence: Some(evidence) }
     }
 }
 
 /// What earlier lookups say where this one does not.
 const AS_BEFORE: &str = "other lookups of this client show it, this one shows nothing against it";
+/// What the client's files say where packets do not.
+const DETECTED: &str = "found in the client's files, and the packets fit";
 
-/// The resolver that a lookup shows; `before` is what earlier lookups of the same client surely showed.
-pub(crate) fn fingerprint(open: &Open, before: &[ResolverId]) -> Fingerprint {
+/// What is known beside the packets of one lookup.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beforehand<'a> {
+    /// What earlier lookups of the same client surely showed, the latest first.
+    pub(crate) shown: &'a [ResolverId],
+    /// What was found in the client's files; empty where nobody looked.
+    pub(crate) detected: &'a [ResolverId],
+    /// Whether `resolv.conf` has glibc ask for one type at a time.
+    pub(crate) one_at_a_time: bool,
+}
+
+/// The resolver that a lookup shows. What was detected decides between look-alikes; a sure sign stands against it, since
+/// a program may have been started after somebody looked.
+pub(crate) fn fingerprint(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
+    let found = by_signs(open, beforehand);
+    let known = beforehand.detected;
+    if found.sure || known.is_empty() || known.contains(&found.id) {
+        return found;
+    }
+    let shown = beforehand.shown.iter().find(|id| known.contains(id));
+    Fingerprint { id: *shown.unwrap_or(&known[0]), sure: false, detected: true, evidence: Some(DETECTED) }
+}
+
+fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     let signs = Signs::of(open);
+    let before = beforehand.shown;
     if let Some(shown) = by_edns(&signs, before).or_else(|| by_order_of_types(&signs)) {
         return shown;
     }
+    if signs.in_turn {
+        return Fingerprint::sure(
+            ResolverId::Glibc,
+            "A answered before AAAA was asked, candidate by candidate",
+        );
+    }
+    if signs.aaaa_after_answer {
+        return one_after_the_other(&signs, beforehand);
+    }
     match signs.pairs {
+        Pairs::SamePort if open.channel => {
+            Fingerprint::sure(ResolverId::CAres, "one port for several names at once")
+        }
         Pairs::SamePort if signs.one_port_for_all => {
             Fingerprint::sure(ResolverId::CAres, "one port for all candidates, no OPT record")
         }
@@ -56,7 +95,7 @@ pub(crate) fn fingerprint(open: &Open, before: &[ResolverId]) -> Fingerprint {
 
 /// Whether the packets look like musl's, as far as they go.
 pub(crate) fn looks_like_musl(open: &Open) -> bool {
-    fingerprint(open, &[]).id == ResolverId::Musl
+    by_signs(open, &Beforehand::default()).id == ResolverId::Musl
 }
 
 /// The EDNS size, and whether there is a cookie.
@@ -97,33 +136,56 @@ fn by_order_of_types(signs: &Signs) -> Option<Fingerprint> {
     if signs.aaaa_pass_then_a {
         return sure(ResolverId::Getent, "all candidates asked for AAAA, then all for A");
     }
-    if signs.aaaa_after_answer {
-        return sure(ResolverId::BindNslookup, "A along the walk, AAAA only for the name that was found");
-    }
     None
+}
+
+/// A along the walk, AAAA only for the name that was found: BIND's nslookup. Where the walk was one candidate long, glibc
+/// looks the same once it has taken to asking one at a time from a port each (2.36 `resolv/res_send.c`, `send_dg`, after
+/// two stalls; or `single-request-reopen`).
+fn one_after_the_other(signs: &Signs, beforehand: &Beforehand<'_>) -> Fingerprint {
+    let evidence = "A along the walk, AAAA only for the name that was found";
+    if signs.candidates > 1 {
+        return Fingerprint::sure(ResolverId::BindNslookup, evidence);
+    }
+    let shown = |id| beforehand.shown.contains(&id);
+    let glibc = shown(ResolverId::Glibc) || beforehand.one_at_a_time;
+    if glibc && !shown(ResolverId::BindNslookup) {
+        return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
+    }
+    Fingerprint::likely(ResolverId::BindNslookup, evidence)
 }
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
+    let only = |id| before.contains(&id) && !before.iter().any(|it| LIBCS.contains(it) && *it != id);
+    let only_channels = before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty();
+    if signs.candidates == 1 && only_channels {
+        return Fingerprint::likely(ResolverId::CAres, AS_BEFORE);
+    }
+    if signs.several_servers_at_once {
+        return Fingerprint::sure(ResolverId::Musl, "every question to several nameservers from one port");
+    }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
-    if signs.several_servers_at_once || (signs.pairs_seen >= 2 && most_close) {
-        let evidence = if signs.several_servers_at_once {
-            "every question to several nameservers from one port"
-        } else {
-            "the ids of pairs lie close together, as if taken from a clock"
-        };
-        return Fingerprint::sure(ResolverId::Musl, evidence);
+    if signs.pairs_seen >= 2 && most_close {
+        return Fingerprint::sure(
+            ResolverId::Musl,
+            "the ids of pairs lie close together, as if taken from a clock",
+        );
     }
     if !most_close {
+        // A busy machine may put musl's ids of one pair far apart, too.
+        if signs.pairs_seen == 1 && only(ResolverId::Musl) {
+            return Fingerprint::likely(ResolverId::Musl, AS_BEFORE);
+        }
         return Fingerprint::sure(
             ResolverId::Glibc,
             "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record",
         );
     }
-    // One pair with close ids: one in fifty glibc pairs looks so too.
-    if before.contains(&ResolverId::Glibc) && !before.contains(&ResolverId::Musl) {
+    // One pair with close ids: one in thirty of glibc's looks so too, one in a hundred with very close ones.
+    if only(ResolverId::Glibc) && !signs.very_close_ids {
         return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
     }
     Fingerprint::likely(ResolverId::Musl, "the ids of the pair lie close together, as if taken from a clock")
@@ -134,18 +196,22 @@ fn single(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     if before.contains(&ResolverId::BindNslookup) && signs.only(QType::A) {
         return Fingerprint::likely(ResolverId::BindNslookup, AS_BEFORE);
     }
-    let seen =
-        before.iter().copied().find(|id| matches!(id, ResolverId::Musl | ResolverId::Glibc | ResolverId::Go));
+    // Go asks for both types at once, or shows itself by EDNS.
+    let libc = before.iter().copied().find(|id| LIBCS.contains(id));
+    let seen = libc.or(before.iter().copied().find(|id| matches!(id, ResolverId::Go | ResolverId::CAres)));
     match seen {
         Some(id) => Fingerprint::likely(id, AS_BEFORE),
-        None => Fingerprint { id: ResolverId::Glibc, sure: false, evidence: None },
+        None => Fingerprint { id: ResolverId::Glibc, sure: false, detected: false, evidence: None },
     }
 }
 
+const LIBCS: [ResolverId; 2] = [ResolverId::Glibc, ResolverId::Musl];
 const MX: u16 = 15;
 const HTTPS: u16 = 65;
 /// How far above the first id of a pair musl's second lies at most, with room for a slow machine.
 const CLOSE: u16 = 2_048;
+/// How far it lies above as a rule: the nanoseconds between making the two.
+const VERY_CLOSE: u16 = 512;
 /// Linux hands out ports from here on unless a program picks its own (`ip_local_port_range`).
 const EPHEMERAL: u16 = 32_768;
 
@@ -165,12 +231,15 @@ struct Signs {
     pairs: Pairs,
     pairs_seen: usize,
     close_ids: usize,
+    very_close_ids: bool,
     one_port_for_all: bool,
     low_ports: bool,
     several_servers_at_once: bool,
     aaaa_after_answer: bool,
     aaaa_pass_then_a: bool,
     burst: bool,
+    in_turn: bool,
+    candidates: usize,
     types: Vec<QType>,
 }
 
@@ -192,13 +261,15 @@ impl Signs {
         } else {
             Pairs::TwoPorts
         };
-        let close = |(one, other): &&(&Asked, &Asked)| (1..=CLOSE).contains(&other.id.wrapping_sub(one.id));
+        let apart = |(one, other): &(&Asked, &Asked)| other.id.wrapping_sub(one.id);
+        let close = |pair: &&(&Asked, &Asked)| (1..=CLOSE).contains(&apart(pair));
         Self {
             edns: first.and_then(|asked| asked.edns),
             authentic_data: first.is_some_and(|asked| asked.authentic_data),
             pairs: pairing,
             pairs_seen: pairs.len(),
             close_ids: pairs.iter().filter(close).count(),
+            very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
             one_port_for_all: open.steps.len() > 1
                 && open.sent().all(|sent| Some(sent.asked.client) == first.map(|asked| asked.client)),
             low_ports: open.sent().any(|sent| sent.asked.client.port() < EPHEMERAL),
@@ -206,6 +277,8 @@ impl Signs {
             aaaa_after_answer: aaaa_after_answer(open),
             aaaa_pass_then_a: pass_of(open, QType::Aaaa, QType::A),
             burst: burst(open),
+            in_turn: in_turn(open),
+            candidates: open.steps.len(),
             types,
         }
     }
@@ -239,7 +312,10 @@ fn several_servers_at_once(step: &OpenStep) -> bool {
 
 fn aaaa_after_answer(open: &Open) -> bool {
     let Some((last, earlier)) = open.steps.split_last() else { return false };
-    let only_a = earlier.iter().flat_map(|step| &step.sent).all(|sent| sent.asked.qtype == QType::A);
+    // A candidate that nobody answered is passed over before the other type's turn comes.
+    let answered_for_a =
+        |step: &OpenStep| step.is_answered() && step.sent.iter().all(|sent| sent.asked.qtype == QType::A);
+    let only_a = earlier.iter().all(answered_for_a);
     let aaaa = last.sent.iter().find(|sent| sent.asked.qtype == QType::Aaaa);
     let answered = |at| {
         let noerror = |outcome| matches!(outcome, Outcome::Answer | Outcome::NoData | Outcome::Cname);
@@ -247,6 +323,24 @@ fn aaaa_after_answer(open: &Open) -> bool {
     };
     let elsewhere = |asked: &Asked| last.sent.first().is_some_and(|sent| sent.asked.client != asked.client);
     only_a && aaaa.is_some_and(|sent| answered(sent.at) && elsewhere(&sent.asked))
+}
+
+/// Whether A was asked and answered, then AAAA, and only then the next candidate, or both from one port: glibc with
+/// `single-request`, or once a pair was half answered (2.36 `resolv/res_send.c`, `send_dg`).
+fn in_turn(open: &Open) -> bool {
+    let Some((last, earlier)) = open.steps.split_last() else { return false };
+    let after_answer = |step: &OpenStep| {
+        let first = |qtype| step.sent.iter().find(|sent| sent.asked.qtype == qtype);
+        let (Some(a), Some(aaaa)) = (first(QType::A), first(QType::Aaaa)) else { return None };
+        let answered =
+            step.answers.iter().any(|answer| answer.at <= aaaa.at && answer.exchange == a.asked.exchange);
+        (answered && aaaa.at - a.at > crate::time::Nanos(0)).then_some((a.asked.client, aaaa.asked.client))
+    };
+    let one_port = |step: &OpenStep| after_answer(step).is_some_and(|(one, other)| one == other);
+    let no_edns = open.sent().all(|sent| sent.asked.edns.is_none());
+    let both_types = open.sent().all(|sent| matches!(sent.asked.qtype, QType::A | QType::Aaaa));
+    let any = earlier.iter().any(|step| after_answer(step).is_some()) || one_port(last);
+    no_edns && both_types && any && !open.channel
 }
 
 /// Whether all candidates were asked for one type, then all for another.

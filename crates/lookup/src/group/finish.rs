@@ -20,11 +20,12 @@ pub(crate) enum End {
 
 /// Makes a lookup of what was gathered, as this resolver does.
 ///
-/// `timeout` is the resolver's; what comes much later found nobody waiting.
-pub(crate) fn finish(open: &Open, shown: Fingerprint, timeout: Nanos, end: End) -> Lookup {
+/// `waits` are the resolver's; what comes later found nobody waiting.
+pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) -> Lookup {
+    let id = shown.id;
     let walk = reading(open);
-    let rule = Resolver::parse(shown.id.as_str())
-        .map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
+    let rule =
+        Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
     let mut outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
     // Whether an answer came after the capture's end is not known.
     let unseen = |outcome| {
@@ -35,7 +36,7 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, timeout: Nanos, end: End) 
     }
     let last = outcomes.last().copied().unwrap_or(Outcome::Unknown);
     let answered = (last == Outcome::Answer).then(|| open.step().name.clone());
-    let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), shown.id, timeout));
+    let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), id, waits));
     let steps: Vec<Step> = open
         .steps
         .iter()
@@ -89,7 +90,7 @@ fn seen(shown: Fingerprint) -> ResolverSeen {
         id: id.as_str().to_owned(),
         version: None,
         api: api.map(str::to_owned),
-        from: ResolverFrom::Inferred,
+        from: if shown.detected { ResolverFrom::Detected } else { ResolverFrom::Inferred },
         evidence: shown.evidence,
     }
 }
@@ -121,17 +122,34 @@ fn ended_at(step: &OpenStep) -> Option<Timestamp> {
     answers?.into_iter().max()
 }
 
-/// Whether the last answer came when the resolver had given up. The longest wait after a transmission is glibc's for the
-/// third of three nameservers, four thirds of `timeout` (2.36 `resolv/res_send.c`, `send_dg`); c-ares waits longer.
-fn came_too_late(step: &OpenStep, id: ResolverId, timeout: Nanos) -> bool {
-    if id == ResolverId::Musl && step.standings().iter().any(|it| is_no_answer(it.outcome())) {
+/// Whether the last answer came when the resolver had given up: musl after its whole timeout, the others this long after
+/// they last asked. c-ares, whose timeouts grow, is believed to wait.
+fn came_too_late(step: &OpenStep, id: ResolverId, waits: Waits) -> bool {
+    let standings = step.standings();
+    let late = |since: fn(&Standing<'_>, &OpenStep) -> Timestamp, longest: Nanos| {
+        let longest = longest + TIMER;
+        standings.iter().any(|it| it.answer.is_some_and(|answer| answer.at - since(it, step) > longest))
+    };
+    match id {
         // It waited for a better answer until its timeout.
-        return true;
+        ResolverId::Musl if standings.iter().any(|it| is_no_answer(it.outcome())) => true,
+        ResolverId::Musl => late(|_, step| step.begun(), waits.timeout),
+        ResolverId::Glibc | ResolverId::Getent => late(|it, _| it.since, waits.longest),
+        ResolverId::Go => late(|it, _| it.last_sent, waits.longest),
+        _ => false,
     }
-    let strict = matches!(id, ResolverId::Glibc | ResolverId::Musl | ResolverId::Go | ResolverId::Getent);
-    let longest = Nanos(timeout.0.saturating_mul(4) / 3 + 50_000_000);
-    let late = |it: &Standing<'_>| it.answer.is_some_and(|answer| answer.at - it.last_sent > longest);
-    strict && step.standings().iter().any(late)
+}
+
+/// How much later than its timeout a resolver may take an answer: timers are late on a busy machine.
+const TIMER: Nanos = Nanos::from_millis(20);
+
+/// How long a resolver waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    /// `timeout` as it reads it.
+    pub(crate) timeout: Nanos,
+    /// The longest wait for one transmission.
+    pub(crate) longest: Nanos,
 }
 
 fn addresses(step: &OpenStep) -> Vec<std::net::IpAddr> {
@@ -161,6 +179,9 @@ fn questions(step: &OpenStep) -> Vec<Question> {
                 outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
                 sent: Some(sent.at),
                 latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
+                alias: answer
+                    .and_then(|answer| answer.response.first_alias.as_ref())
+                    .map(|alias| alias.as_str().to_owned()),
                 upstream: answer.and_then(|answer| answer.response.upstream),
             }
         })

@@ -2,13 +2,18 @@
 
 use dnsprobe_resolv::{Outcome, Transport};
 
-use super::open::{Answered, Open, OpenStep, Walk};
+use super::open::{Answered, Open, OpenStep, Standing, Walk};
 use crate::attempt::Asked;
 use crate::time::{Nanos, Timestamp};
 
 /// What a question is to a lookup, the better fit the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Relation {
+    /// The other type of an earlier candidate, which that lacks: where several lookups of one name run at once, another
+    /// lookup's question was taken for the one that led on.
+    Missing,
+    /// The next candidate, but begun with another type than those before.
+    NextOtherType,
     /// The other type of the same candidate, from another port.
     PartnerElsewhere,
     /// The same question again, from another port or with another id.
@@ -29,6 +34,8 @@ pub(crate) enum Relation {
 
 /// Sooner than this no resolver takes a question for lost.
 const SHORTEST_TIMEOUT: Nanos = Nanos::from_millis(250);
+/// So much later than its other half a question may come, from a process that was stopped in between.
+const STRAY: Nanos = Nanos::from_millis(250);
 /// What belongs together is sent within this time, or this soon after an answer.
 const TOGETHER: Nanos = Nanos::from_millis(100);
 /// Both halves of a pair leave within this time, on a busy machine too.
@@ -55,7 +62,7 @@ pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<(Relatio
             _ => best = Some((relation, vec![walk])),
         }
     }
-    best
+    best.or_else(|| Some((missing(open, asked, now)?, open.walks.clone())))
 }
 
 /// A process keeps its way of asking: with EDNS or without, and of which size.
@@ -157,13 +164,29 @@ fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     follows.then_some(Relation::Alias)
 }
 
+/// Whether an earlier candidate was asked for one type only, and this is the other.
+fn missing(open: &Open, asked: &Asked, now: Timestamp) -> Option<Relation> {
+    let place = open.missing_from(asked)?;
+    let step = &open.steps[place];
+    (now - step.last_sent() < STRAY).then_some(Relation::Missing)
+}
+
+/// Whether this question begins a candidate with the type that the one before began with. Libcs do always; Go, which
+/// asks from two goroutines and with EDNS, does not.
+fn keeps_its_order(step: &OpenStep, asked: &Asked) -> bool {
+    let first = step.sent.first();
+    asked.edns.is_some() || first.is_none_or(|sent| sent.asked.qtype == asked.qtype)
+}
+
 /// The next candidate of a walk.
 fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, usize)> {
     let step = open.step();
     let next = walk.position + 1;
     if walk.candidate(next).is_some_and(|candidate| candidate.name == asked.name) {
         if goes_on(step, now) {
-            return Some((Relation::Next, next));
+            let relation =
+                if keeps_its_order(step, asked) { Relation::Next } else { Relation::NextOtherType };
+            return Some((relation, next));
         }
         return in_burst(step, asked, now).then_some((Relation::AnotherPass, next));
     }
@@ -180,12 +203,15 @@ fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Re
 /// Whether the candidate came to nothing, so that the next may be tried.
 fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
     let standings = step.standings();
-    let nothing = |outcome: Outcome| outcome != Outcome::Answer;
-    let given_up = |at: Timestamp| now - at >= SHORTEST_TIMEOUT;
-    let ended = standings.iter().all(|standing| standing.answer.is_some() || given_up(standing.last_sent));
-    // musl goes on when one half says that the name does not exist, whatever the other half says.
-    let contradicted = standings.iter().any(|standing| standing.outcome() == Outcome::NxDomain);
-    ended && (contradicted || standings.iter().all(|standing| nothing(standing.outcome())))
+    let timed_out =
+        |standing: &Standing<'_>| standing.answer.is_none() && now - standing.since >= SHORTEST_TIMEOUT;
+    let ended = standings.iter().all(|standing| standing.answer.is_some() || timed_out(standing));
+    // musl goes on when one half says that the name does not exist, whatever the other half says. And a half that was
+    // answered is lost when the other stays away and glibc has changed its socket in between.
+    let void = |standing: &Standing<'_>| standing.outcome() == Outcome::NxDomain || timed_out(standing);
+    ended
+        && (standings.iter().any(void)
+            || standings.iter().all(|standing| standing.outcome() != Outcome::Answer))
 }
 
 /// Whether glibc would pass over the rest of the list after this candidate.

@@ -14,6 +14,8 @@ mod search_list;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use dnsprobe_resolv::ResolverId;
+
 use client::{Client, Surroundings};
 pub use search_list::InferredConf;
 
@@ -24,12 +26,13 @@ use readings::Readings;
 
 /// Clients remembered at once; a node has some hundred pods.
 const MOST_CLIENTS: usize = 4_096;
-/// Lookups under construction at once, over all clients.
-const MOST_OPEN: usize = 8_192;
+/// Bytes that lookups under construction take at once, about, over all clients: some five thousand with a pod's usual
+/// search list.
+const MOST_OPEN: usize = 12 * 1024 * 1024;
 /// Events held back at once, over all clients, until search lists are known.
-const MOST_HELD: usize = 65_536;
+const MOST_HELD: usize = 16_384;
 /// Events after which one client's search list is decided.
-const ENOUGH_EVENTS: usize = 4_096;
+const ENOUGH_EVENTS: usize = 2_048;
 
 /// Where the search list comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,9 @@ pub enum SearchList {
     /// From each client's traffic, watched for at most this long before its first lookup is shown.
     Inferred(Nanos),
 }
+
+/// Different search lists remembered at once; a node has as many as namespaces.
+const MOST_LISTS: usize = 512;
 
 /// Lookups given up to save memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,22 +58,30 @@ pub struct GivenUp {
 /// All lookups under construction.
 #[derive(Debug)]
 pub(crate) struct Lookups {
-    known: Option<Readings>,
+    /// Every `resolv.conf` in force, with its text.
+    lists: Vec<(String, Readings)>,
+    /// Whether the first of them is every client's.
+    one_for_all: bool,
     patience: Nanos,
     clients: HashMap<IpAddr, Known>,
     deadlines: BTreeSet<(Timestamp, IpAddr)>,
     began: Option<Timestamp>,
+    detected: Vec<ResolverId>,
+    /// Bytes of the lookups under construction.
     open: usize,
     held: usize,
     pub(crate) given_up: GivenUp,
 }
+
+/// Index of a `resolv.conf` in force.
+type ListId = usize;
 
 /// One client and what is known of its `resolv.conf`.
 #[derive(Debug, Default)]
 struct Known {
     client: Client,
     /// From its traffic, where no file is known.
-    inferred: Option<(Readings, InferredConf)>,
+    inferred: Option<(ListId, InferredConf)>,
     held: Vec<(Timestamp, Event)>,
     /// Its entry in `deadlines`.
     deadline: Option<Timestamp>,
@@ -75,20 +89,29 @@ struct Known {
 
 impl Lookups {
     pub(crate) fn new(search: SearchList) -> Self {
-        let (known, patience) = match search {
-            SearchList::Known(file) => (Some(Readings::new(file.as_deref())), Nanos(0)),
-            SearchList::Inferred(patience) => (None, patience),
+        let (lists, one_for_all, patience) = match search {
+            SearchList::Known(file) => {
+                (vec![(String::new(), Readings::new(file.as_deref()))], true, Nanos(0))
+            }
+            SearchList::Inferred(patience) => (Vec::new(), false, patience),
         };
         Self {
-            known,
+            lists,
+            one_for_all,
             patience,
             clients: HashMap::new(),
             deadlines: BTreeSet::new(),
             began: None,
+            detected: Vec::new(),
             open: 0,
             held: 0,
             given_up: GivenUp::default(),
         }
+    }
+
+    /// Tells which resolvers were found where the packets come from.
+    pub(crate) fn with_resolvers(&mut self, detected: Vec<ResolverId>) {
+        self.detected = detected;
     }
 
     /// Takes one event, or just the time; gives the lookups that are over.
@@ -105,15 +128,18 @@ impl Lookups {
             }
         }
         let known = self.clients.entry(address).or_default();
-        if let Some(readings) = in_force(&mut self.known, &mut known.inferred) {
-            let before = known.client.len();
-            known.client.advance(event, &mut Surroundings { readings, began }, now);
-            self.open = self.open + known.client.len() - before;
+        if let Some(list) = known.list(self.one_for_all) {
+            let readings = &mut self.lists[list].1;
+            let before = known.client.weight();
+            known.client.advance(event, &mut Surroundings { readings, began, detected: &self.detected }, now);
+            self.open = self.open + known.client.weight() - before;
         } else {
             known.held.push((now, event));
             self.held += 1;
-            if known.held.len() >= ENOUGH_EVENTS || self.held >= MOST_HELD {
+            if known.held.len() >= ENOUGH_EVENTS {
                 over.extend(self.decide(address, now));
+            } else if self.held >= MOST_HELD {
+                over.extend(self.decide_the_most_talkative(now));
             }
         }
         self.reschedule(address);
@@ -130,8 +156,11 @@ impl Lookups {
         for address in addresses {
             over.extend(self.decide(address, now));
             let Some(known) = self.clients.get_mut(&address) else { continue };
-            if let Some(readings) = in_force(&mut self.known, &mut known.inferred) {
-                over.extend(known.client.finish(&Surroundings { readings, began }, now));
+            if let Some(list) = known.list(self.one_for_all) {
+                let readings = &mut self.lists[list].1;
+                over.extend(
+                    known.client.finish(&Surroundings { readings, began, detected: &self.detected }, now),
+                );
             }
         }
         over.sort_by_key(|lookup| lookup.start);
@@ -162,9 +191,11 @@ impl Lookups {
     fn decide_or_expire(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
-        if let Some(readings) = in_force(&mut self.known, &mut known.inferred) {
-            let over = known.client.expire(&Surroundings { readings, began }, now);
-            self.open -= over.len();
+        if let Some(list) = known.list(self.one_for_all) {
+            let readings = &mut self.lists[list].1;
+            let before = known.client.weight();
+            let over = known.client.expire(&Surroundings { readings, began, detected: &self.detected }, now);
+            self.open = self.open + known.client.weight() - before;
             return over;
         }
         self.decide(address, now)
@@ -174,24 +205,33 @@ impl Lookups {
     fn decide(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
-        if self.known.is_some() || known.inferred.is_some() {
+        if known.list(self.one_for_all).is_some() {
             return Vec::new();
         }
         let held = std::mem::take(&mut known.held);
         self.held -= held.len();
         let conf = search_list::infer(&held);
-        let mut readings = Readings::new(Some(conf.as_resolv_conf().as_bytes()));
-        let mut around = Surroundings { readings: &mut readings, began };
+        let list = list_of(&mut self.lists, conf.as_resolv_conf());
+        let mut around = Surroundings { readings: &mut self.lists[list].1, began, detected: &self.detected };
         let mut over = Vec::new();
         for (at, event) in held {
             over.extend(known.client.expire(&around, at));
             known.client.advance(event, &mut around, at);
         }
-        self.open += known.client.len();
-        let before = known.client.len();
+        self.open += known.client.weight();
+        let before = known.client.weight();
         over.extend(known.client.expire(&around, now));
-        self.open = self.open + known.client.len() - before;
-        known.inferred = Some((readings, conf));
+        self.open = self.open + known.client.weight() - before;
+        known.inferred = Some((list, conf));
+        over
+    }
+
+    /// Makes room by deciding for the client that has most held back.
+    fn decide_the_most_talkative(&mut self, now: Timestamp) -> Vec<Lookup> {
+        let most = self.clients.iter().max_by_key(|(address, known)| (known.held.len(), **address));
+        let Some(address) = most.map(|(address, _)| *address) else { return Vec::new() };
+        let over = self.decide(address, now);
+        self.reschedule(address);
         over
     }
 
@@ -216,12 +256,14 @@ impl Lookups {
         while self.open > MOST_OPEN {
             let Some(&(at, address)) = self.deadlines.first() else { break };
             let Some(known) = self.clients.get_mut(&address) else { break };
-            let Some(readings) = in_force(&mut self.known, &mut known.inferred) else { break };
-            let evicted = known.client.evict(&Surroundings { readings, began: at });
+            let Some(list) = known.list(self.one_for_all) else { break };
+            let readings = &mut self.lists[list].1;
+            let before = known.client.weight();
+            let evicted = known.client.evict(&Surroundings { readings, began: at, detected: &self.detected });
             if evicted.is_none() {
                 break;
             }
-            self.open -= 1;
+            self.open = self.open + known.client.weight() - before;
             self.given_up.lookups += 1;
             over.extend(evicted);
             self.reschedule(address);
@@ -230,14 +272,31 @@ impl Lookups {
     }
 
     fn forget_idle_clients(&mut self) {
-        self.clients.retain(|_, known| known.client.len() > 0 || !known.held.is_empty());
+        self.clients.retain(|_, known| known.client.weight() > 0 || !known.held.is_empty());
     }
 }
 
-/// The file in force for a client: the one for all, or its own.
-fn in_force<'a>(
-    known: &'a mut Option<Readings>,
-    inferred: &'a mut Option<(Readings, InferredConf)>,
-) -> Option<&'a mut Readings> {
-    known.as_mut().or(inferred.as_mut().map(|(readings, _)| readings))
+impl Known {
+    /// The file in force for a client: the one for all, or its own.
+    fn list(&self, one_for_all: bool) -> Option<ListId> {
+        if one_for_all { Some(0) } else { self.inferred.as_ref().map(|(list, _)| *list) }
+    }
+}
+
+/// The index of a file, which is read if it is new. Pods of one namespace have the same.
+fn list_of(lists: &mut Vec<(String, Readings)>, text: String) -> ListId {
+    if let Some(known) = lists.iter().position(|(known, _)| *known == text) {
+        return known;
+    }
+    if lists.len() >= MOST_LISTS {
+        // That many are made up; to such clients the first will do.
+        return 0;
+    }
+    let readings = Readings::new(Some(text.as_bytes()));
+    lists.push((text, readings));
+    let share = lists.len();
+    for (_, readings) in lists.iter_mut() {
+        readings.share_memory_with(share);
+    }
+    lists.len() - 1
 }

@@ -11,6 +11,8 @@ use crate::attempt::{Asked, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
+/// No resolver's interval is believed to grow beyond this.
+const MOST_BACKED_OFF: Nanos = Nanos::from_millis(30_000);
 /// Transmissions kept of one candidate. glibc sends 60 at most (2 types, 3 nameservers, 5 attempts, each from a pair and
 /// alone); what is beyond is no lookup but a fault, and begins a new one.
 const MOST_OF_A_STEP: usize = 128;
@@ -25,6 +27,8 @@ pub(crate) struct Open {
     pub(crate) walks: Vec<Walk>,
     pub(crate) steps: Vec<OpenStep>,
     pub(crate) certain: bool,
+    /// Whether its socket was seen to serve other names at the same time.
+    pub(crate) channel: bool,
 }
 
 /// One reading of a lookup: the name typed, and how far its walk is.
@@ -76,9 +80,12 @@ pub(crate) struct Standing<'a> {
     pub(crate) qtype: QType,
     pub(crate) first_sent: Timestamp,
     pub(crate) last_sent: Timestamp,
+    /// From when on answers count, and the wait for them: glibc forgets what it has heard when it begins anew with the
+    /// first of the pair (2.36 `resolv/res_send.c`, `send_dg`), and then takes an answer to any transmission.
+    pub(crate) since: Timestamp,
     /// The socket of the last transmission, which an answer must come to: those before it are closed.
     socket: (SocketAddr, Transport),
-    /// The first answer after the last transmission.
+    /// The first answer from then on.
     pub(crate) answer: Option<&'a Answered>,
 }
 
@@ -90,7 +97,7 @@ impl Standing<'_> {
 
 impl OpenStep {
     pub(crate) fn new(name: QName) -> Self {
-        Self { name, sent: Vec::new(), answers: Vec::new() }
+        Self { name, sent: Vec::with_capacity(2), answers: Vec::new() }
     }
 
     /// Adds a transmission where its time puts it: two packets that left on two processors at once may be captured in
@@ -114,16 +121,19 @@ impl OpenStep {
                     qtype: sent.asked.qtype,
                     first_sent: sent.at,
                     last_sent: sent.at,
+                    since: sent.at,
                     socket: socket(sent),
                     answer: None,
                 }),
             }
         }
+        let begun_anew = standings.first().map(|first| first.last_sent).unwrap_or_default();
         for standing in &mut standings {
+            standing.since = standing.last_sent.min(begun_anew);
             let asked = Some((standing.qtype, standing.socket));
             // With one transmission there is nothing to mix up, even when the clocks of two CPUs differ by a little.
             let once = standing.first_sent == standing.last_sent;
-            let in_time = |answer: &&Answered| once || answer.at >= standing.last_sent;
+            let in_time = |answer: &&Answered| once || answer.at >= standing.since;
             standing.answer =
                 self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
         }
@@ -148,6 +158,13 @@ impl OpenStep {
         self.sent.last().map_or(Timestamp::default(), |sent| sent.at)
     }
 
+    /// How long the resolver waited before it sent its latest transmission of the same question.
+    fn last_interval(&self) -> Nanos {
+        let Some((last, earlier)) = self.sent.split_last() else { return Nanos(0) };
+        let before = earlier.iter().rev().find(|sent| sent.asked.qtype == last.asked.qtype);
+        before.map_or(Nanos(0), |before| (last.at - before.at).min(MOST_BACKED_OFF))
+    }
+
     fn asked_by(&self, answer: &Answered) -> Option<(QType, (SocketAddr, Transport))> {
         let sent = self.sent.iter().find(|sent| sent.asked.exchange == answer.exchange)?;
         Some((sent.asked.qtype, socket(sent)))
@@ -158,13 +175,24 @@ fn socket(sent: &Sent) -> (SocketAddr, Transport) {
     (sent.asked.client, sent.asked.transport)
 }
 
+/// How ready a lookup is for its next candidate, the readier the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Readiness {
+    /// An answer is missing.
+    Waiting,
+    /// One type was asked and answered; the other may follow.
+    HalfAsked,
+    /// Both types were.
+    Ready,
+}
+
 impl Open {
     /// Begins a lookup with its first question.
     pub(crate) fn new(asked: Asked, at: Timestamp, walks: Vec<Walk>) -> Self {
         let mut step = OpenStep::new(asked.name.clone());
         let client = asked.client.ip();
         step.sent.push(Sent { at, asked });
-        Self { client, walks, steps: vec![step], certain: true }
+        Self { client, walks, steps: vec![step], certain: true, channel: false }
     }
 
     /// The candidate being asked.
@@ -191,6 +219,44 @@ impl Open {
         }
     }
 
+    /// Adds a transmission to an earlier candidate.
+    pub(crate) fn ask_earlier(&mut self, place: usize, asked: Asked, at: Timestamp) {
+        if let Some(step) = self.steps.get_mut(place) {
+            step.add(Sent { at, asked });
+        }
+    }
+
+    /// The latest candidate that holds this exchange.
+    pub(crate) fn holding(&self, exchange: ExchangeId) -> Option<usize> {
+        self.steps.iter().rposition(|step| step.sent.iter().any(|sent| sent.asked.exchange == exchange))
+    }
+
+    /// The latest candidate before the current one that has this name and was asked for another type only, where others
+    /// were asked for both.
+    pub(crate) fn missing_from(&self, asked: &Asked) -> Option<usize> {
+        let (_, earlier) = self.steps.split_last()?;
+        let place = earlier.iter().rposition(|step| step.name == asked.name)?;
+        let same = |sent: &&Sent| sent.asked.name == asked.name && sent.asked.qtype == asked.qtype;
+        let both = |step: &OpenStep| {
+            step.sent
+                .first()
+                .is_some_and(|first| step.sent.iter().any(|it| it.asked.qtype != first.asked.qtype))
+        };
+        (!self.sent().any(|sent| same(&sent)) && self.steps.iter().any(both)).then_some(place)
+    }
+
+    /// How ready a lookup is for its next candidate.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let standings = self.step().standings();
+        if standings.iter().any(|standing| standing.answer.is_none()) {
+            Readiness::Waiting
+        } else if standings.len() < 2 {
+            Readiness::HalfAsked
+        } else {
+            Readiness::Ready
+        }
+    }
+
     /// Adds a transmission that begins another candidate.
     pub(crate) fn ask_next(&mut self, asked: Asked, at: Timestamp) {
         self.steps.push(OpenStep::new(asked.name.clone()));
@@ -211,7 +277,8 @@ impl Open {
         let standings = step.standings();
         if standings.iter().any(|standing| standing.answer.is_none()) {
             // One resend interval and the one after, which some resolvers double.
-            return step.last_sent() + timeout + timeout + Nanos::from_millis(1_000);
+            let longest = timeout.max(step.last_interval());
+            return step.last_sent() + longest + longest + Nanos::from_millis(1_000);
         }
         let last = step.last_answer().unwrap_or_default();
         let refused = |standing: &Standing<'_>| is_no_answer(standing.outcome());

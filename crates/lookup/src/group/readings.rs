@@ -10,8 +10,10 @@ use dnsprobe_resolv::{
 use crate::message::QName;
 use crate::time::Nanos;
 
-/// Candidates remembered for questions before the memory is emptied.
-const MOST_REMEMBERED: usize = 65_536;
+/// Bytes of candidates remembered for questions before the memory is emptied, over all files.
+const MOST_REMEMBERED: usize = 4 * 1024 * 1024;
+/// The same for one file at least.
+const LEAST_REMEMBERED: usize = 16 * 1024;
 /// Suffixes walked. The kubelet writes 32 at most; a file that a container wrote itself may have thousands.
 const MOST_SUFFIXES: usize = 64;
 /// Readings of one question that are tried.
@@ -27,8 +29,10 @@ pub(crate) struct Readings {
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
     remembered: HashMap<String, Arc<[Arc<TypedName>]>>,
-    /// Candidates in `remembered`.
+    /// Bytes in `remembered`, about.
     weight: usize,
+    /// How many there may be.
+    room: usize,
 }
 
 /// A name that an application may have typed, with the candidates that follow from it.
@@ -50,6 +54,14 @@ impl TypedName {
         let candidate = Planned { name: name.clone(), suffix: None, phase: Phase::AsIsLast };
         let shown = name.as_str().trim_end_matches('.').to_owned();
         Self { name: shown, candidates: vec![candidate], resolvers: Vec::new(), entry: 0 }
+    }
+}
+
+impl TypedName {
+    /// Bytes that it takes with its candidates, about.
+    pub(crate) fn weight(&self) -> usize {
+        let candidate = |it: &Planned| size_of::<Planned>() + it.name.as_str().len() + 64;
+        size_of::<Self>() + self.name.len() + 64 + self.candidates.iter().map(candidate).sum::<usize>()
     }
 }
 
@@ -81,7 +93,12 @@ impl Readings {
                 suffixes.push(suffix);
             }
         }
-        Self { resolvers, suffixes, remembered: HashMap::new(), weight: 0 }
+        Self { resolvers, suffixes, remembered: HashMap::new(), weight: 0, room: MOST_REMEMBERED }
+    }
+
+    /// Takes one of so many equal parts of the memory for candidates.
+    pub(crate) fn share_memory_with(&mut self, readings: usize) {
+        self.room = (MOST_REMEMBERED / readings.max(1)).max(LEAST_REMEMBERED);
     }
 
     /// How long this resolver waits before it sends an unanswered question again to the first nameserver.
@@ -91,6 +108,24 @@ impl Readings {
         reading.map_or(DEFAULT_TIMEOUT, |(profile, settings)| {
             let us = profile.resend_after_us(settings, 0);
             Nanos::from_micros(i64::try_from(us).unwrap_or(i64::MAX / 1_000))
+        })
+    }
+
+    /// The longest time that this resolver waits for an answer before it does anything else.
+    pub(crate) fn longest_wait(&self, id: ResolverId) -> Nanos {
+        let reading = self.resolvers.iter().find(|(profile, _)| profile.resolver.id == id);
+        let Some((profile, settings)) = reading.or(self.resolvers.first()) else { return DEFAULT_TIMEOUT };
+        let servers = 0..settings.nameservers.len().max(1);
+        let longest = servers.map(|server| profile.resend_after_us(settings, server)).max();
+        Nanos::from_micros(longest.and_then(|us| i64::try_from(us).ok()).unwrap_or(5_000_000))
+    }
+
+    /// Whether the file has glibc ask for A and AAAA one after the other.
+    pub(crate) fn one_at_a_time(&self) -> bool {
+        let glibc = self.resolvers.iter().find(|(profile, _)| profile.resolver.id == ResolverId::Glibc);
+        glibc.is_some_and(|(_, settings)| {
+            settings.flags.has(conf::Flag::SingleRequest)
+                || settings.flags.has(conf::Flag::SingleRequestReopen)
         })
     }
 
@@ -131,8 +166,8 @@ impl Readings {
         // Stable: the order of `could_be_typed` decides among equals.
         found.sort_by_key(|typed| typed.entry);
         let found: Arc<[Arc<TypedName>]> = found.into_iter().map(Arc::new).collect();
-        self.weight += found.iter().map(|typed| typed.candidates.len() + 1).sum::<usize>();
-        if self.weight >= MOST_REMEMBERED {
+        self.weight += found.iter().map(|typed| typed.weight()).sum::<usize>();
+        if self.weight >= self.room {
             self.remembered.clear();
             self.weight = 0;
         }

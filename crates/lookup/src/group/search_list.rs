@@ -241,7 +241,9 @@ impl<'a> Edges<'a> {
         let fitting = self.votes.iter().filter(|(edge, _)| wanted(edge));
         // The shorter edge among equals: the order of a hash map must not decide.
         fitting
-            .max_by_key(|((one, other), votes)| (**votes, std::cmp::Reverse((one.len(), other.len(), *one))))
+            .max_by_key(|((one, other), votes)| {
+                (**votes, std::cmp::Reverse((one.len(), other.len(), *one, *other)))
+            })
             .map(|(edge, _)| *edge)
     }
 

@@ -27,8 +27,14 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
             let query =
                 attempts.advance(message(crate::message::Kind::Query), path(client, server), Timestamp(now));
             now += 1_000_000;
-            let response =
-                Response { outcome, addresses: Vec::new(), alias: None, truncated: false, upstream: None };
+            let response = Response {
+                outcome,
+                addresses: Vec::new(),
+                first_alias: None,
+                alias: None,
+                truncated: false,
+                upstream: None,
+            };
             let kind = crate::message::Kind::Response(response);
             let answer = attempts.advance(message(kind), path(server, client), Timestamp(now));
             events.extend(query.map(|event| (Timestamp(now - 1_000_000), event)));

@@ -25,11 +25,19 @@ pub(crate) struct Conversation {
     pub(crate) edns: Option<u16>,
     /// How often each packet is captured.
     pub(crate) copies: usize,
+    /// Who asks.
+    pub(crate) client: Ipv4Addr,
 }
 
 impl Conversation {
     pub(crate) fn new() -> Self {
-        Self { packets: Vec::new(), now: 1_700_000_000_000_000_000, edns: None, copies: 1 }
+        Self {
+            packets: Vec::new(),
+            now: 1_700_000_000_000_000_000,
+            edns: None,
+            copies: 1,
+            client: Ipv4Addr::new(10, 244, 1, 7),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -110,8 +118,40 @@ impl Conversation {
         lookups
     }
 
+    /// When its first packet was captured.
+    #[allow(dead_code, reason = "not every file of tests asks")]
+    pub(crate) fn first(&self) -> Option<Timestamp> {
+        self.packets.first().map(|(at, _)| *at)
+    }
+
+    /// What is captured when another conversation goes on at the same time.
+    #[allow(dead_code, reason = "not every file of tests has two clients")]
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        let mut packets = [self.packets.clone(), other.packets.clone()].concat();
+        packets.sort_by_key(|(at, _)| *at);
+        Self { packets, now: self.now.max(other.now), ..*self }
+    }
+
+    /// Plays it as it happens, with a look at the clock every 100 ms.
+    #[allow(dead_code, reason = "not every file of tests plays live")]
+    pub(crate) fn live(&self, pipeline: &mut Pipeline) -> Vec<Lookup> {
+        let mut lookups = Vec::new();
+        let mut clock = self.packets.first().map_or(self.now, |(at, _)| at.0);
+        for (at, bytes) in &self.packets {
+            while clock + 100_000_000 < at.0 {
+                clock += 100_000_000;
+                lookups.extend(pipeline.silence(Timestamp(clock)));
+            }
+            let original_len = u32::try_from(bytes.len()).unwrap();
+            let frame = Frame { at: *at, link: LinkType::ETHERNET, bytes, original_len, interface: 1 };
+            lookups.extend(pipeline.frame(&frame));
+        }
+        lookups.extend(pipeline.finish());
+        lookups
+    }
+
     fn packet(&mut self, source: u16, destination: u16, message: &Message) {
-        let (client, server) = (Ipv4Addr::new(10, 244, 1, 7), Ipv4Addr::new(10, 96, 0, 10));
+        let (client, server) = (self.client, Ipv4Addr::new(10, 96, 0, 10));
         let (from, to) = if destination == 53 { (client, server) } else { (server, client) };
         let bytes = ethernet(from, to, source, destination, &message.to_vec().unwrap());
         for _ in 0..self.copies {

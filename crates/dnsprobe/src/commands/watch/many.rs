@@ -8,12 +8,15 @@ use dnsprobe_lookup::SearchList;
 use dnsprobe_sniffer::node::Network;
 use dnsprobe_sniffer::roster::TO_FOLLOW;
 use dnsprobe_sniffer::{
-    Capture, Change, Content, Follow, FrameSource, Joined, MemberId, Node, Roster, SourceId, Statistics,
-    privileges,
+    Capture, Change, Content, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
+    Statistics, privileges,
 };
 use serde_json::json;
 
-use super::{Args, give_up_privileges, interfaces, merging, options, say_what_is_watched, stoppable};
+use super::{
+    Args, give_up_privileges, interfaces, merging, options, present, say_what_is_watched, stoppable,
+};
+use crate::commands::conntrack::Counters;
 use crate::commands::session::{Known, Session};
 use crate::commands::situation;
 use crate::error::CommandError;
@@ -43,9 +46,17 @@ pub(super) fn watch(
     let known = namespace.map_or(Follow::All, Follow::Namespace);
     let mut roster = Roster::new(node, known, options(args));
     let mut source = Capture::new(stoppable()?)?;
-    let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?.reporting_to(reporter);
+    let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?
+        .with_conntrack(Counters::open(&args.target.host_root))
+        .reporting_to(reporter);
     let given = args.lookups.resolv_conf.as_deref().map(situation::read_file).transpose()?;
-    let mut members = Members { sources: BTreeMap::new(), titles: BTreeMap::new(), given, detail: ui.detail };
+    let mut members = Members {
+        sources: BTreeMap::new(),
+        titles: BTreeMap::new(),
+        given,
+        detail: ui.detail,
+        host: situation::host(&args.target),
+    };
     for change in roster.changes() {
         members.take(change, &mut source, &mut session)?;
     }
@@ -92,6 +103,7 @@ struct Members {
     /// `--resolv-conf`, for all of them.
     given: Option<Vec<u8>>,
     detail: Detail,
+    host: Host,
 }
 
 impl Members {
@@ -127,8 +139,12 @@ impl Members {
         if self.detail == Detail::More {
             note(&format!("dnsprobe: + {}", escape(&title)));
         }
+        // On the node's own network others' programs ask, too. What is found of pods that start later takes privileges that
+        // are given up by then; nothing is decided by it.
+        let resolvers =
+            if joined.is_shared() { Vec::new() } else { present::resolvers(&self.host, &joined.pods) };
         let clients = joined.is_shared().then_some(joined.addresses);
-        let known = Known { embedded: joined.embedded, clients };
+        let known = Known { embedded: joined.embedded, clients, resolvers };
         let member = joined.id;
         let id = source.add(joined.tap)?;
         session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), known);

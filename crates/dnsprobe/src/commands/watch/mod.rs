@@ -1,6 +1,7 @@
 //! `dnsprobe watch`: lookups of a network namespace, or of many, live.
 
 mod many;
+mod present;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use dnsprobe_sniffer::{
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use super::conntrack::Counters;
 use super::session::{Session, Showing};
 use super::situation::{self, Wanted};
 use crate::cli::{LookupArgs, TargetArgs};
@@ -90,7 +92,12 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
         target_name: situation::target_name(&args.target, &located),
     };
     let session = Session::new(showing, search, interfaces(&source, id), ui)?;
-    let mut session = session.with_embedded(embedded).reporting_to(reporter);
+    let found = located.found.as_ref().map(|found| std::slice::from_ref(&found.entry)).unwrap_or_default();
+    let mut session = session
+        .with_embedded(embedded)
+        .with_resolvers(present::resolvers(&situation::host(&args.target), found))
+        .with_conntrack(Counters::open(&args.target.host_root))
+        .reporting_to(reporter);
     // Sockets and files are open: nothing needs a privilege any more.
     give_up_privileges()?;
     say_what_is_watched(
