@@ -4,6 +4,7 @@
 use dnsprobe_resolv::whatif::{Conf, Explained, Observation, Told, expected, explain};
 use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, name};
 
+use crate::findings::finding;
 use crate::lookup::{Finding, FindingCode, Lookup};
 use crate::observed::observation;
 
@@ -24,7 +25,9 @@ pub fn departure(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
     let plan = expected(&seen, conf)?;
     let what = difference(&seen, &plan)?;
     let message = format!("{what}{}.", reason(&seen, &plan, conf));
-    Some(Finding { code: FindingCode::DepartsFromPlan, message })
+    // Where it was left: the last questions that were seen.
+    let last = lookup.steps.last().map(|step| &step.questions[..]).unwrap_or_default();
+    Some(finding(FindingCode::DepartsFromPlan, message, last))
 }
 
 /// Whether nothing about a lookup can depart: it was answered, and each candidate was asked once for the same types.

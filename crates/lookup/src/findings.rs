@@ -56,7 +56,7 @@ pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
 /// Transmissions named as evidence of one finding.
 const MOST_EVIDENCE: usize = 8;
 
-fn finding<'a>(
+pub(crate) fn finding<'a>(
     code: FindingCode,
     message: String,
     evidence: impl IntoIterator<Item = &'a Question>,
