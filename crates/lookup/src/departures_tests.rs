@@ -24,6 +24,7 @@ fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outc
             sent: Some(Timestamp(at)),
             latency: Some(Nanos::from_micros(500)),
             upstream: None,
+            alias: None,
         };
         Step {
             candidate: (*candidate).to_owned(),
