@@ -142,6 +142,7 @@ fn a_capture_and_a_target_at_once_are_refused() {
     let path = testdata("traces/musl-in-turn.pcap");
     run(&["advise", "-r", words(&path), "--netns", "x"]).exits(2).complains(&["cannot be used with"]);
     run(&["advise", "-r", words(&path), "--resolver", "glib"]).exits(2).complains(&["did you mean `glibc`"]);
+    run(&["advise", "-r", words(&path), "-w", "-"]).exits(2).complains(&["-w FILE keeps"]);
     run(&["advise", "-r", "no-such.pcap"]).exits(2).complains(&["open the capture no-such.pcap"]);
 }
 

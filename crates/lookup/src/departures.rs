@@ -25,8 +25,9 @@ pub fn departure(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
     let plan = expected(&seen, conf)?;
     let what = difference(&seen, &plan)?;
     let message = format!("{what}{}.", reason(&seen, &plan, conf));
-    let asked = lookup.steps.iter().flat_map(|step| &step.questions);
-    Some(finding(FindingCode::DepartsFromPlan, message, asked))
+    // Where it was left: the last questions that were seen.
+    let last = lookup.steps.last().map(|step| &step.questions[..]).unwrap_or_default();
+    Some(finding(FindingCode::DepartsFromPlan, message, last))
 }
 
 /// Whether nothing about a lookup can depart: it was answered, and each candidate was asked once for the same types.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, IsTerminal};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub(crate) struct GatherArgs {
     #[arg(long = "port", value_name = "PORT", default_values_t = [53])]
     ports: Vec<u16>,
     /// Also write the packets to this file
-    #[arg(short = 'w', long = "write", value_name = "FILE|-")]
+    #[arg(short = 'w', long = "write", value_name = "FILE")]
     write: Option<PathBuf>,
     /// Stop after this many packets
     #[arg(short = 'c', long = "count", value_name = "PACKETS")]
@@ -201,6 +201,9 @@ impl Gathered {
 /// Gathers lookups until the files or the time are over.
 pub(crate) fn gather(args: &GatherArgs, ui: &Ui) -> Result<Gathered, CommandError> {
     let given = args.given()?;
+    if args.write.as_deref() == Some(Path::new("-")) {
+        return Err(CommandError::new("standard output is for the result").hint("-w FILE keeps the packets"));
+    }
     let gathered = Rc::new(RefCell::new(Gathered { given, ..Gathered::default() }));
     let lookups = args.lookups();
     if args.files.is_empty() {

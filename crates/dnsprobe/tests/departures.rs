@@ -1,0 +1,74 @@
+//! Lookups that are not what the `resolv.conf` in force makes of them: `read` says which, and why that is likely.
+
+#![allow(clippy::unwrap_used, reason = "test code; clippy only exempts functions marked as tests")]
+
+mod common;
+mod made;
+
+use common::{file, findings, list, run, text, words};
+use made::{Made, NXDOMAIN};
+
+const NAME: [&[u8]; 3] = [b"gone", b"example", b"com"];
+const SUFFIXES: [&[&[u8]]; 3] =
+    [&[b"shop", b"svc", b"cluster", b"local"], &[b"svc", b"cluster", b"local"], &[b"cluster", b"local"]];
+
+/// The candidates of a name that exists nowhere, by their place in the search list; the last is the name as it stands.
+fn candidate(made: &mut Made, place: usize) {
+    let suffix = SUFFIXES.get(place).copied().unwrap_or_default();
+    made.candidate(&[&NAME, suffix].concat(), NXDOMAIN, &[], 300);
+}
+
+/// What `read` finds departing from the plan when the file says this `ndots`.
+fn departures(made: &Made, ndots: u32) -> Vec<String> {
+    let (capture, conf) = (
+        file(&made.bytes),
+        file(format!(
+            "search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:{ndots}\n"
+        )),
+    );
+    let (capture, conf) = (capture.path(), conf.path());
+    let report =
+        run(&["read", words(&capture), "--resolv-conf", words(&conf), "-o", "json"]).exits(0).report();
+    let departing = report.lookups.iter().filter(|lookup| findings(lookup).contains(&"departs-from-plan"));
+    let found = departing.flat_map(|lookup| list(&lookup["findings"]));
+    found
+        .filter(|finding| finding["code"] == "departs-from-plan")
+        .map(|finding| text(finding, "message").to_owned())
+        .collect()
+}
+
+#[test]
+fn a_walk_as_planned_is_not_mentioned() {
+    let mut made = Made::new();
+    (0..4).for_each(|place| candidate(&mut made, place));
+    made.wait_us(3_000_000);
+    assert_eq!(departures(&made, 5), Vec::<String>::new());
+}
+
+#[test]
+fn a_walk_that_stops_too_early_is_named() {
+    let mut made = Made::new();
+    (0..2).for_each(|place| candidate(&mut made, place));
+    // Long enough for the lookup to be over, and another to show that the capture goes on.
+    made.wait_us(8_000_000);
+    (0..4).for_each(|place| candidate(&mut made, place));
+    made.wait_us(8_000_000);
+    (0..4).for_each(|place| candidate(&mut made, place));
+    let [message] = &departures(&made, 5)[..] else { panic!("{:?}", departures(&made, 5)) };
+    let stop = "the search stopped at gone.example.com.svc.cluster.local., where glibc would go on with";
+    assert!(message.starts_with(stop), "{message}");
+}
+
+#[test]
+fn a_process_with_an_older_file_is_told_by_the_names_it_asks() {
+    let mut made = Made::new();
+    made.candidate(&[b"other", b"example", b"com"], NXDOMAIN, &[], 300);
+    // So long after the beginning no walk can have begun before.
+    made.wait_us(8_000_000);
+    (0..4).for_each(|place| candidate(&mut made, place));
+    made.wait_us(8_000_000);
+    (0..4).for_each(|place| candidate(&mut made, place));
+    let messages = departures(&made, 2);
+    let telling = "it looks like gone.example.com under the suffix";
+    assert!(messages.iter().any(|message| message.contains(telling)), "{messages:#?}");
+}
