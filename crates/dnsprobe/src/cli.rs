@@ -18,16 +18,15 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  dnsprobe demo                                      see what ndots costs, without root or a cluster
-  sudo dnsprobe explain www.example.com --pod web    plan it, then ask it for real from inside the namespace
-  sudo dnsprobe list                                 the pods of this node, and what each resolves with
-  sudo dnsprobe watch --ns sre                       every lookup of these pods as it finishes, sums at the end
-  sudo dnsprobe exec --pod web -- curl example.com   run it in there, see which lookups it caused
-  dnsprobe read capture.pcap                         the same from a capture file, without root
-  dnsprobe advise -r capture.pcap                    the smallest safe ndots, and what it saves
-  dnsprobe report -r capture.pcap --html dns.html    the same and more, on a page for people who decide
-  helm template . | dnsprobe lint -                  what is wrong with DNS in these manifests
-  dnsprobe explain web --offline --resolv-conf pod.conf --resolver musl
+  dnsprobe demo                                     what ndots costs, seen here
+  sudo dnsprobe list                                the pods of this node
+  sudo dnsprobe explain www.example.com --pod web   a name: plan, then truth
+  sudo dnsprobe watch --ns sre                      lookups of pods, live
+  sudo dnsprobe exec --pod web -- curl example.com  run it in there
+  dnsprobe read capture.pcap                        lookups of a capture
+  dnsprobe advise -r capture.pcap                   the smallest safe ndots
+  dnsprobe report -r capture.pcap --html dns.html   a page for those who decide
+  helm template . | dnsprobe lint -                 manifests, in CI
 
 Exit status: 0 done; 1 the name did not resolve (explain), or something was
 found (lint); 2 could not do the job. exec: the program's own, or 125 to 127.";
@@ -93,30 +92,32 @@ pub(crate) enum Command {
     Man,
 }
 
+/// The heading of the options that name a target.
+const TARGET: &str = "Target (none: the namespace dnsprobe runs in)";
+
 /// Whose network namespace.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Target (none: the namespace dnsprobe runs in)")]
 pub(crate) struct TargetArgs {
     /// A pod on this node, by its name, its UID, or its workload's name where that leaves one
-    #[arg(long, value_name = "[NS/]NAME", conflicts_with_all = ["pid", "netns", "all"])]
+    #[arg(long, value_name = "[NS/]NAME", conflicts_with_all = ["pid", "netns", "all"], help_heading = TARGET)]
     pub(crate) pod: Option<String>,
     /// The Kubernetes namespace of --pod; alone, every pod of it on this node
-    #[arg(short = 'n', long = "ns", visible_alias = "namespace", value_name = "NS", conflicts_with_all = ["pid", "netns", "all"])]
+    #[arg(short = 'n', long = "ns", visible_alias = "namespace", value_name = "NS", conflicts_with_all = ["pid", "netns", "all"], help_heading = TARGET)]
     pub(crate) ns: Option<String>,
     /// A container by its id, the beginning of its id, or its name; beside --pod, one of its containers
-    #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["pid", "netns", "all"])]
+    #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["pid", "netns", "all"], help_heading = TARGET)]
     pub(crate) container: Option<String>,
     /// The network namespace and the files of this process
-    #[arg(long, value_name = "PID", conflicts_with_all = ["netns", "all"])]
+    #[arg(long, value_name = "PID", conflicts_with_all = ["netns", "all"], help_heading = TARGET)]
     pub(crate) pid: Option<u32>,
     /// A network namespace by its `ip netns` name, or by the path of its file
-    #[arg(long, value_name = "NAME|PATH", conflicts_with = "all")]
+    #[arg(long, value_name = "NAME|PATH", conflicts_with = "all", help_heading = TARGET)]
     pub(crate) netns: Option<String>,
     /// Every pod on this node
-    #[arg(long)]
+    #[arg(long, help_heading = TARGET)]
     pub(crate) all: bool,
     /// Where the node's root directory is mounted, with its own /proc
-    #[arg(long, value_name = "DIR", default_value = "/")]
+    #[arg(long, value_name = "DIR", default_value = "/", help_heading = TARGET)]
     pub(crate) host_root: PathBuf,
 }
 

@@ -98,7 +98,8 @@ struct Seen {
 
 impl Application {
     fn conf(&self, ndots: u64) -> String {
-        let servers: String = self.servers.iter().map(|server| format!("nameserver {server}\n")).collect();
+        let servers = self.servers.iter().map(|server| format!("nameserver {server}\n"));
+        let servers = servers.collect::<Vec<_>>().concat();
         let search = "shop.svc.cluster.local svc.cluster.local cluster.local";
         format!("{servers}search {search}\noptions ndots:{ndots} {}\n", self.options)
     }

@@ -17,6 +17,7 @@
 
 mod attempt;
 pub mod datagram;
+pub mod departures;
 mod embedded;
 pub mod findings;
 pub mod frame;

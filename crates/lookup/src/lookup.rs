@@ -253,6 +253,8 @@ pub enum FindingCode {
     SuffixLeak,
     /// A message could not be read.
     Malformed,
+    /// The questions are not those that the resolver's plan has at the settings in force.
+    DepartsFromPlan,
 }
 
 impl FindingCode {
@@ -271,6 +273,7 @@ impl FindingCode {
             Self::ServerDiffers => "server-differs",
             Self::SuffixLeak => "suffix-leak",
             Self::Malformed => "malformed",
+            Self::DepartsFromPlan => "departs-from-plan",
         }
     }
 }

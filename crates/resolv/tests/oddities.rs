@@ -24,6 +24,32 @@ fn an_answer_that_comes_late_waits_on_glibcs_socket_for_its_servers_next_turn() 
 }
 
 #[test]
+fn of_two_questions_that_are_late_at_once_c_ares_sends_the_last_one_first() {
+    let conf = "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\nnameserver 10.0.0.4\noptions attempts:1";
+    let asked = |resolver: &str| {
+        let simulation = lookup(resolver, "web.", conf).answer("default", "drop").run();
+        let types = simulation.sent.iter().map(|sent| sent.query.qtype.to_string());
+        types.collect::<Vec<_>>().join(" ")
+    };
+    // The first two were sent some microseconds apart.
+    assert_eq!(asked("c-ares@1.34"), "A AAAA A AAAA AAAA A A AAAA");
+}
+
+#[test]
+fn go_takes_a_servers_turn_for_a_name_that_fits_no_message() {
+    let servers = |resolver: &str, search: &str| {
+        let conf =
+            format!("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch {search}\noptions rotate ndots:5");
+        let sent = lookup(resolver, "web", &conf).family(Family::Inet).run().sent;
+        sent.iter().map(|sent| sent.query.server).collect::<Vec<_>>()
+    };
+    assert_eq!(servers("go@1.27", ".foo bar"), [1, 0]);
+    assert_eq!(servers("go@1.19", ". a.test"), [1, 0]);
+    // Since 1.20 the dot is dropped.
+    assert_eq!(servers("go@1.20", ". a.test"), [0, 1]);
+}
+
+#[test]
 fn c_ares_blames_edns_for_formerr_only_while_it_sends_cookies_or_sees_no_opt() {
     let both = |resolver| {
         with(resolver, "web", "search a.test\noptions ndots:2").answer("web.a.test./AAAA", "FORMERR")

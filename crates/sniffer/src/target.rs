@@ -6,12 +6,10 @@ use std::path::Path;
 use crate::error::Error;
 use crate::host::Host;
 use crate::netns::Netns;
+use crate::node::files::folders_in_run;
 use crate::node::{Container, ContainerQuery, Entry, Node, PodQuery};
 use crate::pod_files::Root;
 use crate::process::Process;
-
-/// Where `ip netns` keeps its names, below the node's root; the second is usually a link to the first.
-const NAMED: [&str; 2] = ["run/netns", "var/run/netns"];
 
 /// What the user named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -106,7 +104,8 @@ pub fn locate(target: &Target, host: &Host) -> Result<Located, Error> {
 
 /// The names under `/run/netns`, sorted.
 pub fn named_netns(host: &Host) -> Vec<String> {
-    let entries = NAMED.iter().filter_map(|dir| std::fs::read_dir(host.path(dir)).ok()).flatten().flatten();
+    let folders = named_in(host);
+    let entries = folders.iter().filter_map(|dir| std::fs::read_dir(host.path(dir)).ok()).flatten().flatten();
     let names: BTreeSet<String> =
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.into_iter().collect()
@@ -114,7 +113,7 @@ pub fn named_netns(host: &Host) -> Vec<String> {
 
 fn by_name(name: &str, host: &Host) -> Result<Located, Error> {
     let is_entry = !matches!(name, "" | "." | "..");
-    let mut paths = NAMED.iter().map(|dir| host.path(dir).join(name));
+    let mut paths = named_in(host).into_iter().map(|dir| host.path(dir).join(name));
     let Some(path) = paths.find(|path| is_entry && path.exists()) else {
         return Err(Error::UnknownNetns { name: name.to_owned(), existing: named_netns(host) });
     };
@@ -139,7 +138,14 @@ fn by_path(given: &Path, host: &Host) -> Result<Located, Error> {
 /// The name that `ip netns` has for this path, if it has one.
 fn name_of<'a>(path: &'a Path, host: &Host) -> Option<&'a str> {
     let dir = path.parent()?;
-    NAMED.iter().any(|named| dir == host.path(named)).then(|| path.file_name()?.to_str()).flatten()
+    // As typed: `/var/run` is a link to `/run`.
+    let named = ["run/netns", "var/run/netns"].iter().any(|named| dir == host.path(named));
+    named.then(|| path.file_name()?.to_str()).flatten()
+}
+
+/// Where `ip netns` keeps its names, below the node's root.
+fn named_in(host: &Host) -> Vec<String> {
+    folders_in_run(host, "netns")
 }
 
 #[cfg(test)]
@@ -188,6 +194,21 @@ mod tests {
         let node = tempfile::tempdir().unwrap();
         let error = locate(&Target::Netns("green".into()), &Host::at(node.path())).unwrap_err();
         assert!(error.to_string().ends_with("there are no named namespaces here"), "{error}");
+    }
+
+    #[test]
+    fn another_nodes_names_are_not_looked_for_in_the_readers_own_folder() {
+        let (node, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir_all(node.path().join("run/netns")).unwrap();
+        std::fs::create_dir_all(node.path().join("var")).unwrap();
+        std::fs::create_dir_all(own.path().join("netns")).unwrap();
+        std::fs::write(own.path().join("netns/mine"), "").unwrap();
+        // On a node it leads to `/run`: seen from a container, to the container's.
+        std::os::unix::fs::symlink(own.path(), node.path().join("var/run")).unwrap();
+        let host = Host::at(node.path());
+        assert!(named_netns(&host).is_empty());
+        let error = locate(&Target::Netns("mine".into()), &host).unwrap_err();
+        assert!(matches!(error, Error::UnknownNetns { .. }), "{error}");
     }
 
     #[test]

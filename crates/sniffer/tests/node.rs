@@ -231,10 +231,10 @@ fn docker_containers_are_found_by_name_and_by_the_beginning_of_their_id() {
     tree.docker("srv/docker", &id('a'), &json!({"Name": "/shop", "State": {"Running": true, "Pid": 20}}));
     let node = tree.node();
     for typed in ["shop", "aaaa", &id('a')] {
-        let (entry, container) = node.container(&ContainerQuery(typed.into())).unwrap();
+        let (entry, container) = node.container(&ContainerQuery::new(typed, None)).unwrap();
         assert_eq!((entry.kind, container.pid), (Kind::Container, Some(20)), "{typed}");
     }
-    let error = node.container(&ContainerQuery("sh".into())).unwrap_err().to_string();
+    let error = node.container(&ContainerQuery::new("sh", None)).unwrap_err().to_string();
     assert!(error.contains("shop"), "{error}");
 }
 

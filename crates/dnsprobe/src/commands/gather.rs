@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use dnsprobe_lookup::{Counters, InferredConf, Lookup, Observed, ResolverFrom, Summary, Timestamp};
 use dnsprobe_resolv::Resolver;
-use dnsprobe_resolv::whatif::{Conf, Told};
+use dnsprobe_resolv::whatif::{Conf, Origin, Told};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{read, watch};
 use crate::cli::{Format, LookupArgs, TargetArgs};
 use crate::error::CommandError;
-use crate::view::{Advised, Closing, ConfFrom, Detail, Gallery, Reporter, SeenAt, Ui, Workload};
+use crate::view::{Advised, Closing, Detail, Gallery, Reporter, SeenAt, Ui, Workload};
 
 /// Clients that are kept apart; the lookups of others are counted in the sums alone.
 const MOST_CLIENTS: usize = 1_024;
@@ -126,7 +126,7 @@ type Key = (String, Option<IpAddr>, Option<Option<Vec<u8>>>);
 struct Client {
     seen_at: SeenAt,
     observed: Observed,
-    conf_from: ConfFrom,
+    origin: Origin,
 }
 
 impl Gathered {
@@ -140,8 +140,7 @@ impl Gathered {
         if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&key) {
             return;
         }
-        let new =
-            || Client { seen_at: seen_at.clone(), observed: Observed::default(), conf_from: ConfFrom::File };
+        let new = || Client { seen_at: seen_at.clone(), observed: Observed::default(), origin: Origin::File };
         let told = self.given.map(|resolver| (resolver, Told::Given));
         self.clients.entry(key).or_insert_with(new).observed.add(lookup, told);
     }
@@ -161,7 +160,7 @@ impl Gathered {
             let (target, client, _) = key;
             let conf = inferred.iter().find(|(address, _)| Some(*address) == client).map(|(_, conf)| conf);
             let text = conf.map(InferredConf::as_resolv_conf).unwrap_or_default();
-            entry.conf_from = ConfFrom::Traffic;
+            entry.origin = Origin::Traffic;
             match self.clients.entry((target, client, Some(Some(text.into_bytes())))) {
                 Entry::Occupied(mut known) => known.get_mut().observed.absorb(entry.observed),
                 Entry::Vacant(place) => {
@@ -178,13 +177,13 @@ impl Gathered {
             .iter()
             .map(|((_, client, file), entry)| {
                 let servers = entry.observed.servers().to_vec();
-                let conf = Conf { file: file.clone().flatten(), servers, ..Conf::default() };
+                let file = file.clone().flatten();
+                let conf = Conf { file, servers, origin: entry.origin, ..Conf::default() };
                 Advised {
                     target: entry.seen_at.target.clone(),
                     title: entry.seen_at.name.clone(),
                     client: *client,
                     weighed: entry.observed.weigh(&conf),
-                    conf_from: entry.conf_from,
                     conf,
                     resolver_from: self.given.map_or(ResolverFrom::Inferred, |_| ResolverFrom::Given),
                     workload: Workload::of(&entry.seen_at.target),

@@ -78,16 +78,30 @@ fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, Comma
         }
         Wanted::Pods(None) => node.entries.iter().filter(|entry| entry.kind == Kind::Pod).collect(),
         Wanted::One(Target::Here) => node.entries.iter().collect(),
-        Wanted::One(Target::Pod(query, _)) => vec![node.pod(&query)?],
-        Wanted::One(Target::Container(query)) => vec![node.container(&query)?.0],
-        Wanted::One(target @ (Target::Pid(_) | Target::Netns(_))) => {
+        Wanted::One(Target::Pod(query, container)) => {
+            let entry = node.pod(&query).map_err(situation::not_found)?;
+            if let Some(container) = container {
+                entry.container(&container).map_err(situation::not_found)?;
+            }
+            vec![entry]
+        }
+        Wanted::One(Target::Container(query)) => {
+            vec![node.container(&query).map_err(situation::not_found)?.0]
+        }
+        Wanted::One(target @ Target::Pid(pid)) => {
+            let entries: Vec<&Entry> =
+                node.entries.iter().filter(|entry| entry.pids.contains(&pid)).collect();
+            if entries.is_empty() {
+                dnsprobe_sniffer::target::locate(&target, node.host())?;
+                return Err(CommandError::new(format!("process {pid} has no entry: it started just now")));
+            }
+            entries
+        }
+        Wanted::One(target @ Target::Netns(_)) => {
             let located = dnsprobe_sniffer::target::locate(&target, node.host())?;
             let netns = Some(located.netns.inode());
-            let holds = |entry: &&Entry| match located.pid() {
-                Some(pid) => entry.pids.contains(&pid),
-                None => entry.netns == netns && (entry.network == Network::Own || entry.kind == Kind::Host),
-            };
-            node.entries.iter().filter(holds).collect()
+            let own = |entry: &Entry| entry.network == Network::Own || entry.kind == Kind::Host;
+            node.entries.iter().filter(|entry| entry.netns == netns && own(entry)).collect()
         }
     })
 }

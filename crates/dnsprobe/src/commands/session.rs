@@ -7,6 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use dnsprobe_lookup::datagram::Skipped;
+use dnsprobe_lookup::departures::departure;
 use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{
     Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
@@ -63,6 +64,19 @@ pub(crate) enum Order {
 struct Lane {
     pipeline: Pipeline,
     seen_at: SeenAt,
+}
+
+impl Lane {
+    /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
+    fn judged(&mut self, step: impl FnOnce(&mut Pipeline) -> Vec<Lookup>) -> Vec<Lookup> {
+        let mut finished = step(&mut self.pipeline);
+        if let Some(conf) = &self.seen_at.conf {
+            for lookup in &mut finished {
+                lookup.findings.extend(departure(lookup, conf));
+            }
+        }
+        finished
+    }
 }
 
 /// What is known of a namespace that joins.
@@ -204,7 +218,7 @@ impl Session {
     /// Shows what is left of a namespace that is gone.
     pub(crate) fn leave(&mut self, source: SourceId) -> ControlFlow<()> {
         let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
-        let finished = lane.pipeline.finish();
+        let finished = lane.judged(Pipeline::finish);
         self.counted.add(&lane.pipeline.counters());
         self.inferred.extend(lane.pipeline.inferred());
         self.show(&finished, &lane.seen_at)
@@ -223,7 +237,7 @@ impl Session {
         self.packets_left -= 1;
         self.keep(|packets| packets.write_from(source, frame));
         let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
-        let finished = lane.pipeline.frame(frame);
+        let finished = lane.judged(|pipeline| pipeline.frame(frame));
         let flow = self.show(&finished, &lane.seen_at);
         self.lanes.insert(source, lane);
         flow
@@ -246,7 +260,7 @@ impl Session {
         let mut lanes = std::mem::take(&mut self.lanes);
         let mut flow = ControlFlow::Continue(());
         for lane in lanes.values_mut() {
-            let finished = lane.pipeline.silence(now);
+            let finished = lane.judged(|pipeline| pipeline.silence(now));
             if self.show(&finished, &lane.seen_at).is_break() {
                 flow = ControlFlow::Break(());
             }

@@ -31,7 +31,7 @@ pub(crate) enum Wanted {
 
 /// The target as the user named it.
 pub(crate) fn wanted(args: &TargetArgs) -> Wanted {
-    let container = args.container.clone().map(ContainerQuery);
+    let container = args.container.as_ref().map(|typed| ContainerQuery::new(typed, args.ns.as_deref()));
     Wanted::One(match (&args.pod, container, args.pid, &args.netns) {
         (Some(pod), container, ..) => Target::Pod(PodQuery::new(pod, args.ns.as_deref()), container),
         (None, Some(container), ..) => Target::Container(container),
@@ -82,7 +82,7 @@ pub(crate) fn no_pods(namespace: &str, node: &Node) -> CommandError {
 }
 
 /// Adds the pods that are nearly what was typed.
-fn not_found(error: dnsprobe_sniffer::Error) -> CommandError {
+pub(crate) fn not_found(error: dnsprobe_sniffer::Error) -> CommandError {
     let near = match &error {
         dnsprobe_sniffer::Error::UnknownPod { name, existing, .. }
         | dnsprobe_sniffer::Error::UnknownContainer { name, existing, .. } => near(name, existing),
@@ -92,10 +92,18 @@ fn not_found(error: dnsprobe_sniffer::Error) -> CommandError {
     if near.is_empty() { error } else { error.first_hint(format!("near it: {}", near.join(", "))) }
 }
 
-/// The names that hold what was typed, or that are, or begin with what is, few letters from it.
+/// The names that hold what was typed, in another namespace where none does in that one, or that are, or begin with what
+/// is, few letters from it.
 fn near(typed: &str, existing: &[String]) -> Vec<String> {
-    let mut near: Vec<String> =
-        existing.iter().filter(|name| name.contains(typed)).take(5).cloned().collect();
+    let holding = |part: &str| -> Vec<String> {
+        existing.iter().filter(|name| name.contains(part)).take(5).cloned().collect()
+    };
+    let mut near = holding(typed);
+    if near.is_empty()
+        && let Some((_, pod)) = typed.split_once('/')
+    {
+        near = holding(&format!("/{pod}"));
+    }
     let beginnings = existing.iter().flat_map(|name| {
         let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
         ends.map(move |end| (&name[..end], name))
@@ -272,5 +280,7 @@ mod tests {
         assert_eq!(near("wab", &existing), ["web-7d4b9c-x2x1z", "web-front-7d4b9c-x2x1z"]);
         assert_eq!(near("front", &existing), ["web-front-7d4b9c-x2x1z"]);
         assert!(near("mongo", &existing).is_empty());
+        let existing = ["sre/web-7d4b9c-x2x1z", "payments/db-0"].map(str::to_owned);
+        assert_eq!(near("payments/web", &existing), ["sre/web-7d4b9c-x2x1z"]);
     }
 }

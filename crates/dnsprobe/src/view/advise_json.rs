@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use dnsprobe_lookup::ResolverFrom;
 use dnsprobe_resolv::Resolver;
-use dnsprobe_resolv::whatif::{Conf, Dot, Risk, Setting, Unknown, Weighed};
+use dnsprobe_resolv::whatif::{Conf, Dot, Origin, Risk, Setting, Unknown, Weighed};
 use serde_json::{Value, json};
 
 use super::patch::{self, Workload};
@@ -15,13 +15,6 @@ pub(crate) const DOT_UNSAFE: &str = "the name is part of an https, http or other
                                      for its certificate must not end in a dot (RFC 6066 section 3), and a virtual \
                                      host may not match a Host header that does; anything else is fine";
 
-/// Where the settings in force are from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ConfFrom {
-    File,
-    Traffic,
-}
-
 /// What other settings would come to for one client.
 pub(crate) struct Advised {
     pub(crate) target: Value,
@@ -30,7 +23,6 @@ pub(crate) struct Advised {
     pub(crate) client: Option<IpAddr>,
     pub(crate) weighed: Weighed,
     pub(crate) conf: Conf,
-    pub(crate) conf_from: ConfFrom,
     pub(crate) resolver_from: ResolverFrom,
     pub(crate) workload: Option<Workload>,
 }
@@ -111,7 +103,7 @@ fn one(it: &Advised) -> Value {
         "resolvers": resolvers,
         "ndots": weighed.ndots,
         "search": weighed.search,
-        "resolv_conf_from": if it.conf_from == ConfFrom::File { "file" } else { "traffic" },
+        "resolv_conf_from": if it.conf.origin == Origin::File { "file" } else { "traffic" },
         "lookups": weighed.lookups,
         "questions": weighed.questions,
         "whole_lookups": weighed.whole,

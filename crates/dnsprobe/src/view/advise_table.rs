@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
 use dnsprobe_lookup::Nanos;
 use dnsprobe_resolv::Outcome;
-use dnsprobe_resolv::whatif::{Change, Risk, Setting, Unknown};
+use dnsprobe_resolv::whatif::{Change, Origin, Risk, Setting, Unknown};
 
-use super::advise_json::{Advised, ConfFrom, DOT_UNSAFE, best_for_workload, by_workload};
+use super::advise_json::{Advised, DOT_UNSAFE, best_for_workload, by_workload};
 use super::rows::{filled, wrapped};
 use super::text::{Paint, duration, escape, plural};
 use super::{Detail, Ui, patch, tables};
@@ -64,7 +64,7 @@ fn head(text: &mut String, it: &Advised, ui: &Ui) {
     for line in filled(&line, ui.width) {
         let _ = writeln!(text, "{}", ui.out.paint(Paint::Bold, &line));
     }
-    let from = if it.conf_from == ConfFrom::File { "" } else { " (read from the traffic)" };
+    let from = if it.conf.origin == Origin::File { "" } else { " (read from the traffic)" };
     let search = if weighed.search.is_empty() {
         "no search list".to_owned()
     } else {
@@ -169,27 +169,31 @@ fn change_words(change: &Change) -> String {
 
 /// What is not known, the names together that have the same reason.
 fn unknown_words(unknown: &[Unknown], most: usize) -> Vec<String> {
-    let kinds: [(&str, &dyn Fn(&&Unknown) -> bool); 3] = [
-        ("would ask what nobody was seen to ask, and would NOT be found if that does not exist", &|it| {
-            !it.asks.is_empty() && it.if_nxdomain != Some(Outcome::Answer)
-        }),
-        ("would ask what nobody was seen to ask; found as now only if that does not exist", &|it| {
-            !it.asks.is_empty() && it.if_nxdomain == Some(Outcome::Answer)
-        }),
-        ("cannot be told from what was seen", &|it| it.asks.is_empty()),
-    ];
-    let mut lines = Vec::new();
-    for (what, is_kind) in kinds {
-        let names: Vec<&Unknown> = unknown.iter().filter(is_kind).collect();
-        if names.is_empty() {
-            continue;
+    let mut reasons: Vec<(&str, Vec<&Unknown>)> = Vec::new();
+    for it in unknown {
+        let reason = unknown_reason(it);
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(it),
+            None => reasons.push((reason, vec![it])),
         }
+    }
+    let line = |(reason, names): (&str, Vec<&Unknown>)| {
         let shown: Vec<String> = names.iter().take(most).map(|it| unknown_name(it)).collect();
         let rest = names.len() - shown.len();
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        lines.push(format!("{} {what}: {}{rest}", plural(names.len() as u64, "name"), shown.join(", ")));
+        format!("{} {reason}: {}{rest}", plural(names.len() as u64, "name"), shown.join(", "))
+    };
+    reasons.into_iter().map(line).collect()
+}
+
+fn unknown_reason(unknown: &Unknown) -> &'static str {
+    match (unknown.asks.is_empty(), unknown.if_nxdomain) {
+        (true, _) => "cannot be told from what was seen",
+        (false, Some(Outcome::Answer)) => {
+            "would ask what nobody was seen to ask; found as now only if that does not exist"
+        }
+        (false, _) => "would ask what nobody was seen to ask, and would NOT be found if that does not exist",
     }
-    lines
 }
 
 fn unknown_name(unknown: &Unknown) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width};
 use dnsprobe_resolv::Settings;
 use dnsprobe_sniffer::node::{Container, ContainerId, Network, PodUid, Runtime};
 use dnsprobe_sniffer::{Entry, Kind};
@@ -45,6 +45,10 @@ pub(crate) enum Columns {
     All,
 }
 
+/// A column is not made narrower than this, in characters, but for what is in it.
+const NARROWEST: u16 = 14;
+/// The spaces on both sides of a cell.
+const PADDING: u16 = 2;
 /// From this width on containers are shown.
 const ROOM_FOR_MORE: usize = 100;
 
@@ -108,10 +112,15 @@ pub(crate) fn list_table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> Strin
     for listed in all {
         table.add_row(row(listed, columns));
     }
-    // A name is there to be copied: it is never broken. Neither is a suffix.
-    for index in [0, header(columns).iter().position(|title| *title == "SEARCH").unwrap_or(0)] {
+    // A name is there to be copied: it is never broken. Neither is a suffix. What stands between keeps a width that can be
+    // read, whatever a name takes.
+    let widths = table.column_max_content_widths();
+    for (index, (title, content)) in header(columns).into_iter().zip(widths).enumerate() {
         if let Some(column) = table.column_mut(index) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
+            column.set_constraint(match title {
+                "NAME" | "NDOTS" | "SEARCH" => ColumnConstraint::ContentWidth,
+                _ => ColumnConstraint::LowerBoundary(Width::Fixed(content.min(NARROWEST) + PADDING)),
+            });
         }
     }
     let mut text = String::new();
@@ -218,7 +227,8 @@ fn resolvers(listed: &Listed<'_>) -> String {
         }
     }
     if words.is_empty() {
-        let ended = listed.entry.containers.iter().any(|container| container.pid.is_none());
+        let containers = &listed.entry.containers;
+        let ended = !containers.is_empty() && containers.iter().all(|container| container.pid.is_none());
         words.push(if ended { "no container runs" } else { "-" }.to_owned());
     }
     escape(&words.join(", "))

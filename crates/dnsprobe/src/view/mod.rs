@@ -26,7 +26,7 @@ use dnsprobe_resolv::{Family, Profile, Settings};
 
 use crate::cli::{Color, Global};
 
-pub(crate) use advise_json::{Advised, ConfFrom, advised_json};
+pub(crate) use advise_json::{Advised, advised_json};
 pub(crate) use advise_table::advised_table;
 pub(crate) use explain_json::explained_json;
 pub(crate) use explain_table::{ExplainTable, Times};

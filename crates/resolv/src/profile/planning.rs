@@ -90,6 +90,8 @@ pub enum LeadingDot {
 pub enum Unencodable {
     /// It is passed over.
     Skip,
+    /// It is passed over once nameservers have been chosen for its questions, which `rotate` counts (Go).
+    SkipTakingTurn,
     /// The rest of the list is passed over as well.
     SkipToAsIs,
     /// The lookup ends there.

@@ -165,6 +165,18 @@ pub struct EachRules {
     pub cache: Cache,
     /// Whether an answer has to come from the address that was asked.
     pub source: Source,
+    /// Which of several questions whose time is up at once is sent again first.
+    pub late: Late,
+}
+
+/// Which of several questions whose time is up at once is sent again first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// The one that was asked first.
+    InTurn,
+    /// The one that was sent last, first transmissions apart, which are some microseconds from each other (c-ares keeps
+    /// the ends of waits in a sorted list, `src/lib/dsa/ares_slist.c`, and puts equal ones before each other).
+    LastSentFirst,
 }
 
 /// Whether an answer has to come from the address that was asked. The unspecified address, which Linux takes for
@@ -337,6 +349,7 @@ impl EachRules {
         ends_pass: &[],
         cache: Cache::None,
         source: Source::Unchecked,
+        late: Late::InTurn,
     };
 
     /// How often a question is sent to each server, or, for [`Order::SameThenNext`], to the first.

@@ -14,8 +14,8 @@ use crate::profile::planning::{
     RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{
-    AfterTcp, Cookies, EachRules, EdnsRefused, OnlyServer, Order, Schedule, Sibling, Source, TimeoutRule,
-    Tries,
+    AfterTcp, Cookies, EachRules, EdnsRefused, Late, OnlyServer, Order, Schedule, Sibling, Source,
+    TimeoutRule, Tries,
 };
 use crate::profile::{
     AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
@@ -175,6 +175,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             },
             cookies: if since(33) { Cookies::UntilAnswered } else { Cookies::None },
             source: Source::Checked,
+            late: if since(34) { Late::LastSentFirst } else { Late::InTurn },
             ..EachRules::PLAIN
         }),
     }

@@ -112,12 +112,14 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         plan: PlanRules {
             search: SearchWhen::Always,
             first_suffix: FirstSuffix::WhenAppended,
-            root_suffix: RootSuffix::Skip,
+            // Before 1.20 a name with two dots at the end went as far as the message it does not fit.
+            root_suffix: if since(20) { RootSuffix::Skip } else { RootSuffix::EmptyLabel },
             leading_dot: LeadingDot::Kept,
             join_limit: usize::MAX,
             octets_max: WIRE_MAX,
-            bad_label: Unencodable::Skip,
-            unencodable: Unencodable::Skip,
+            // tryOneName chooses a nameserver before it makes the message.
+            bad_label: Unencodable::SkipTakingTurn,
+            unencodable: Unencodable::SkipTakingTurn,
             repeated: RepeatedName::Kept,
             name: NameRules {
                 check: NameCheck::GoDomain,

@@ -7,7 +7,7 @@ use super::exchange::{Ended, Progress, Transmission};
 use super::question::{Question, State};
 use crate::conf::Flag;
 use crate::profile::schedule::{
-    AfterTcp, Cache, Cookies, EachRules, EdnsRefused, Icmp, Lifetime, LoneCname, Order, Sibling, Source,
+    AfterTcp, Cache, Cookies, EachRules, EdnsRefused, Icmp, Late, Lifetime, LoneCname, Order, Sibling, Source,
 };
 use crate::profile::{AskRules, Shape, Socket};
 use crate::{Message, Outcome, Reply, Settings, Transport};
@@ -25,6 +25,8 @@ pub(super) struct Each {
     outbox: VecDeque<Transmission>,
     begun_us: Option<u64>,
     followed: usize,
+    /// Transmissions so far, resends within a wait not counted.
+    turns: u32,
     /// The questions in the order they ended.
     order: Vec<usize>,
 }
@@ -42,6 +44,7 @@ impl Each {
             outbox: VecDeque::new(),
             begun_us: None,
             followed: 0,
+            turns: 0,
             order: Vec::new(),
         }
     }
@@ -95,15 +98,31 @@ impl Each {
     /// every question is a task of its own (hickory), each sends as soon as it has failed.
     fn send_what_is_due(&mut self, context: &mut Context<'_>) {
         let tasks = self.rules.order == Order::TwoAtOnce;
-        for index in 0..self.questions.len() {
+        let turns = self.turns_of_questions();
+        for &index in &turns {
             self.advance(index, context);
             if tasks {
                 self.transmit_while_ready(index, context);
             }
         }
-        for index in 0..self.questions.len() {
+        for index in turns {
             self.transmit_while_ready(index, context);
         }
+    }
+
+    /// The questions in the order in which they are sent again, where that is due.
+    fn turns_of_questions(&self) -> Vec<usize> {
+        let mut turns: Vec<usize> = (0..self.questions.len()).collect();
+        if self.rules.late == Late::LastSentFirst {
+            // After the first pass the waits are of random length, and either comes first.
+            let exact = |question: &Question| question.repeated && question.round == 1;
+            turns.sort_by(|&one, &other| {
+                let (one, other) = (&self.questions[one], &self.questions[other]);
+                let tie = exact(one) && exact(other) && one.deadline_us() == other.deadline_us();
+                if tie { other.turn.cmp(&one.turn) } else { std::cmp::Ordering::Equal }
+            });
+        }
+        turns
     }
 
     fn transmit_while_ready(&mut self, index: usize, context: &mut Context<'_>) {
@@ -161,7 +180,8 @@ impl Each {
             return;
         }
         let question = &mut self.questions[index];
-        question.sent(context.now_us + timeout_us);
+        self.turns += 1;
+        question.sent(context.now_us + timeout_us, self.turns);
         question.sends = 0;
         self.resend(index, context);
     }

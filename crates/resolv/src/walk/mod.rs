@@ -182,6 +182,9 @@ impl Walk {
         };
         let broken = |candidate: &Candidate| candidate.wire == Wire::Unencodable;
         let exchange = if candidates.len() == 1 && broken(&candidates[0]) {
+            if self.profile.plan.when_unencodable(&candidates[0].fqdn) == Unencodable::SkipTakingTurn {
+                self.memory.rotation += types.len();
+            }
             Exchange::Unsendable
         } else {
             let per_type = candidates.iter().map(broken);
@@ -349,7 +352,7 @@ impl Decision {
     fn unsendable(profile: &Profile, candidate: &Candidate) -> Self {
         let step = match profile.plan.when_unencodable(&candidate.fqdn) {
             _ if candidate.phase == crate::Phase::AsIsFirst => Step::Next,
-            Unencodable::Skip => Step::Next,
+            Unencodable::Skip | Unencodable::SkipTakingTurn => Step::Next,
             Unencodable::SkipToAsIs => Step::SkipToAsIs,
             Unencodable::Stop | Unencodable::Abort => Step::Stop,
         };

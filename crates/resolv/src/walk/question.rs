@@ -25,6 +25,10 @@ pub(super) struct Question {
     pub(super) target: Option<Fqdn>,
     /// Transmissions in the present wait, resends included.
     pub(super) sends: u32,
+    /// Which transmission of the exchange the last one is, from 1; resends within a wait not counted.
+    pub(super) turn: u32,
+    /// Whether it has been sent more than once, resends within a wait not counted.
+    pub(super) repeated: bool,
     /// When the next resend is due within the wait.
     pub(super) resend_us: Option<u64>,
     /// Servers tried in the present pass.
@@ -62,6 +66,8 @@ impl Question {
             edns,
             target: None,
             sends: 0,
+            turn: 0,
+            repeated: false,
             resend_us: None,
             place: 0,
             first_server: 0,
@@ -131,8 +137,10 @@ impl Question {
         };
     }
 
-    pub(super) fn sent(&mut self, deadline_us: u64) {
+    pub(super) fn sent(&mut self, deadline_us: u64, turn: u32) {
         self.state = State::InFlight;
+        self.repeated = self.turn > 0;
+        self.turn = turn;
         self.awaited.clone_from(&self.group);
         self.wake_us = Some(deadline_us);
     }

@@ -14,6 +14,18 @@ pub struct Conf {
     pub situation: Situation,
     /// The servers asked, the first one asked first.
     pub servers: Vec<IpAddr>,
+    /// Where the text is from.
+    pub origin: Origin,
+}
+
+/// Where the text of a `resolv.conf` is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// The file that the resolver reads.
+    #[default]
+    File,
+    /// What traffic shows of it: search list and `ndots`, but not for how long an answer is waited for.
+    Traffic,
 }
 
 impl Conf {

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Asked, Conf, Knowledge, Observation, Replay, Told, asks_the_same, replay};
+use super::{Asked, Conf, Knowledge, Observation, Origin, Replay, Told, asks_the_same, replay};
 use crate::conf::{Flag, Nameserver};
 use crate::walk::AddrConfig;
-use crate::{Family, Profile, Reply, Request, Resolver, ResolverId, Settings, Version, name};
+use crate::{Family, Profile, QType, Reply, Request, Resolver, ResolverId, Settings, Version, name};
 
 /// A model with what a process remembers from lookups before, which no file shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Variant {
     pub pair: Pair,
     /// What it means that nothing came back.
     pub silence: Silence,
+    /// For how long an answer is waited for, in ms, where not as the settings say.
+    pub timeout_ms: Option<u64>,
 }
 
 /// The order of nameservers.
@@ -73,7 +75,7 @@ pub struct Explained {
 pub fn explain(seen: &Observation, conf: &Conf) -> Option<Explained> {
     // What it was not answered itself must not help it.
     let nothing = Knowledge::default();
-    variants(seen).into_iter().find_map(|variant| {
+    variants(seen, conf.origin).into_iter().find_map(|variant| {
         let explained = with_variant(seen, conf, variant, &nothing)?;
         let same = asks_the_same(
             &explained.now.simulation,
@@ -83,6 +85,18 @@ pub fn explain(seen: &Observation, conf: &Conf) -> Option<Explained> {
         );
         (same && explained.now.unknown.is_empty()).then_some(explained)
     })
+}
+
+/// What the resolver that a lookup is attributed to would have asked at the settings in force, with the answers that the
+/// lookup got; `None` when it refuses the file.
+pub fn expected(seen: &Observation, conf: &Conf) -> Option<Explained> {
+    let has = |qtype: QType| seen.asked.iter().any(|asked| asked.qtype == qtype);
+    let family = match (has(QType::A), has(QType::Aaaa)) {
+        (true, false) => Family::Inet,
+        (false, true) => Family::Inet6,
+        _ => Family::Unspec,
+    };
+    with_variant(seen, conf, Variant::plain(seen.resolver, family), &Knowledge::default())
 }
 
 /// The lookup as this model makes it at the settings in force, whatever was seen; `None` when it refuses the file.
@@ -109,7 +123,7 @@ impl Variant {
     /// The usual case of a resolver.
     pub(super) fn plain(resolver: Resolver, family: Family) -> Self {
         let (servers, pair, silence) = (Servers::AsListed, Pair::AsSet, Silence::Lost);
-        Self { resolver, family, servers, pair, silence }
+        Self { resolver, family, servers, pair, silence, timeout_ms: None }
     }
 
     /// Puts what is remembered into the settings.
@@ -125,6 +139,7 @@ impl Variant {
             settings.nameservers = order.into_iter().map(Nameserver::at).collect();
             settings.flags.clear(Flag::Rotate);
         }
+        settings.timeout_ms = self.timeout_ms.unwrap_or(settings.timeout_ms);
         match self.pair {
             Pair::AsSet => {}
             Pair::OneByOne => settings.flags.set(Flag::SingleRequest),
@@ -151,13 +166,20 @@ fn with_refusals(asked: &[Asked], settings: &Settings) -> Option<Vec<Asked>> {
     found.then_some(changed)
 }
 
+/// Timeouts that people set, in ms.
+const TIMEOUTS_MS: [Option<u64>; 4] = [None, Some(1_000), Some(2_000), Some(3_000)];
+
 /// Everything worth a try, the likeliest first.
-fn variants(seen: &Observation) -> Vec<Variant> {
+fn variants(seen: &Observation, origin: Origin) -> Vec<Variant> {
+    let lossy = seen.asked.iter().any(|asked| asked.latency_us.is_none_or(|us| us > 900_000));
+    let timeouts = if origin == Origin::Traffic && lossy { &TIMEOUTS_MS[..] } else { &TIMEOUTS_MS[..1] };
     let mut variants = Vec::new();
     for resolver in resolvers(seen) {
         for (servers, pair, silence) in quirks(resolver.id) {
-            for family in families(seen) {
-                variants.push(Variant { resolver, family, servers, pair, silence });
+            for timeout_ms in timeouts.iter().copied() {
+                for family in families(seen) {
+                    variants.push(Variant { resolver, family, servers, pair, silence, timeout_ms });
+                }
             }
         }
     }
@@ -165,12 +187,11 @@ fn variants(seen: &Observation) -> Vec<Variant> {
 }
 
 fn quirks(id: ResolverId) -> Vec<(Servers, Pair, Silence)> {
-    let mut quirks = vec![
-        (Servers::AsListed, Pair::AsSet, Silence::Lost),
-        (Servers::AsAsked, Pair::AsSet, Silence::Lost),
-        (Servers::AsListed, Pair::AsSet, Silence::Refused),
-        (Servers::AsAsked, Pair::AsSet, Silence::Refused),
-    ];
+    let lost =
+        [(Servers::AsListed, Pair::AsSet, Silence::Lost), (Servers::AsAsked, Pair::AsSet, Silence::Lost)];
+    let refused = lost.map(|(servers, pair, _)| (servers, pair, Silence::Refused));
+    // Haste tells of a refusal; but musl asks all servers at once.
+    let mut quirks = if id == ResolverId::Musl { [lost, refused].concat() } else { [refused, lost].concat() };
     if matches!(id, ResolverId::Glibc | ResolverId::Getent) {
         quirks.push((Servers::AsListed, Pair::OneByOne, Silence::Lost));
         quirks.push((Servers::AsListed, Pair::OneByOneReopened, Silence::Lost));

@@ -13,8 +13,8 @@ mod readings;
 mod replay;
 mod weigh;
 
-pub use conf::Conf;
-pub use explain::{Explained, Pair, Servers, Silence, Variant, explain};
+pub use conf::{Conf, Origin};
+pub use explain::{Explained, Pair, Servers, Silence, Variant, expected, explain};
 pub use knowledge::Knowledge;
 pub use outlook::{Change, Dot, Outlook, Risk, Setting, Stands, Unknown};
 pub use replay::{Replay, asks_the_same, replay};

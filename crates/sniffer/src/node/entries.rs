@@ -2,23 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 
-use super::cgroup::{Manager, Role};
+use super::cgroup::Manager;
+use super::files::{self, NamespaceFiles};
+use super::groups::{self, Group, Key};
 use super::id::{ContainerId, PodUid};
-use super::mounts::{self, Trace};
-use super::processes::{Processes, Seen};
+use super::processes::Processes;
 use super::records::{Netns, Part, Record, Runtime};
 use super::{Container, Entry, Kind, Network, PodName, Scopes, Written, scope};
 use crate::host::Host;
 use crate::pod_files::Root;
 use crate::process::netns_inode;
-
-/// Where `ip netns` looks, and Docker's own folders, which it does not.
-const NAMED: [&str; 2] = ["run/netns", "var/run/netns"];
-const OTHER_NAMED: [&str; 2] = ["run/docker/netns", "var/run/docker/netns"];
-/// Namespaces without a container whose mounts are looked at for one (rootless podman).
-const MOST_TRACED: usize = 256;
 
 /// What was found on a node.
 pub(super) struct Found {
@@ -27,27 +21,12 @@ pub(super) struct Found {
     pub(super) evidence: String,
 }
 
-/// Whose a process is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Pod(Option<ContainerId>, PodUid),
-    Libpod(Option<ContainerId>, ContainerId),
-    Container(Option<ContainerId>, ContainerId),
-}
-
-/// The processes of one pod or container, each with its namespace and its container.
-#[derive(Debug, Default)]
-struct Group {
-    processes: Vec<(u32, Option<u64>, Option<ContainerId>)>,
-    manager: Option<Manager>,
-}
-
 /// Everything on the node.
 pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Found {
     let mut scopes = scope::all(host, root, processes);
     let host_netns = host_netns(host, processes);
-    let files = namespace_files(host, processes);
-    let groups = groups(host, root, processes, host_netns, &mut scopes);
+    let files = files::all(host, processes);
+    let groups = groups::all(host, root, processes, host_netns, &mut scopes);
     let build = Build { scopes: &scopes, host_netns, files: &files };
     let mut entries: Vec<Entry> = groups.iter().map(|(key, group)| build.entry(key, group)).collect();
     entries.extend(build.without_processes(&groups));
@@ -74,124 +53,11 @@ fn host_netns(host: &Host, processes: &Processes) -> Option<u64> {
     of(&1).or_else(own).or_else(outside)
 }
 
-/// Files that stand for network namespaces, by path: from the mount table of the first process that shows one (another
-/// root may not carry the mounts themselves), and from the files.
-fn namespace_files(host: &Host, processes: &Processes) -> BTreeMap<String, Option<u64>> {
-    let mut pids = processes.by_pid.iter().filter(|(_, seen)| seen.place.is_nowhere()).map(|(pid, _)| *pid);
-    let table = pids.by_ref().take(8).find_map(|pid| scope::mount_table(host, pid)).unwrap_or_default();
-    let mut files: BTreeMap<String, Option<u64>> =
-        mounts::namespace_files(&table).into_iter().map(|(path, inode)| (path, Some(inode))).collect();
-    for folder in NAMED.iter().chain(&OTHER_NAMED) {
-        let Ok(entries) = fs::read_dir(host.path(folder)) else { continue };
-        for entry in entries.flatten() {
-            let folder = folder.strip_prefix("var/").unwrap_or(folder);
-            let path = format!("/{folder}/{}", entry.file_name().to_string_lossy());
-            files.entry(path).or_insert_with(|| nsfs_inode(&entry));
-        }
-    }
-    files
-}
-
-/// The inode of a namespace file; a file of another kind was left over, or its mount is not seen from here.
-fn nsfs_inode(entry: &fs::DirEntry) -> Option<u64> {
-    let metadata = entry.path().symlink_metadata().ok()?;
-    // A namespace is a file without content that is read-only for everyone, on the kernel's own file system (device
-    // major number 0); the file it is mounted on is none of that.
-    let is_nsfs =
-        metadata.is_file() && metadata.mode() & 0o222 == 0 && nix::sys::stat::major(metadata.dev()) == 0;
-    is_nsfs.then(|| metadata.ino())
-}
-
-fn groups(
-    host: &Host,
-    root: &Root,
-    processes: &Processes,
-    host_netns: Option<u64>,
-    scopes: &mut Scopes,
-) -> BTreeMap<Key, Group> {
-    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
-    let mut traced: BTreeMap<u64, Option<(Key, Option<ContainerId>)>> = BTreeMap::new();
-    for (pid, seen) in &processes.by_pid {
-        if seen.place.role == Role::Monitor {
-            continue;
-        }
-        let found = match key_of(seen, scopes) {
-            Some(key) => Some((key, seen.place.container.clone())),
-            None => match seen.netns.filter(|netns| Some(*netns) != host_netns) {
-                Some(netns) if traced.len() < MOST_TRACED => traced
-                    .entry(netns)
-                    .or_insert_with(|| key_of_mounts(host, root, processes, *pid, scopes))
-                    .clone(),
-                _ => None,
-            },
-        };
-        if let Some((key, container)) = found {
-            let group = groups.entry(key).or_default();
-            group.manager = group.manager.or(seen.place.manager);
-            group.processes.push((*pid, seen.netns, container));
-        }
-    }
-    groups
-}
-
-fn key_of(seen: &Seen, scopes: &Scopes) -> Option<Key> {
-    let place = &seen.place;
-    let within = place.within.clone();
-    if let Some(uid) = &place.pod {
-        return Some(Key::Pod(within, uid.clone()));
-    }
-    if let Some(pod) = &place.libpod {
-        return Some(Key::Libpod(within, pod.clone()));
-    }
-    let id = place.container.as_ref()?;
-    // Seen from another cgroup namespace a path may have lost its beginning, and with it the pod.
-    let pod = scopes.get(&within).and_then(|written| pod_of_container(written, id));
-    Some(pod.map_or_else(|| Key::Container(within.clone(), id.clone()), |uid| Key::Pod(within.clone(), uid)))
-}
-
-/// The pod of a container whose cgroup names none, by what its CRI runtime or the kubelet wrote. Not by Docker's labels:
-/// whoever starts a container chooses those.
-fn pod_of_container(written: &Written, id: &ContainerId) -> Option<PodUid> {
-    let record =
-        written.records.get(id).filter(|it| matches!(it.runtime, Runtime::Containerd | Runtime::CriO));
-    let by_record = record.and_then(|record| {
-        let sandbox = record.sandbox.as_ref().and_then(|id| written.records.get(id));
-        record.uid.clone().or_else(|| sandbox?.uid.clone())
-    });
-    by_record.or_else(|| {
-        let (pod, _) = written.logs.by_container.get(id)?;
-        written.logs.uid_of(pod).cloned()
-    })
-}
-
-/// What the mounts of a process without a container's cgroup say: podman without privileges has none on cgroup v1.
-fn key_of_mounts(
-    host: &Host,
-    root: &Root,
-    processes: &Processes,
-    pid: u32,
-    scopes: &mut Scopes,
-) -> Option<(Key, Option<ContainerId>)> {
-    match scope::traces(host, pid).into_iter().next()? {
-        Trace::Pod(uid) => Some((Key::Pod(None, uid), None)),
-        Trace::Container(folder, id) => {
-            let records = &mut scopes.get_mut(&None)?.records;
-            records.look_in(root, &folder);
-            // podman's own folder holds what the folder of the mount lacks.
-            let parent = scope::parent_outside(host, processes, pid);
-            if let Some(folder) = parent.and_then(|parent| scope::folder_of(host, parent)) {
-                records.look_in(root, &folder);
-            }
-            Some((Key::Container(None, id.clone()), Some(id)))
-        }
-    }
-}
-
 /// What entries are made from.
 struct Build<'a> {
     scopes: &'a Scopes,
     host_netns: Option<u64>,
-    files: &'a BTreeMap<String, Option<u64>>,
+    files: &'a NamespaceFiles,
 }
 
 impl Build<'_> {
@@ -200,19 +66,22 @@ impl Build<'_> {
         let nothing = Written::default();
         let written = self.scopes.get(within).unwrap_or(&nothing);
         let records = records_of(key, group, written);
-        let sandbox = records.iter().copied().find(|record| record.part == Part::Sandbox);
-        let sandbox_id =
-            sandbox.map(|it| &it.id).or_else(|| records.iter().find_map(|it| it.sandbox.as_ref()));
-        let netns = group.netns(sandbox_id, &records);
+        let sandbox_id = sandbox_of(group, &records);
+        let sandbox = records.iter().copied().find(|record| Some(&record.id) == sandbox_id);
+        let pinned = sandbox.and_then(pinned).or_else(|| records.iter().find_map(|record| pinned(record)));
+        // Names of files are the machine's; a node that runs as a container has others of the same names.
+        let file = pinned.as_ref().filter(|_| within.is_none()).and_then(|path| *self.files.get(path)?);
+        let netns = group.netns(sandbox_id, file, &records);
         // Without permission no namespace is shown; then all count.
-        let pids = group.processes.iter().filter(|it| it.1 == netns).map(|it| it.0).collect();
+        let pids =
+            group.processes.iter().filter(|it| it.netns == netns && it.runs).map(|it| it.pid).collect();
         let first = records.first().copied();
         Entry {
             kind: if matches!(key, Key::Container(..)) { Kind::Container } else { Kind::Pod },
             netns,
             network: self.network(netns),
             pids,
-            pod: name_of(key, written, &records),
+            pod: name_of(key, written, sandbox, &records),
             uid: if let Key::Pod(_, uid) = key { Some(uid.clone()) } else { None },
             within: within.clone(),
             containers: containers(key, group, written, &records, sandbox_id),
@@ -225,7 +94,7 @@ impl Build<'_> {
             default_container: records.iter().find_map(|record| record.default_container.clone()),
             runtime: first.map(|record| record.runtime).or(group.manager.map(runtime_of)),
             names: Vec::new(),
-            pinned: records.iter().find_map(|record| pinned(record)),
+            pinned,
             resolv_conf: sandbox.or(first).and_then(|record| record.resolv_conf.clone()),
         }
     }
@@ -324,39 +193,23 @@ fn bare(kind: Kind, netns: Option<u64>) -> Entry {
     }
 }
 
-impl Group {
-    /// The namespace of a pod: its sandbox's, else that of the process its runtime started, else of its first. A process
-    /// of a container may have made one for itself.
-    fn netns(&self, sandbox: Option<&ContainerId>, records: &[&Record]) -> Option<u64> {
-        let of =
-            |id: &ContainerId| self.processes.iter().find(|it| it.2.as_ref() == Some(id) && it.1.is_some());
-        let recorded = || {
-            let pids: Vec<u32> = records.iter().filter_map(|record| record.pid).collect();
-            self.processes.iter().find(|it| pids.contains(&it.0) && it.1.is_some())
-        };
-        let first = || self.processes.iter().find(|it| it.1.is_some());
-        sandbox.and_then(of).or_else(recorded).or_else(first)?.1
-    }
-
-    /// The first process of a container: the one that its runtime wrote down, if that is there, else the lowest number.
-    fn first(&self, id: &ContainerId) -> Option<u32> {
-        self.processes.iter().find(|it| it.2.as_ref() == Some(id) && it.1.is_some()).map(|it| it.0)
-    }
-
-    fn all(&self, id: &ContainerId) -> Vec<u32> {
-        self.processes.iter().filter(|it| it.2.as_ref() == Some(id)).map(|it| it.0).collect()
-    }
-
-    fn main(&self, record: Option<&Record>, id: &ContainerId) -> Option<u32> {
-        let recorded = record.and_then(|record| record.pid);
-        let confirmed = self.processes.iter().find(|it| Some(it.0) == recorded && it.2.as_ref() == Some(id));
-        confirmed.filter(|it| it.1.is_some()).map(|it| it.0).or_else(|| self.first(id))
-    }
+/// The container that holds a pod's namespaces: of those written down one that runs, else one that a running container
+/// names, else any. There may be one from before the node was started again.
+fn sandbox_of<'a>(group: &Group, records: &[&'a Record]) -> Option<&'a ContainerId> {
+    let own = || records.iter().filter(|record| record.part == Part::Sandbox).map(|record| &record.id);
+    let named = || records.iter().filter_map(|record| Some((record, record.sandbox.as_ref()?)));
+    own()
+        .chain(named().map(|it| it.1))
+        .find(|id| group.has(id))
+        .or_else(|| named().find(|(record, _)| group.has(&record.id)).map(|it| it.1))
+        .or_else(|| own().next())
+        .or_else(|| named().next().map(|it| it.1))
 }
 
-/// A pod's name, by its runtime's file if that is about the same UID, else by the kubelet's folder of logs.
-fn name_of(key: &Key, written: &Written, records: &[&Record]) -> Option<PodName> {
-    let mut by_record = records.iter().filter_map(|record| record.pod.clone());
+/// A pod's name, by its runtime's file about the sandbox, then about its containers, else by the kubelet's folder of logs.
+fn name_of(key: &Key, written: &Written, sandbox: Option<&Record>, records: &[&Record]) -> Option<PodName> {
+    let mut by_record =
+        sandbox.into_iter().chain(records.iter().copied()).filter_map(|record| record.pod.clone());
     match key {
         Key::Pod(_, uid) => by_record
             .next()
@@ -372,7 +225,7 @@ fn name_of(key: &Key, written: &Written, records: &[&Record]) -> Option<PodName>
 
 /// What is written down of a pod's containers: by the UID, and by the ids in its cgroups where they do not name another.
 fn records_of<'a>(key: &Key, group: &Group, written: &'a Written) -> Vec<&'a Record> {
-    let ids: BTreeSet<&ContainerId> = group.processes.iter().filter_map(|it| it.2.as_ref()).collect();
+    let ids: BTreeSet<&ContainerId> = group.processes.iter().filter_map(|it| it.container.as_ref()).collect();
     let mine = |record: &&Record| match key {
         Key::Pod(_, uid) if record.runtime == Runtime::Docker => {
             // Labels alone make no member, unless it has ended and nothing else can tell.
@@ -397,11 +250,13 @@ fn containers(
     records: &[&Record],
     sandbox: Option<&ContainerId>,
 ) -> Vec<Container> {
-    let running = group.processes.iter().filter_map(|it| it.2.as_ref());
+    let running = group.processes.iter().filter_map(|it| it.container.as_ref());
+    let sandboxes = records.iter().filter(|record| record.part == Part::Sandbox).map(|record| &record.id);
+    let sandboxes: BTreeSet<&ContainerId> = sandboxes.chain(sandbox).collect();
     let ids: BTreeSet<&ContainerId> = running.chain(records.iter().map(|record| &record.id)).collect();
     let mut containers: Vec<Container> = ids
         .into_iter()
-        .filter(|id| Some(*id) != sandbox || matches!(key, Key::Container(..)))
+        .filter(|id| !sandboxes.contains(id) || matches!(key, Key::Container(..)))
         .map(|id| {
             let record = records.iter().copied().find(|record| record.id == *id);
             let logged = || written.logs.by_container.get(id).map(|(_, container)| container.clone());
@@ -410,6 +265,7 @@ fn containers(
         })
         .collect();
     if let Key::Pod(_, uid) = key {
+        forget_earlier_runs(&mut containers, written);
         for name in written.logs.by_uid.get(uid).map_or(&[][..], |logged| &logged.containers) {
             if containers.iter().all(|container| container.name.as_ref() != Some(name)) {
                 let mut newest = written.logs.by_container.iter().filter(|(_, (pod, container))| {
@@ -422,6 +278,21 @@ fn containers(
     }
     containers.sort_by_key(|container| (container.pid.unwrap_or(u32::MAX), container.name.clone()));
     containers
+}
+
+/// Of a container that was started again only the last run counts: the one that runs, else the one that the kubelet's
+/// newest log is of.
+fn forget_earlier_runs(containers: &mut Vec<Container>, written: &Written) {
+    let rank = |container: &Container| {
+        let logged = container.id.as_ref().is_some_and(|id| written.logs.by_container.contains_key(id));
+        (container.pid.is_none(), !logged)
+    };
+    containers.sort_by_key(rank);
+    let mut names = BTreeSet::new();
+    containers.retain(|container| {
+        let is_new = container.name.as_ref().is_none_or(|name| names.insert(name.clone()));
+        is_new || container.pid.is_some()
+    });
 }
 
 fn runtime_of(manager: Manager) -> Runtime {

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-/// Letters of a container id, as every runtime here makes it.
-const ID_LEN: usize = 64;
 /// Where a UUID has its dashes.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 const UUID_LEN: usize = 36;
@@ -19,9 +17,12 @@ pub struct ContainerId(String);
 pub struct PodUid(String);
 
 impl ContainerId {
+    /// Its digits, as every runtime here makes it.
+    pub(crate) const LEN: usize = 64;
+
     /// From exactly 64 hexadecimal digits.
     pub fn new(text: &str) -> Option<Self> {
-        (text.len() == ID_LEN && is_hex(text.as_bytes())).then(|| Self(text.to_owned()))
+        (text.len() == Self::LEN && is_hex(text.as_bytes())).then(|| Self(text.to_owned()))
     }
 
     /// The first id in `text` that stands alone: next to it are only ends, or what separates words in cgroup names.

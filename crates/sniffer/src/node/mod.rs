@@ -10,6 +10,8 @@
 
 pub mod cgroup;
 mod entries;
+pub(crate) mod files;
+mod groups;
 pub mod id;
 mod mounts;
 mod names;
@@ -168,7 +170,7 @@ impl Node {
 
     /// Processes whose namespace the kernel did not show, for want of a privilege.
     pub fn denied(&self) -> usize {
-        self.processes.denied
+        self.processes.denied()
     }
 
     fn understand(&mut self) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::io::Read;
 
 use super::cgroup::Role;
 use super::id::ContainerId;
-use super::mounts::{self, Trace};
+use super::mounts::{self, Mounts, Trace};
 use super::processes::{Processes, Seen};
 use super::records::{self, Part, Record};
 use super::{Scopes, Written};
@@ -49,6 +49,7 @@ fn root_of(host: &Host, processes: &Processes, node: &ContainerId) -> Option<Roo
 /// it. What the parent's files are read from is the parent's own root: its runtime may see another file system.
 fn trace(host: &Host, root: &Root, processes: &Processes, written: &mut Written) {
     let (mut tried, mut roots) = (BTreeSet::new(), BTreeSet::new());
+    let mut mounts = None;
     for (pid, seen) in &processes.by_pid {
         let place = &seen.place;
         let Some(id) =
@@ -71,7 +72,8 @@ fn trace(host: &Host, root: &Root, processes: &Processes, written: &mut Written)
             written.records.look_in(root, &folder);
         }
         if !is_told(written, id) {
-            for trace in traces(host, *pid) {
+            let mounts = mounts.get_or_insert_with(|| mounts_of_node(host));
+            for trace in traces(host, *pid, mounts) {
                 if let Trace::Container(folder, _) = trace {
                     written.records.look_in(root, &folder);
                 }
@@ -91,7 +93,9 @@ fn is_told(written: &Written, id: &ContainerId) -> bool {
 pub(super) fn parent_outside(host: &Host, processes: &Processes, pid: u32) -> Option<u32> {
     let parent = parent_of(host, pid)?;
     let place = &processes.by_pid.get(&parent)?.place;
-    (place.is_nowhere() || place.role == Role::Monitor).then_some(parent)
+    // A container may have made a cgroup for itself that is named like a monitor's.
+    let is_monitor = place.role == Role::Monitor && place.within.is_none();
+    (place.is_nowhere() || is_monitor).then_some(parent)
 }
 
 /// The folder that a shim or a conmon keeps its container in.
@@ -109,8 +113,13 @@ pub(super) fn parent_of(host: &Host, pid: u32) -> Option<u32> {
 }
 
 /// What the mounts of a process say about it.
-pub(super) fn traces(host: &Host, pid: u32) -> Vec<Trace> {
-    mount_table(host, pid).map_or_else(Vec::new, |table| mounts::traces(&table))
+pub(super) fn traces(host: &Host, pid: u32, node: &Mounts) -> Vec<Trace> {
+    mount_table(host, pid).map_or_else(Vec::new, |table| mounts::traces(&table, node))
+}
+
+/// The mounts of the node itself.
+pub(super) fn mounts_of_node(host: &Host) -> Mounts {
+    mount_table(host, 1).map_or_else(Mounts::default, |table| Mounts::read(&table))
 }
 
 /// The mounts that a process sees.

@@ -8,6 +8,8 @@ use crate::error::Error;
 const SHORTEST_ID: usize = 4;
 /// The longest generated part of a workload's pods: a `ReplicaSet`'s hash.
 const LONGEST_SUFFIX: usize = 10;
+/// Letters that a generated part has at least, unless it is a number: `v2` is a version that someone gave.
+const SHORTEST_SUFFIX: usize = 4;
 /// Letters of a generated part without digits (`k8s.io/apimachinery` `util/rand`, `alphanums`, which has no vowels).
 const RANDOM_LEN: usize = 5;
 
@@ -34,14 +36,29 @@ impl PodQuery {
     }
 }
 
-/// A container as typed: its id, the beginning of its id, or its name.
+/// A container as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerQuery(pub String);
+pub struct ContainerQuery {
+    /// Its id, the beginning of its id, or its name.
+    pub typed: String,
+    /// The Kubernetes namespace of its pod.
+    pub namespace: Option<String>,
+}
 
 impl ContainerQuery {
+    /// From what was typed, and a namespace given beside it.
+    pub fn new(typed: &str, namespace: Option<&str>) -> Self {
+        Self { typed: typed.to_owned(), namespace: namespace.map(str::to_owned) }
+    }
+
+    fn allows(&self, entry: &Entry) -> bool {
+        let own = entry.pod.as_ref().and_then(|pod| pod.namespace.as_ref());
+        self.namespace.is_none() || self.namespace.as_ref() == own
+    }
+
     fn is(&self, container: &Container) -> Matched {
         let id = container.id.as_ref().map_or("", ContainerId::as_str);
-        let typed = self.0.as_str();
+        let typed = self.typed.as_str();
         if container.name.as_deref() == Some(typed) || id == typed {
             Matched::Whole
         } else if typed.len() >= SHORTEST_ID && id.starts_with(typed) {
@@ -109,7 +126,7 @@ impl Node {
     /// [`Error::UnknownContainer`], [`Error::AmbiguousContainer`].
     pub fn container(&self, query: &ContainerQuery) -> Result<(&Entry, &Container), Error> {
         let all = || {
-            self.entries.iter().flat_map(|entry| {
+            self.entries.iter().filter(|entry| query.allows(entry)).flat_map(|entry| {
                 entry.containers.iter().chain(&entry.sandbox).map(move |container| (entry, container))
             })
         };
@@ -125,12 +142,12 @@ impl Node {
                     all().filter_map(|(_, container)| container.name.clone()).collect();
                 existing.sort_unstable();
                 existing.dedup();
-                Err(Error::UnknownContainer { name: query.0.clone(), pod: None, existing })
+                Err(Error::UnknownContainer { name: query.typed.clone(), pod: None, existing })
             }
             _ => {
                 let matches =
                     found.iter().map(|(entry, container)| typed_with_pod(entry, container)).collect();
-                Err(Error::AmbiguousContainer { name: query.0.clone(), matches })
+                Err(Error::AmbiguousContainer { name: query.typed.clone(), matches })
             }
         }
     }
@@ -164,7 +181,7 @@ impl Entry {
         let whole = self.containers.iter().find(|container| query.is(container) == Matched::Whole);
         let beginning = || self.containers.iter().find(|container| query.is(container) == Matched::Beginning);
         whole.or_else(beginning).ok_or_else(|| Error::UnknownContainer {
-            name: query.0.clone(),
+            name: query.typed.clone(),
             pod: self.pod.as_ref().map(ToString::to_string),
             existing: self.containers.iter().filter_map(|container| container.name.clone()).collect(),
         })
@@ -210,7 +227,8 @@ fn is_generated(part: &str) -> bool {
     let letters = (1..=LONGEST_SUFFIX).contains(&part.len())
         && part.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
     let random = part.len() >= RANDOM_LEN && !part.bytes().any(|byte| b"aeiou".contains(&byte));
-    letters && (random || part.bytes().any(|byte| byte.is_ascii_digit()))
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    letters && (random || digits == part.len() || (digits > 0 && part.len() >= SHORTEST_SUFFIX))
 }
 
 /// What to type for one of several: the name with its namespace, or the UID where that is not enough.
@@ -249,6 +267,8 @@ mod tests {
             ("web-front", "web", false),
             ("web-db-0", "web", false),
             ("website-7d4b9c-x2x1z", "web", false),
+            ("web-v2-x2x1z", "web", false),
+            ("web-v2-x2x1z", "web-v2", true),
             ("web", "web", false),
             ("web-", "web", false),
         ];

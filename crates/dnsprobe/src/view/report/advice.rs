@@ -54,11 +54,15 @@ fn client(it: &Advised) -> String {
         format!(" <span class=\"badge {class}\">self-check {:.1} %</span>", check * 100.0)
     });
     let mut html = format!(
-        "<div class=\"panel\"><h3>{}{check}</h3><p class=\"meta\">{}; {}; search {}</p>",
+        "<div class=\"panel\"><h3>{}{check}</h3><p class=\"meta\">{}; {}; {}</p>",
         text(&title),
         text(&resolvers.join(", ")),
         plural(weighed.lookups, "lookup"),
-        text(&weighed.search.join(" ")),
+        if weighed.search.is_empty() {
+            "no search list".to_owned()
+        } else {
+            format!("search {}", text(&weighed.search.join(" ")))
+        },
     );
     let most = weighed.outlook.settings.iter().map(|it| it.questions).max().unwrap_or(1);
     for setting in &weighed.outlook.settings {
@@ -185,19 +189,17 @@ fn dots(it: &Advised) -> String {
     if dots.is_empty() {
         return String::new();
     }
-    let items: String = dots
-        .iter()
-        .take(MOST_NAMES)
-        .map(|dot| {
-            format!(
-                "<li><code>{}</code> saves {} and {} in {}</li>",
-                text(&dot.write),
-                plural(dot.saves_questions.unsigned_abs(), "question"),
-                text(&duration(Nanos(dot.saves_ns))),
-                plural(dot.lookups, "lookup"),
-            )
-        })
-        .collect();
+    let mut items = String::new();
+    for dot in dots.iter().take(MOST_NAMES) {
+        let _ = write!(
+            items,
+            "<li><code>{}</code> saves {} and {} in {}</li>",
+            text(&dot.write),
+            plural(dot.saves_questions.unsigned_abs(), "question"),
+            text(&duration(Nanos(dot.saves_ns))),
+            plural(dot.lookups, "lookup"),
+        );
+    }
     format!(
         "<details><summary>or write names in full, with the trailing dot</summary><ul>{items}</ul><p class=\"meta\">Unsafe \
          where {}.</p></details>",

@@ -64,7 +64,6 @@ fn row(list: &str, mark: &str, key: &str, entry: &Entry, most: f64) -> String {
 
 /// Size of the picture, in its own units; it is drawn as wide as there is room.
 const WIDTH: f64 = 1000.0;
-const HEIGHT: f64 = 240.0;
 const FLOOR: f64 = 200.0;
 /// Buckets drawn as one column.
 const JOINED: usize = 5;
@@ -86,8 +85,8 @@ pub(super) fn latencies(gallery: &Gallery) -> String {
     let most = total.iter().chain(&useful).copied().max().unwrap_or(1) as f64;
     let column = WIDTH / (last - first) as f64;
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"How latencies spread\" \
-         preserveAspectRatio=\"xMidYMid meet\">"
+        "<svg viewBox=\"0 0 {WIDTH} {FLOOR}\" role=\"img\" aria-label=\"How latencies spread\" \
+         preserveAspectRatio=\"none\">"
     );
     for index in first..last {
         let x = (index - first) as f64 * column;
@@ -105,24 +104,13 @@ pub(super) fn latencies(gallery: &Gallery) -> String {
             }
         }
     }
-    let _ = write!(svg, "<line class=\"grid\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{FLOOR}\" y2=\"{FLOOR}\"/>");
+    let _ = write!(svg, "<line class=\"grid\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{FLOOR}\" y2=\"{FLOOR}\"/></svg>");
+    svg.push_str("<div class=\"marks\">");
     for mark in (first..=last).step_by(decade) {
-        let x = (mark - first) as f64 * column;
-        let anchor = if mark == first {
-            "start"
-        } else if mark == last {
-            "end"
-        } else {
-            "middle"
-        };
-        let label = round_mark(edge(mark * JOINED));
-        let _ = write!(
-            svg,
-            "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" style=\"font-size:18px\">{label}</text>",
-            FLOOR + 26.0
-        );
+        let left = percent((mark - first) as f64, (last - first) as f64);
+        let _ = write!(svg, "<span style=\"left:{left}\">{}</span>", round_mark(edge(mark * JOINED)));
     }
-    svg.push_str("</svg>");
+    svg.push_str("</div>");
     format!(
         "<div class=\"panel\"><p class=\"key\"><i></i>without wasted candidates<b></b>as it was</p>{svg}{}</div>\n",
         quantiles(gallery)
@@ -145,7 +133,7 @@ fn round_mark(at: Nanos) -> String {
 }
 
 fn quantiles(gallery: &Gallery) -> String {
-    let shares = [("half", 0.5), ("9 of 10", 0.9), ("99 of 100", 0.99)];
+    let shares = [("50 %", 0.5), ("90 %", 0.9), ("99 %", 0.99)];
     let cells = |spread: &Spread| {
         let cell = |(_, share): (&str, f64)| {
             let time = spread.quantile(share).map_or_else(|| "-".to_owned(), duration);
@@ -155,7 +143,7 @@ fn quantiles(gallery: &Gallery) -> String {
     };
     let heads = shares.map(|(name, _)| format!("<th>{name}</th>")).concat();
     format!(
-        "<table><tr><th>{} within</th>{heads}</tr><tr><td>as it was</td>{}</tr><tr><td>without wasted candidates</td>\
+        "<table><tr><th>of {}</th>{heads}</tr><tr><td>as it was</td>{}</tr><tr><td>without wasted candidates</td>\
          {}</tr></table>",
         plural(gallery.total.count, "lookup"),
         cells(&gallery.total),

@@ -4,7 +4,7 @@
 use dnsprobe_lookup::{Lookup, Nanos, Timestamp};
 
 /// Lookups kept of each sort, each of another name.
-const MOST_KEPT: usize = 10;
+const MOST_KEPT: usize = 8;
 /// Buckets in a tenfold step of latency.
 pub(super) const PER_DECADE: usize = 50;
 /// The lowest latency told apart, in ns; and the tenfold steps above it: 10 µs to 100 s.

@@ -107,8 +107,8 @@ fn body(it: &Reported<'_>) -> String {
     section("What was found", "Each with the first example.", findings(summary));
     let waste = [
         charts::costs("By search suffix", "by_suffix", ".", &summary.by_suffix()),
-        charts::costs("By name", "by_name", "", &summary.by_name()),
         charts::costs("By pod or client", "by_target", "", &summary.by_target()),
+        charts::costs("By name", "by_name", "", &summary.by_name()),
     ]
     .concat();
     section(

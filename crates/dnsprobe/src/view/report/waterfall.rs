@@ -29,6 +29,7 @@ pub(super) fn waterfall(kept: &Kept) -> String {
         text(&lookup.resolver.id),
     );
     let scale = Scale::of(lookup);
+    html.push_str(&axis(lookup, &scale));
     for step in lookup.steps.iter().take(MOST_STEPS) {
         html.push_str(&row(step, &scale));
     }
@@ -51,10 +52,9 @@ impl Scale {
         let start = lookup.start.unwrap_or_default().0;
         let questions = || lookup.steps.iter().flat_map(|step| &step.questions);
         let end = questions().map(|it| end(it).unwrap_or(sent(it))).max().unwrap_or(start);
-        let lost = questions().any(|question| question.latency.is_none());
         let length = (end - start).max(lookup.latency.unwrap_or_default().0).max(1) as f64;
         // What never ended runs on to the right edge.
-        Self { start, length: if lost { length * 1.15 } else { length } }
+        Self { start, length: if lookup.latency.is_none() { length * 1.15 } else { length } }
     }
 }
 
@@ -66,13 +66,36 @@ fn end(question: &Question) -> Option<i64> {
     Some(sent(question) + question.latency?.0)
 }
 
+/// When the resolver stopped waiting for a question that was never answered: it asked again, or the candidate ended.
+fn given_up(step: &Step, index: usize, scale: &Scale) -> f64 {
+    let question = &step.questions[index];
+    let later = step.questions[index + 1..].iter();
+    let again = later.filter(|it| it.qname == question.qname && it.qtype == question.qtype).map(sent).next();
+    let begun = step.questions.first().map_or(0, sent);
+    let at = again.or(step.added.map(|added| begun + added.0));
+    at.map_or(scale.length, |at| (at - scale.start) as f64)
+}
+
+/// The times at the left edge, in the middle and at the right edge.
+fn axis(lookup: &Lookup, scale: &Scale) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of one lookup")]
+    let time = |share: f64| duration(Nanos((scale.length * share) as i64));
+    let end = if lookup.latency.is_some() { time(1.0) } else { "…".to_owned() };
+    format!(
+        "<div class=\"step axis\"><span></span><span></span><span class=\"ticks\"><span>0</span><span>{}</span><span>{}\
+         </span></span><span></span></div>",
+        text(&time(0.5)),
+        text(&end),
+    )
+}
+
 fn row(step: &Step, scale: &Scale) -> String {
     let name = step.suffix.as_ref().map_or_else(|| "as-is".to_owned(), |suffix| format!(".{suffix}"));
     let mut bars = String::new();
-    for question in step.questions.iter().take(MOST_QUESTIONS) {
+    for (index, question) in step.questions.iter().enumerate().take(MOST_QUESTIONS) {
         let from = (sent(question) - scale.start) as f64;
         let (length, kind) = match (end(question), step.wasted, question.outcome) {
-            (None, ..) => (scale.length - from, " lost"),
+            (None, ..) => (given_up(step, index, scale) - from, " lost"),
             (Some(_), true, _) => (question.latency.unwrap_or_default().0 as f64, " waste"),
             (Some(_), false, Outcome::Answer | Outcome::NoData | Outcome::Cname) => {
                 (question.latency.unwrap_or_default().0 as f64, "")

@@ -38,11 +38,14 @@ fn bundle(root: &Root, place: &str, id: ContainerId) -> Option<Record> {
     let folder = format!("{place}/{}", id.as_str());
     let Content::Found(bytes) = root.read(&format!("{folder}/config.json")).content else { return None };
     let config = Config::parse(&bytes)?;
-    let mut record = Record::new(id, Runtime::Containerd);
+    // Docker has its containers run by containerd, in a namespace of this name.
+    let runtime = if place.ends_with("/moby") { Runtime::Docker } else { Runtime::Containerd };
+    let mut record = Record::new(id, runtime);
     if let Content::Found(pid) = root.read(&format!("{folder}/init.pid")).content {
         record.pid = String::from_utf8_lossy(&pid).trim().parse().ok();
     }
     fill(&mut record, &config);
+    config.confirm(&mut record);
     Some(record)
 }
 

@@ -6,6 +6,7 @@
 
 mod containerd;
 mod docker;
+mod libpod;
 mod oci;
 mod storage;
 

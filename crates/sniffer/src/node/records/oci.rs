@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Netns;
+use super::{Netns, Record};
+use crate::node::id::PodUid;
 
 /// The parts of the file that say whose container it is.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +28,8 @@ struct Mount {
 #[serde(default)]
 struct Linux {
     namespaces: Option<Vec<Namespace>>,
+    #[serde(rename = "cgroupsPath")]
+    cgroups_path: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +53,18 @@ impl Config {
     /// What is mounted at a path of the container.
     pub(super) fn mounted_at(&self, destination: &str) -> Option<&str> {
         self.mounts.as_ref()?.iter().find(|mount| mount.destination == destination)?.source.as_deref()
+    }
+
+    /// Settles whose the container is. The path of its cgroup is the kubelet's word, annotations may be of the pod's owner:
+    /// where the two name different pods, the pod's name in the annotations is not believed either.
+    pub(super) fn confirm(&self, record: &mut Record) {
+        let path = self.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref()).unwrap_or_default();
+        if let Some(uid) = path.split('/').find_map(PodUid::find) {
+            if record.uid.as_ref().is_some_and(|other| *other != uid) {
+                (record.pod, record.sandbox) = (None, None);
+            }
+            record.uid = Some(uid);
+        }
     }
 
     /// Its network namespace. A namespace without a file is one made for this container.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::libpod;
 use super::oci::Config;
 use super::{Part, Place, Record, Runtime};
 use crate::node::id::{ContainerId, PodUid};
@@ -46,8 +47,16 @@ fn drivers(root: &Root, storage: &str) -> Vec<String> {
 pub(super) fn read(root: &Root, place: &str) -> Vec<Record> {
     let entries = root.entries(place);
     let ids: Vec<ContainerId> = entries.iter().filter_map(|name| ContainerId::new(name)).collect();
-    let names = if ids.is_empty() { Vec::new() } else { names(root, place) };
-    ids.into_iter().filter_map(|id| container(root, place, id, &names)).collect()
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    let names = names(root, place);
+    let mut records: Vec<Record> =
+        ids.into_iter().filter_map(|id| container(root, place, id, &names)).collect();
+    if records.iter().any(|record| record.part == Part::Sandbox && record.runtime == Runtime::Podman) {
+        libpod::name_pods(root, place, &mut records);
+    }
+    records
 }
 
 /// From where a file of a container's is mounted: `…/overlay-containers/ID/userdata/resolv.conf`.
@@ -108,12 +117,14 @@ fn container(root: &Root, place: &str, id: ContainerId, names: &[Listed]) -> Opt
     } else {
         of_podman(&mut record, &config);
     }
+    config.confirm(&mut record);
     record.hostname = config.hostname;
     Some(record)
 }
 
 /// CRI-O's annotations (`internal/annotations`, `server/sandbox_run_linux.go`): its own on sandboxes, Kubernetes' plain
-/// ones on containers.
+/// ones on containers. Among the plain ones are those that the pod's owner chose; the labels, kept as one text, are the
+/// kubelet's, so they go first.
 fn of_crio(record: &mut Record, config: &Config) {
     let own = |key: &str| config.annotation(&format!("io.kubernetes.cri-o.{key}"));
     let plain = |key: &str| config.annotation(&format!("io.kubernetes.{key}"));
@@ -133,22 +144,18 @@ fn of_crio(record: &mut Record, config: &Config) {
             own("Annotations").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         record.default_container = annotations.get("kubectl.kubernetes.io/default-container").cloned();
     } else {
-        let (namespace, name) = (plain("pod.namespace"), plain("pod.name"));
-        record.pod = PodName::new(namespace.or(label("pod.namespace")), name.or(label("pod.name")));
-        let name = plain("container.name").or(label("container.name"));
+        let told = |key: &str| label(key).or(plain(key));
+        record.pod = PodName::new(told("pod.namespace"), told("pod.name"));
+        let name = told("container.name");
         record.name = name.map(str::to_owned).or(record.name.take());
     }
 }
 
-/// podman's containers carry the name of their pod nowhere but in its data base; the infra container has the pod's name as
-/// its host name unless another was asked for (libpod `runtime_pod_infra`), and is named by the pod's own id.
+/// podman's containers carry the name of their pod nowhere but in its data base ([`libpod`]); the infra container has the
+/// pod's name as its host name unless another was asked for (libpod `runtime_pod_infra`), and is named by the pod's own id.
 fn of_podman(record: &mut Record, config: &Config) {
     record.sandbox = config.annotation("io.kubernetes.cri-o.SandboxID").and_then(ContainerId::new);
-    let infra = record.name.as_deref().is_some_and(|name| {
-        name.strip_suffix("-infra")
-            .is_some_and(|id| id.len() == 12 && id.bytes().all(|it| it.is_ascii_hexdigit()))
-    });
-    if infra {
+    if record.name.as_deref().and_then(libpod::pod_of_infra).is_some() {
         record.part = Part::Sandbox;
         record.pod = PodName::new(None, config.hostname.as_deref());
     }

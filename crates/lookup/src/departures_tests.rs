@@ -1,0 +1,123 @@
+use super::*;
+use crate::lookup::{Question, ResolverFrom, ResolverSeen, Step};
+use crate::time::{Nanos, Timestamp};
+use dnsprobe_resolv::Transport;
+
+const POD: &str = "nameserver 10.96.0.10\nsearch shop.svc.cluster.local svc.cluster.local cluster.local\n";
+
+fn conf(options: &str) -> Conf {
+    Conf { file: Some(format!("{POD}options {options}\n").into_bytes()), ..Conf::default() }
+}
+
+/// A lookup by glibc whose candidates, given with their suffixes, all came to this.
+fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outcome: Outcome) -> Lookup {
+    let mut at = 1_700_000_000_000_000_000;
+    let mut step = |(candidate, suffix): &(&str, Option<&str>)| {
+        at += 1_000_000;
+        let question = |qtype: &QType| Question {
+            qname: (*candidate).to_owned(),
+            qtype: *qtype,
+            server: "10.96.0.10".parse().unwrap(),
+            transport: Transport::Udp,
+            round: 1,
+            outcome,
+            sent: Some(Timestamp(at)),
+            latency: Some(Nanos::from_micros(500)),
+            upstream: None,
+        };
+        Step {
+            candidate: (*candidate).to_owned(),
+            suffix: suffix.map(str::to_owned),
+            outcome,
+            added: Some(Nanos::from_millis(1)),
+            wasted: false,
+            questions: types.iter().map(question).collect(),
+            why: None,
+        }
+    };
+    Lookup {
+        name: name.to_owned(),
+        start: Some(Timestamp(1_700_000_000_001_000_000)),
+        client: None,
+        resolver: ResolverSeen {
+            id: "glibc".to_owned(),
+            version: None,
+            api: None,
+            from: ResolverFrom::Inferred,
+            evidence: Some("x"),
+        },
+        steps: candidates.iter().map(&mut step).collect(),
+        outcome,
+        addresses: Vec::new(),
+        error: None,
+        latency: Some(Nanos::from_millis(3)),
+        certain: true,
+        partial: false,
+        findings: Vec::new(),
+    }
+}
+
+const PAIR: [QType; 2] = [QType::A, QType::Aaaa];
+const WHOLE: [(&str, Option<&str>); 4] = [
+    ("gone.example.com.shop.svc.cluster.local.", Some("shop.svc.cluster.local")),
+    ("gone.example.com.svc.cluster.local.", Some("svc.cluster.local")),
+    ("gone.example.com.cluster.local.", Some("cluster.local")),
+    ("gone.example.com.", None),
+];
+
+fn message(lookup: &Lookup, options: &str) -> Option<String> {
+    departure(lookup, &conf(options)).map(|finding| finding.message)
+}
+
+#[test]
+fn a_lookup_as_planned_departs_from_nothing() {
+    let lookup = lookup("gone.example.com", &WHOLE, &PAIR, Outcome::NxDomain);
+    assert_eq!(message(&lookup, "ndots:5"), None);
+}
+
+#[test]
+fn what_the_packets_cannot_tell_is_no_departure() {
+    let mut lookup = lookup("gone.example.com", &WHOLE[..2], &PAIR, Outcome::NxDomain);
+    assert!(message(&lookup, "ndots:5").is_some());
+    lookup.certain = false;
+    assert_eq!(message(&lookup, "ndots:5"), None);
+    (lookup.certain, lookup.partial) = (true, true);
+    assert_eq!(message(&lookup, "ndots:5"), None);
+}
+
+#[test]
+fn a_stop_too_early_is_named_with_the_resolver_that_stops_so() {
+    let lookup = lookup("gone.example.com", &WHOLE[3..], &PAIR, Outcome::NxDomain);
+    let said = message(&lookup, "ndots:2").unwrap();
+    let stop = "the search stopped at gone.example.com., where glibc would go on with gone.example.com.shop.";
+    assert!(said.starts_with(stop), "{said}");
+    // musl asks a name with that many dots as it stands, and nothing else.
+    assert!(said.ends_with("musl would ask so."), "{said}");
+}
+
+#[test]
+fn another_order_fits_another_ndots() {
+    let mut order = WHOLE.to_vec();
+    order.rotate_right(1);
+    let lookup = lookup("gone.example.com", &order, &PAIR, Outcome::NxDomain);
+    assert_eq!(message(&lookup, "ndots:2"), None);
+    let said = message(&lookup, "ndots:5").unwrap();
+    assert!(said.starts_with("the candidates were asked in another order than glibc would"), "{said}");
+    assert!(said.contains("it fits ndots:0"), "{said}");
+}
+
+#[test]
+fn a_name_that_was_searched_first_shows_an_older_file() {
+    let lookup = lookup(WHOLE[0].0.trim_end_matches('.'), &[(WHOLE[0].0, None)], &PAIR, Outcome::NxDomain);
+    let said = message(&lookup, "ndots:2").unwrap();
+    assert!(said.contains("gone.example.com under the suffix shop.svc.cluster.local"), "{said}");
+}
+
+#[test]
+fn half_a_pair_that_is_missing_may_be_cached() {
+    let mut lookup = lookup("gone.example.com", &WHOLE, &PAIR, Outcome::NxDomain);
+    lookup.steps[1].questions.pop();
+    let said = message(&lookup, "ndots:5").unwrap();
+    assert!(said.contains("would have asked for AAAA gone.example.com.svc.cluster.local., too"), "{said}");
+    assert!(said.contains("cache"), "{said}");
+}
