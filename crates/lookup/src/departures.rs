@@ -24,7 +24,8 @@ pub fn departure(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
     let plan = expected(&seen, conf)?;
     let what = difference(&seen, &plan)?;
     let message = format!("{what}{}.", reason(&seen, &plan, conf));
-    Some(Finding { code: FindingCode::DepartsFromPlan, message })
+    let evidence = lookup.steps.iter().flat_map(|step| &step.questions);
+    Some(crate::findings::finding(FindingCode::DepartsFromPlan, message, evidence))
 }
 
 /// Whether nothing about a lookup can depart: it was answered, and each candidate was asked once for the same types.

@@ -56,7 +56,8 @@ pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
 /// Transmissions named as evidence of one finding.
 const MOST_EVIDENCE: usize = 8;
 
-fn finding<'a>(
+/// A finding with the first few of the transmissions that it rests on.
+pub(crate) fn finding<'a>(
     code: FindingCode,
     message: String,
     evidence: impl IntoIterator<Item = &'a Question>,
