@@ -87,7 +87,6 @@ fn printed(merging: Merging, lookups: &[Lookup]) -> String {
         inferred: &[],
         beside: None,
         conntrack: None,
-        conntrack: None,
     };
     rows.close(&closing).unwrap();
     drop(rows);
@@ -163,6 +162,7 @@ fn what_passed_beside_a_programs_lookups_is_said_at_the_end() {
             dropped_by_kernel: None,
             inferred: &[],
             beside,
+            conntrack: None,
         };
         summary_table::closing(&closing, &ui(120))
     };
