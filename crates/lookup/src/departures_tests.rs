@@ -23,6 +23,7 @@ fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outc
             outcome,
             sent: Some(Timestamp(at)),
             latency: Some(Nanos::from_micros(500)),
+            alias: None,
             upstream: None,
             alias: None,
         };

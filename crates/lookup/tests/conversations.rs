@@ -6,8 +6,8 @@ mod wire;
 
 use std::net::SocketAddrV4;
 
-use dnsprobe_lookup::{Embedded, FindingCode, Lookup, Nanos, Pipeline, SearchList, Timestamp};
-use dnsprobe_resolv::{Outcome, QType};
+use dnsprobe_lookup::{Embedded, FindingCode, Lookup, Nanos, Pipeline, ResolverFrom, SearchList, Timestamp};
+use dnsprobe_resolv::{Outcome, QType, ResolverId};
 use wire::{Conversation, Say};
 
 const POD: &[u8] =
@@ -266,6 +266,80 @@ fn go_is_known_by_two_ports_and_edns() {
     let lookups = talk.lookups(known());
     assert_eq!(lookups.len(), 1);
     assert_eq!(lookups[0].resolver.id, "go");
+}
+
+/// One candidate found at once: A answered, then AAAA from another port. glibc and BIND's nslookup both do that.
+fn one_type_after_the_other(talk: &mut Conversation) {
+    let name = "web.shop.svc.cluster.local";
+    for (qtype, port, say) in [(QType::A, 40_000, Say::Address), (QType::Aaaa, 40_001, Say::NoData)] {
+        talk.ask(name, qtype, port, port);
+        talk.wait_ms(1);
+        talk.answer(name, qtype, port, port, say);
+    }
+}
+
+#[test]
+fn what_is_detected_decides_between_look_alikes() {
+    let mut talk = Conversation::new();
+    one_type_after_the_other(&mut talk);
+    let seen = |detected: &[ResolverId]| {
+        let mut pipeline = Pipeline::new(vec![53], known());
+        pipeline.with_resolvers(detected.to_vec());
+        let resolver = talk.play(&mut pipeline)[0].resolver.clone();
+        (resolver.id, resolver.from)
+    };
+    assert_eq!(seen(&[]), ("bind-nslookup".into(), ResolverFrom::Inferred));
+    assert_eq!(seen(&[ResolverId::Glibc]), ("glibc".into(), ResolverFrom::Detected));
+}
+
+#[test]
+fn a_sure_sign_stands_against_what_is_detected() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    let mut pipeline = Pipeline::new(vec![53], known());
+    pipeline.with_resolvers(vec![ResolverId::Go]);
+    let resolver = &talk.play(&mut pipeline)[0].resolver;
+    assert_eq!((resolver.id.as_str(), resolver.from), ("glibc", ResolverFrom::Inferred));
+}
+
+#[test]
+fn one_socket_for_several_names_at_once_is_c_ares() {
+    let mut talk = Conversation::new();
+    let names = ["web.shop.svc.cluster.local", "db.shop.svc.cluster.local"];
+    for (index, name) in (0_u16..).zip(names) {
+        talk.ask(name, QType::A, 40_000, 7 + index);
+        talk.ask(name, QType::Aaaa, 40_000, 9_000 + index);
+    }
+    talk.wait_ms(1);
+    for (index, name) in (0_u16..).zip(names) {
+        talk.answer(name, QType::A, 40_000, 7 + index, Say::Address);
+        talk.answer(name, QType::Aaaa, 40_000, 9_000 + index, Say::NoData);
+    }
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 2);
+    assert!(lookups.iter().all(|lookup| lookup.resolver.id == "c-ares"), "{lookups:?}");
+}
+
+#[test]
+fn glibc_begins_anew_and_takes_an_answer_to_an_earlier_transmission() {
+    let conf = [POD, b"options timeout:1\n"].concat();
+    let mut talk = Conversation::new();
+    let name = "web.shop.svc.cluster.local";
+    talk.ask(name, QType::A, 40_000, 7);
+    talk.ask(name, QType::Aaaa, 40_000, 9_000);
+    talk.wait_ms(1_000);
+    talk.ask(name, QType::A, 40_000, 7);
+    // The answer to the first AAAA; then glibc asks for it once more, and is content when A is there.
+    talk.wait_ms(300);
+    talk.answer(name, QType::Aaaa, 40_000, 9_000, Say::NoData);
+    talk.ask(name, QType::Aaaa, 40_000, 9_000);
+    talk.wait_ms(100);
+    talk.answer(name, QType::A, 40_000, 7, Say::Address);
+    talk.wait_ms(500);
+    talk.answer(name, QType::Aaaa, 40_000, 9_000, Say::NoData);
+    let lookups = talk.lookups(SearchList::Known(Some(conf)));
+    assert_eq!(lookups.len(), 1);
+    assert_eq!(lookups[0].latency, Some(Nanos::from_millis(1_400)));
 }
 
 #[test]
