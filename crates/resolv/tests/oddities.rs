@@ -50,6 +50,32 @@ fn go_takes_a_servers_turn_for_a_name_that_fits_no_message() {
 }
 
 #[test]
+fn musl_does_not_hear_loopback_answer_for_the_unspecified_address() {
+    let got = |servers: &str| lookup("musl", "web.", servers).answer("default", "both").asked_and_got();
+    assert_eq!(got("nameserver 0.0.0.0\noptions timeout:1"), "2P ! -> EAI_AGAIN 1 s");
+    // Unless loopback is a server, too.
+    let both = lookup("musl", "web.", "nameserver 0.0.0.0\nnameserver 127.0.0.1").answer("default", "both");
+    assert!(both.run().verdict.failure.is_none());
+}
+
+#[test]
+fn zero_is_no_value_to_bind() {
+    let silent = |options: &str| {
+        let conf = format!("nameserver 10.0.0.1\noptions {options}");
+        lookup("dig", "web.", &conf).answer("default", "drop").asked_and_got()
+    };
+    assert_eq!(silent("timeout:0 attempts:1"), "A ! -> TIMEOUT 5 s");
+    assert_eq!(silent("timeout:1 attempts:0"), "3A ! -> TIMEOUT 3 s");
+}
+
+#[test]
+fn dnspython_finds_numbers_inside_words_and_flags_only_as_words() {
+    let settings = with("dnspython", "web", "options xndots:3 mytimeout:4:5 rotatexyz").settings().unwrap();
+    assert_eq!((settings.ndots, settings.timeout_ms), (3, 4000));
+    assert!(!settings.flags.has(dnsprobe_resolv::conf::Flag::Rotate));
+}
+
+#[test]
 fn c_ares_blames_edns_for_formerr_only_while_it_sends_cookies_or_sees_no_opt() {
     let both = |resolver| {
         with(resolver, "web", "search a.test\noptions ndots:2").answer("web.a.test./AAAA", "FORMERR")

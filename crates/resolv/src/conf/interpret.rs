@@ -1,10 +1,11 @@
 //! One resolver's reading of `resolv.conf`.
 
 mod nameservers;
+mod oddities;
 mod search;
 
 use super::Nameserver;
-use super::options::{self, Place, Values};
+use super::options::{self, Place, Values, Zeros};
 use super::settings::{Notes, Settings, Shown, Suffix};
 use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
@@ -13,6 +14,7 @@ use crate::profile::parse::{
     Comments, HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, ParseRules, Repeated, ResOptions,
     Trailing,
 };
+use crate::profile::planning::PlanRules;
 use crate::{Profile, Version};
 
 /// Suffixes kept of one file where the resolver itself has no limit. Kubernetes allows 32.
@@ -72,6 +74,8 @@ pub fn interpret(
 
 struct Reader<'p> {
     rules: &'p ParseRules,
+    plan: &'p PlanRules,
+    zeros: Zeros,
     resolver: &'static str,
     version: Version,
     nameserver_lines: usize,
@@ -79,7 +83,11 @@ struct Reader<'p> {
     passed_over: bool,
     nameservers: Vec<Nameserver>,
     search: Option<Vec<Suffix>>,
+    /// The line that the list is of.
+    search_at: usize,
     domain: Option<Suffix>,
+    /// The line that the domain is of.
+    domain_at: usize,
     takes_next_line: bool,
     values: Values,
     notes: Notes,
@@ -91,13 +99,17 @@ impl<'p> Reader<'p> {
     fn new(profile: &'p Profile) -> Self {
         Self {
             rules: &profile.parse,
+            plan: &profile.plan,
+            zeros: oddities::zeros(profile),
             resolver: profile.resolver.id.as_str(),
             version: profile.resolver.version,
             nameserver_lines: 0,
             passed_over: false,
             nameservers: Vec::new(),
             search: None,
+            search_at: 0,
             domain: None,
+            domain_at: 0,
             takes_next_line: false,
             values: Values::default(),
             notes: Notes::default(),
@@ -133,6 +145,7 @@ impl<'p> Reader<'p> {
             return Ok(());
         }
         let content = self.without_comment(line.content());
+        self.note_glued_comment(line, content);
         let cut_off = line.bytes.len() == line.content().len();
         if std::mem::take(&mut self.takes_next_line) {
             return self.search_line(line.number, content, 0);
@@ -160,7 +173,7 @@ impl<'p> Reader<'p> {
             b"search" => self.search_line(line.number, content, rest),
             b"domain" => self.domain_line(line.number, content, rest),
             b"options" => self.options_line(line.number, content, rest),
-            b"sortlist" => self.sortlist_line(line.number, content, rest),
+            b"sortlist" => self.sortlist_line(line.number, content, keyword.column, rest),
             _ if keyword.bytes.starts_with(b"#") || keyword.bytes.starts_with(b";") => Ok(()),
             word => {
                 self.notes.add(
@@ -200,7 +213,14 @@ impl<'p> Reader<'p> {
     }
 
     /// BIND wants a netmask, if any, as an address, and refuses the file for a prefix length.
-    fn sortlist_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+    fn sortlist_line(
+        &mut self,
+        line: usize,
+        content: &[u8],
+        column: usize,
+        rest: usize,
+    ) -> Result<(), ConfError> {
+        self.notes.add(line, column, format_args!("{} asks nothing else for `sortlist`", self.resolver));
         if self.rules.nameservers.trailing != Trailing::Refused {
             return Ok(());
         }
@@ -225,7 +245,13 @@ impl<'p> Reader<'p> {
                 format_args!("{} ignores an `options` line without a word", self.resolver),
             );
         }
-        let place = Place { line, blanks: self.rules.blanks, resolver: self.resolver, version: self.version };
+        let place = Place {
+            line,
+            blanks: self.rules.blanks,
+            resolver: self.resolver,
+            version: self.version,
+            zeros: self.zeros,
+        };
         let rules = &self.rules.options;
         let left = WORK_MAX.saturating_sub(self.work);
         let words = words_from(content, rest, self.rules.blanks).take(left + 1).count();
@@ -255,6 +281,18 @@ impl<'p> Reader<'p> {
         let led = local.starts_with([' ', '\t']) && rules == LocalDomain::AllWords;
         let words: Vec<Suffix> = led.then(|| Suffix::new("")).into_iter().chain(words).collect();
         let unprintable = |word: &Suffix| !word.as_bytes().iter().all(u8::is_ascii_graphic);
+        let replaces = match rules {
+            LocalDomain::Ignored => false,
+            LocalDomain::AllWordsIfAny => !words.is_empty(),
+            LocalDomain::AllWords | LocalDomain::FirstWord => true,
+        };
+        if replaces && self.search_at > 0 && self.search.is_some() {
+            let what = format_args!("{} puts LOCALDOMAIN in the place of this list", self.resolver);
+            self.notes.add(std::mem::take(&mut self.search_at), 0, what);
+        }
+        if rules == LocalDomain::FirstWord && words.len() > 1 {
+            self.notes.add(0, 0, format_args!("{} takes the first word of LOCALDOMAIN", self.resolver));
+        }
         match rules {
             LocalDomain::Ignored => {}
             // An empty value is one empty suffix (glibc resolv/res_init.c, res_vinit_1).
@@ -274,12 +312,15 @@ impl<'p> Reader<'p> {
             return Err(self.refuse(0, 0, "the file ends where `search` wants a suffix".to_owned()));
         }
         self.refuse_bad_names()?;
+        self.note_what_lost(situation);
         let rules = self.rules;
         let mut nameservers = self.nameservers;
         if nameservers.is_empty() && !self.passed_over {
-            nameservers.extend(
-                rules.nameservers.when_none.iter().filter_map(|text| text.parse().ok()).map(Nameserver::at),
-            );
+            let when_none = rules.nameservers.when_none;
+            nameservers.extend(when_none.iter().filter_map(|text| text.parse().ok()).map(Nameserver::at));
+            let what =
+                format_args!("{} finds no nameserver and asks {}", self.resolver, when_none.join(", "));
+            self.notes.add(0, 0, what);
         }
         if nameservers.is_empty() {
             let what = "it names no nameserver that is used".to_owned();

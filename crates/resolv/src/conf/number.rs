@@ -13,6 +13,8 @@ pub(super) enum Number {
 
 /// Reads the number at the start of `text`, which runs to the end of the line; `word` is its first word.
 pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
+    // Whether 0 counts is not for here.
+    let syntax = if syntax == NumberSyntax::NonZeroOrRefuse { NumberSyntax::StrictOrRefuse } else { syntax };
     let signed =
         matches!(syntax, NumberSyntax::Strict | NumberSyntax::StrictU32 | NumberSyntax::StrictOrRefuse);
     let word = word.strip_prefix(b"+").filter(|_| signed).unwrap_or(word);
@@ -33,7 +35,8 @@ pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
         | NumberSyntax::StrictU32
         | NumberSyntax::EmptyOrStrict
         | NumberSyntax::PositiveStrict
-        | NumberSyntax::StrictOrRefuse => match digits(word) {
+        | NumberSyntax::StrictOrRefuse
+        | NumberSyntax::NonZeroOrRefuse => match digits(word) {
             (value, length) if length == word.len() && length > 0 => Number::Value(value),
             _ => Number::None,
         },

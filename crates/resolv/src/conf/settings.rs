@@ -36,7 +36,9 @@ impl Notes {
         self.list.len() >= NOTES_MAX
     }
 
-    pub(super) fn into_list(self) -> Vec<Note> {
+    /// The notes in the order of the file.
+    pub(super) fn into_list(mut self) -> Vec<Note> {
+        self.list.sort_by_key(|note| (note.line, note.column));
         self.list
     }
 }

@@ -238,6 +238,9 @@ pub enum Matching {
     Prefix,
     /// A word that is it.
     Word,
+    /// A flag is a word that is it; a number is a word that it occurs in, and stands behind the word's first colon
+    /// (dnspython).
+    Within,
     /// Its first occurrence anywhere in the line.
     Anywhere,
 }
@@ -259,7 +262,17 @@ impl OptionRule {
         Self { word, sets: Sets::Flag(flag), since: Version::new(0, 0, 0) }
     }
 
-    /// An option that is known and changes nothing on the wire.
+    /// A word that clears a flag.
+    pub const fn clears(word: &'static str, flag: Flag) -> Self {
+        Self { word, sets: Sets::Cleared(flag), since: Version::new(0, 0, 0) }
+    }
+
+    /// An option that is heeded, and changes nothing on the wire.
+    pub const fn unseen(word: &'static str) -> Self {
+        Self { word, sets: Sets::Unseen, since: Version::new(0, 0, 0) }
+    }
+
+    /// An option that is known and ignored.
     pub const fn nothing(word: &'static str) -> Self {
         Self { word, sets: Sets::Nothing, since: Version::new(0, 0, 0) }
     }
@@ -298,7 +311,11 @@ pub enum Sets {
     },
     /// A flag.
     Flag(Flag),
-    /// Nothing that is seen on the wire.
+    /// A flag back to where it was without any option.
+    Cleared(Flag),
+    /// Something that is not seen on the wire.
+    Unseen,
+    /// Nothing.
     Nothing,
 }
 
@@ -336,6 +353,8 @@ pub enum NumberSyntax {
     PositiveStrict,
     /// Nothing, which is 0, or digits and nothing else, a `+` in front apart; otherwise the file is refused.
     StrictOrRefuse,
+    /// The same, and 0 is as good as no option.
+    NonZeroOrRefuse,
 }
 
 /// When the domain of the host's name counts as a suffix.

@@ -48,6 +48,8 @@ pub struct FloodRules {
     pub tcp: FloodTcp,
     /// The time in all and the number of sends, where the file does not set them.
     pub fixed: Option<FloodTimes>,
+    /// Whether an answer has to come from the address of a server in the list.
+    pub source: Source,
 }
 
 /// Fixed times of a [`FloodRules`].

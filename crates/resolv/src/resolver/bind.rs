@@ -52,8 +52,8 @@ const PARSE: ParseRules = ParseRules {
         repeated: Repeated::LastWins,
         known: &[
             OptionRule::number("ndots:", Target::Ndots, NumberSyntax::StrictOrRefuse, 0, 255),
-            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::StrictOrRefuse, 0, u32::MAX),
-            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::StrictOrRefuse, 0, u32::MAX),
+            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::NonZeroOrRefuse, 0, u32::MAX),
+            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::NonZeroOrRefuse, 0, u32::MAX),
         ],
     },
     hostname_domain: HostnameDomain::Never,

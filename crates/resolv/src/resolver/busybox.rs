@@ -11,7 +11,9 @@ use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
     RootSuffix, SearchWhen, Unencodable,
 };
-use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule};
+use crate::profile::schedule::{
+    FloodAccept, FloodRules, FloodServers, FloodTcp, FloodTimes, Schedule, Source,
+};
 use crate::profile::{
     AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
     ThenName, VerdictRules,
@@ -108,6 +110,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             accept: FloodAccept::Everything,
             tcp: FloodTcp::Never,
             fixed: Some(FloodTimes { total_ms: 5000, sends: 2 }),
+            // Its socket is connected.
+            source: Source::Unchecked,
         }),
     }
 }

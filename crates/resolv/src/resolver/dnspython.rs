@@ -49,13 +49,13 @@ const PARSE: ParseRules = ParseRules {
         when_none: &[],
     },
     options: OptionRules {
-        matching: Matching::Prefix,
+        matching: Matching::Within,
         repeated: Repeated::LastWins,
         known: &[
-            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Python, 0, u32::MAX),
-            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::Python, 0, u32::MAX),
             OptionRule::flag("rotate", Flag::Rotate),
             OptionRule::flag("edns0", Flag::Edns0),
+            OptionRule::number("timeout", Target::Timeout, NumberSyntax::Python, 0, u32::MAX),
+            OptionRule::number("ndots", Target::Ndots, NumberSyntax::Python, 0, u32::MAX),
         ],
     },
     hostname_domain: HostnameDomain::WhenEmpty,

@@ -20,6 +20,9 @@ use crate::profile::{
 };
 use crate::{Outcome, Profile, QType};
 
+/// Since this version a `-` in front clears a flag.
+const CLEARING: Version = Version::new(2, 41, 0);
+
 /// `resolv/res_init.c`, `res_setoptions`; of two words with one prefix the longer comes first.
 const OPTIONS: &[OptionRule] = &[
     OptionRule::number("ndots:", Target::Ndots, NumberSyntax::Strtol, 0, 15),
@@ -31,11 +34,22 @@ const OPTIONS: &[OptionRule] = &[
     OptionRule::flag("single-request", Flag::SingleRequest),
     OptionRule::flag("no_tld_query", Flag::NoTldQuery),
     OptionRule::flag("no-tld-query", Flag::NoTldQuery),
-    OptionRule::nothing("no-reload"),
+    OptionRule::unseen("no-reload"),
     OptionRule::flag("use-vc", Flag::UseVc),
     OptionRule::flag("trust-ad", Flag::TrustAd).since(Version::new(2, 31, 0)),
     OptionRule::flag("no-aaaa", Flag::NoAaaa).since(Version::new(2, 36, 0)),
     OptionRule::flag("strict-error", Flag::StrictError).since(Version::new(2, 41, 0)),
+    OptionRule::clears("-rotate", Flag::Rotate).since(CLEARING),
+    OptionRule::clears("-edns0", Flag::Edns0).since(CLEARING),
+    OptionRule::clears("-single-request-reopen", Flag::SingleRequestReopen).since(CLEARING),
+    OptionRule::clears("-single-request", Flag::SingleRequest).since(CLEARING),
+    OptionRule::clears("-no_tld_query", Flag::NoTldQuery).since(CLEARING),
+    OptionRule::clears("-no-tld-query", Flag::NoTldQuery).since(CLEARING),
+    OptionRule::unseen("-no-reload").since(CLEARING),
+    OptionRule::clears("-use-vc", Flag::UseVc).since(CLEARING),
+    OptionRule::clears("-trust-ad", Flag::TrustAd).since(CLEARING),
+    OptionRule::clears("-no-aaaa", Flag::NoAaaa).since(CLEARING),
+    OptionRule::clears("-strict-error", Flag::StrictError).since(CLEARING),
 ];
 
 /// `resolv/res_init.c`, `res_vinit_1`.

@@ -64,7 +64,7 @@ const PARSE: ParseRules = ParseRules {
             OptionRule::flag("tcp", Flag::UseVc).since(Version::new(1, 13, 0)),
             OptionRule::flag("trust-ad", Flag::TrustAd).since(Version::new(1, 20, 0)),
             OptionRule::nothing("edns0"),
-            OptionRule::nothing("no-reload"),
+            OptionRule::unseen("no-reload"),
         ],
     },
     hostname_domain: HostnameDomain::WhenEmpty,

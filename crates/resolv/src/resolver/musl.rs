@@ -12,7 +12,7 @@ use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
     RootSuffix, SearchWhen, Unencodable,
 };
-use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, Schedule};
+use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, Schedule, Source};
 use crate::profile::{
     AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
     ThenName, VerdictRules,
@@ -124,6 +124,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
             accept: FloodAccept::NoErrorAndNxDomain,
             tcp: if since(2, 4) { FloodTcp::Repeats } else { FloodTcp::Never },
             fixed: None,
+            source: Source::Checked,
         }),
     }
 }

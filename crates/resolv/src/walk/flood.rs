@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use super::context::Context;
 use super::exchange::{Ended, Progress, Transmission};
-use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp};
+use crate::conf::Nameserver;
+use crate::profile::schedule::{FloodAccept, FloodRules, FloodServers, FloodTcp, Source};
 use crate::{Message, Outcome, Reply, Settings, Transport};
 
 /// Questions under way.
@@ -173,7 +174,9 @@ impl Flood {
             Question::Ended(_) => false,
         };
         // ICMP errors go unnoticed on an unconnected socket.
-        if let (true, Reply::Message(message)) = (waits, reply) {
+        let heard =
+            self.rules.source == Source::Unchecked || comes_from_a_server(sent.server, context.settings);
+        if let (true, true, Reply::Message(message)) = (waits, heard, reply) {
             self.message(sent, message, context);
         }
     }
@@ -223,4 +226,15 @@ impl Question {
             Self::Open | Self::OverTcp => None,
         }
     }
+}
+
+/// Whether an answer of this server comes from an address in the list: one to the unspecified address, which Linux takes
+/// for loopback, comes from there.
+fn comes_from_a_server(server: usize, settings: &Settings) -> bool {
+    let address = settings.nameservers[server].address.to_canonical();
+    let same_family = |other: &Nameserver| other.address.is_ipv4() == address.is_ipv4();
+    let loopback = |other: &Nameserver| {
+        same_family(other) && matches!(other.address.to_string().as_str(), "127.0.0.1" | "::1")
+    };
+    !address.is_unspecified() || settings.nameservers.iter().any(loopback)
 }

@@ -19,11 +19,11 @@ impl Reader<'_> {
         let mut kept = 0;
         let limit = rules.max.unwrap_or(SUFFIXES_MAX);
         for word in words_from(content, rest, rules.separators).take(WORDS_MAX) {
-            if word.bytes.starts_with(b"#") || word.bytes.starts_with(b";") {
+            if content[..word.column - 1].ends_with(b",") {
                 self.notes.add(
                     line,
-                    word.column,
-                    format_args!("{} takes `{}` for a suffix", self.resolver, Shown(word.bytes)),
+                    word.column - 1,
+                    format_args!("{} takes the comma for a separator", self.resolver),
                 );
             }
             if !self.keeps_suffix(line, word)? {
@@ -59,6 +59,7 @@ impl Reader<'_> {
                 );
                 break;
             }
+            self.note_odd_suffix(line, word);
             suffixes.push(Suffix::new(word.bytes));
         }
         if suffixes.is_empty() && words_from(content, rest, rules.separators).next().is_none() {
@@ -68,6 +69,7 @@ impl Reader<'_> {
         if suffixes.is_empty() && rules.bad_label == BadLabel::UnprintableDropped {
             return Ok(());
         }
+        self.replaces_search(line, rules.lines);
         match (&mut self.search, rules.lines) {
             (Some(list), Repeated::AddUp) => {
                 list.append(&mut suffixes);
@@ -75,8 +77,9 @@ impl Reader<'_> {
             }
             _ => self.search = Some(suffixes),
         }
-        if self.rules.domain != DomainRule::BeforeSearch {
-            self.domain = None;
+        if self.rules.domain != DomainRule::BeforeSearch && self.domain.take().is_some() {
+            let what = format_args!("{} takes a `domain` only where there is no `search`", self.resolver);
+            self.notes.add(self.domain_at, 0, what);
         }
         Ok(())
     }
@@ -116,6 +119,7 @@ impl Reader<'_> {
         let what = match self.rules.search.bare {
             BareSearch::Keeps => "ignores a `search` line without a suffix",
             BareSearch::Clears => {
+                self.replaces_search(line, Repeated::LastWins);
                 self.search = Some(Vec::new());
                 "clears the search list here"
             }
@@ -129,6 +133,10 @@ impl Reader<'_> {
 
     pub(super) fn domain_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         if self.rules.domain == DomainRule::AllWords {
+            if let Some(second) = words_from(content, rest, self.rules.blanks).nth(1) {
+                let what = format_args!("{} takes every word after `domain`", self.resolver);
+                self.notes.add(line, second.column, what);
+            }
             return self.search_line(line, content, rest);
         }
         let mut words = words_from(content, rest, self.rules.blanks);
@@ -151,12 +159,27 @@ impl Reader<'_> {
             );
         }
         self.refuse_bad_label(line, word)?;
+        self.note_odd_suffix(line, word);
         let suffix = Suffix::new(&word.bytes[..word.bytes.len().min(SUFFIX_BYTES_MAX)]);
         match self.rules.domain {
-            DomainRule::FirstWithoutSearch if self.domain.is_some() => {}
-            DomainRule::WithoutSearch | DomainRule::FirstWithoutSearch => self.domain = Some(suffix),
-            DomainRule::BeforeSearch => (self.domain, self.search) = (Some(suffix), None),
-            _ => self.search = Some(vec![suffix]),
+            DomainRule::FirstWithoutSearch if self.domain.is_some() => {
+                let what = format_args!("{} takes the first `domain` line", self.resolver);
+                self.notes.add(line, 0, what);
+                return Ok(());
+            }
+            DomainRule::WithoutSearch | DomainRule::FirstWithoutSearch => {
+                self.replaces_domain(line);
+                self.domain = Some(suffix);
+            }
+            DomainRule::BeforeSearch => {
+                self.replaces_domain(line);
+                self.replaces_search(line, Repeated::LastWins);
+                (self.domain, self.search) = (Some(suffix), None);
+            }
+            _ => {
+                self.replaces_search(line, Repeated::LastWins);
+                self.search = Some(vec![suffix]);
+            }
         }
         Ok(())
     }
