@@ -46,7 +46,7 @@ pub(crate) enum Columns {
 }
 
 /// A column is not made narrower than this, in characters, but for what is in it.
-const NARROWEST: u16 = 14;
+const NARROWEST: u16 = 8;
 /// The spaces on both sides of a cell.
 const PADDING: u16 = 2;
 /// From this width on containers are shown.
