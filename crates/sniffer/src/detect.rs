@@ -12,11 +12,13 @@ mod others;
 mod packages;
 mod scan;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::fd::AsFd;
 
 use nix::fcntl::OFlag;
+use nix::sys::stat::fstat;
 
 use crate::host::Host;
 use crate::pod_files::{self, NotOpened, Root};
@@ -106,6 +108,26 @@ fn of_one(process: &Process) -> Option<OfProcess> {
     let detection = of_process(process, &root).unwrap_or_else(Detection::Unknown);
     let command = String::from_utf8_lossy(&command).trim_end_matches('\n').to_owned();
     Some(OfProcess { pid: process.pid(), command, detection })
+}
+
+/// What a process runs: its executable and the libraries it has mapped. Of two processes of one container with the same
+/// files, one tells the resolver of both, and reading the files once will do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Loaded {
+    /// Device and inode.
+    exe: (u64, u64),
+    /// Device, inode and path of each library, as `/proc/PID/maps` has them (proc(5)).
+    libraries: BTreeSet<String>,
+}
+
+/// What a process runs; none where that is not shown.
+pub fn loaded(process: &Process) -> Option<Loaded> {
+    let place = process.look_up("exe", OFlag::O_PATH).ok()?;
+    let exe = fstat(place.as_fd()).ok()?;
+    let maps = process.read("maps", MAX_MAPS).ok()?;
+    let maps = String::from_utf8_lossy(&maps);
+    let files = maps.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).filter(|file| file.contains('/'));
+    Some(Loaded { exe: (exe.st_dev, exe.st_ino), libraries: files.map(str::to_owned).collect() })
 }
 
 /// The resolver of the target's process; without a process, the one that the programs below its root use

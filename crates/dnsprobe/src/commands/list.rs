@@ -1,5 +1,6 @@
 //! `dnsprobe list`: every network namespace of the node, what is in it, and what it resolves with.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use dnsprobe_resolv::{Resolver, ResolverId, Settings, Situation, conf};
@@ -111,14 +112,19 @@ fn look_into<'n>(host: &Host, entry: &'n Entry) -> Listed<'n> {
     let (mut resolvers, mut files) = (Vec::new(), Vec::new());
     for container in entry.containers.iter().filter(|container| container.pid.is_some()) {
         let name = situation::name_of(container);
+        let mut seen = BTreeSet::new();
         if let Ok(opened) = entry.open(host, Some(container)) {
+            seen.extend(opened.process.as_ref().and_then(detect::loaded));
             add_resolvers(&mut resolvers, &opened, name.as_ref());
             files.push(situation::conf_in(&opened.root).bytes);
         }
         // A container may hold programs of several kinds.
         let others = container.pids.iter().filter(|pid| Some(**pid) != container.pid).take(MOST_PROCESSES);
         for opened in others.filter_map(|pid| entry.open_process(host, *pid).ok()) {
-            add_resolvers(&mut resolvers, &opened, name.as_ref());
+            let is_new = opened.process.as_ref().and_then(detect::loaded).is_none_or(|it| seen.insert(it));
+            if is_new {
+                add_resolvers(&mut resolvers, &opened, name.as_ref());
+            }
         }
     }
     if files.is_empty()

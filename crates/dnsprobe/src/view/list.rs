@@ -103,7 +103,32 @@ fn nameservers(settings: &Settings) -> Vec<String> {
 
 /// The table, then what deserves a look, then the sums.
 pub(crate) fn list_table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> String {
-    let columns = if columns == Columns::Few && ui.width >= ROOM_FOR_MORE { Columns::More } else { columns };
+    let table = match columns {
+        Columns::Few if ui.width >= ROOM_FOR_MORE => {
+            let more = table(all, Columns::More, ui);
+            // Long names leave no room for more.
+            let width = more.lines().map(|line| line.trim_end().chars().count()).max();
+            if width > Some(ui.width) { table(all, Columns::Few, ui) } else { more }
+        }
+        Columns::Few => table(all, Columns::Few, ui),
+        columns => table(all, columns, ui),
+    };
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{table}");
+    for listed in all {
+        for note in &listed.notes {
+            let line = format!("! {}: {note}", escape(&listed.entry.title()));
+            let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Warn));
+        }
+    }
+    for line in filled(&sums(all), ui.width) {
+        let _ = writeln!(text, "{}", ui.out.paint(Paint::Bold, &line));
+    }
+    text
+}
+
+fn table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> String {
     // The wide table is for searching and for wide screens: its lines are never broken.
     let arrangement =
         if columns == Columns::All { ContentArrangement::Disabled } else { ContentArrangement::Dynamic };
@@ -123,19 +148,7 @@ pub(crate) fn list_table(all: &[Listed<'_>], columns: Columns, ui: &Ui) -> Strin
             });
         }
     }
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}", table.trim_fmt());
-    for listed in all {
-        for note in &listed.notes {
-            let line = format!("! {}: {note}", escape(&listed.entry.title()));
-            let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Warn));
-        }
-    }
-    for line in filled(&sums(all), ui.width) {
-        let _ = writeln!(text, "{}", ui.out.paint(Paint::Bold, &line));
-    }
-    text
+    table.trim_fmt()
 }
 
 fn header(columns: Columns) -> Vec<&'static str> {

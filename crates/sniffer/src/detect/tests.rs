@@ -295,3 +295,27 @@ fn small_elf(build_info: &[u8]) -> Vec<u8> {
     elf.extend(body);
     elf
 }
+
+/// A program that has begun: it has loaded its libraries and answered.
+fn begun() -> (std::process::Child, Process) {
+    use std::io::{Read, Write};
+    let piped = std::process::Stdio::piped;
+    let mut child = std::process::Command::new("cat").stdin(piped()).stdout(piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let process = Process::open(&Host::default(), child.id()).unwrap();
+    (child, process)
+}
+
+#[test]
+fn processes_of_one_program_have_loaded_the_same_files() {
+    let own = Process::open(&Host::default(), std::process::id()).unwrap();
+    let (mut one, mut other) = (begun(), begun());
+    let found = [&one.1, &other.1, &own].map(|process| loaded(process).unwrap());
+    assert_eq!(found[0], found[1]);
+    assert_ne!(found[0], found[2]);
+    for child in [&mut one.0, &mut other.0] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
