@@ -25,7 +25,6 @@ fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outc
             latency: Some(Nanos::from_micros(500)),
             alias: None,
             upstream: None,
-            alias: None,
         };
         Step {
             candidate: (*candidate).to_owned(),
