@@ -76,6 +76,28 @@ fn dnspython_finds_numbers_inside_words_and_flags_only_as_words() {
 }
 
 #[test]
+fn dnspythons_domain_can_be_the_root_which_is_no_suffix() {
+    let root = with("dnspython", "web", "domain .").hostname("pod.dom.test");
+    asks(&root.clone().family(Family::Inet), "A !");
+    asks(&with("dnspython", "web", "search .").family(Family::Inet), "2A !");
+}
+
+#[test]
+fn hickory_gives_up_a_pass_when_two_servers_cut_off_their_answers() {
+    let asked = |servers: usize| {
+        let conf =
+            (1..=servers).map(|last| format!("nameserver 10.0.0.{last}\n")).collect::<Vec<_>>().concat();
+        let conf = conf + "options timeout:1 attempts:1";
+        let simulation = lookup("hickory", "web.", &conf).family(Family::Inet).answer("default", "tc").run();
+        let servers: Vec<usize> = simulation.sent.iter().map(|sent| sent.query.server).collect();
+        (servers, simulation.verdict.failure.is_none())
+    };
+    assert_eq!(asked(1), (vec![0, 0], true));
+    assert_eq!(asked(2), (vec![0, 1, 0, 1], false));
+    assert_eq!(asked(3), (vec![0, 1, 2, 0], false));
+}
+
+#[test]
 fn c_ares_blames_edns_for_formerr_only_while_it_sends_cookies_or_sees_no_opt() {
     let both = |resolver| {
         with(resolver, "web", "search a.test\noptions ndots:2").answer("web.a.test./AAAA", "FORMERR")

@@ -86,6 +86,8 @@ struct Reader<'p> {
     /// The line that the list is of.
     search_at: usize,
     domain: Option<Suffix>,
+    /// The file says that the domain is the root.
+    domain_is_root: bool,
     /// The line that the domain is of.
     domain_at: usize,
     takes_next_line: bool,
@@ -109,6 +111,7 @@ impl<'p> Reader<'p> {
             search: None,
             search_at: 0,
             domain: None,
+            domain_is_root: false,
             domain_at: 0,
             takes_next_line: false,
             values: Values::default(),
@@ -328,6 +331,7 @@ impl<'p> Reader<'p> {
         }
         let mut search = self.search.unwrap_or_default();
         let own_domain = situation.hostname.split_once('.').map(|(_, domain)| Suffix::new(domain));
+        let own_domain = own_domain.filter(|_| !self.domain_is_root);
         match rules.hostname_domain {
             HostnameDomain::Always => search.splice(0..0, self.domain.or(own_domain)).for_each(drop),
             HostnameDomain::WhenEmpty if search.is_empty() => search.extend(self.domain.or(own_domain)),

@@ -144,6 +144,8 @@ pub enum Duplicates {
 pub enum DomainRule {
     /// Its first word replaces the search list, and is replaced by a later `search`.
     FirstWord,
+    /// The same, but the root is no suffix and stands for no domain at all (dnspython).
+    FirstWordNotRoot,
     /// The same, with all its words.
     AllWords,
     /// Exactly one word, otherwise the file is refused.

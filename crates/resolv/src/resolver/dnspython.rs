@@ -38,7 +38,7 @@ const PARSE: ParseRules = ParseRules {
         max: None,
         value_limit: None,
     },
-    domain: DomainRule::FirstWord,
+    domain: DomainRule::FirstWordNotRoot,
     nameservers: NameserverRules {
         max: None,
         syntax: AddressSyntax::Strict,

@@ -294,7 +294,9 @@ impl Each {
         if sent.edns.is_some() && !context.memory.cookieless.contains(&server) {
             context.memory.cookieless.push(server);
         }
-        if outcome == Outcome::Truncated {
+        if outcome == Outcome::Truncated && self.questions[index].group.len() > 1 {
+            self.one_cut_off(index, server, context);
+        } else if outcome == Outcome::Truncated {
             self.questions[index].repeat_over_tcp();
             context.memory.tcp_sticks |= self.rules.after_tcp == AfterTcp::Sticks;
         } else if outcome == Outcome::FormErr && self.blames_edns(sent, message) {
@@ -307,6 +309,21 @@ impl Each {
             self.questions[index].pass_failed(end, &self.rules, context);
         } else {
             self.server_failed(index, server, outcome, context);
+        }
+    }
+
+    /// hickory turns to TCP for one of the servers asked at once; when another's answer is cut off, too, it takes that for
+    /// the answer over TCP and gives up the pass (`name_server_pool.rs`).
+    fn one_cut_off(&mut self, index: usize, server: usize, context: &mut Context<'_>) {
+        context.memory.failed(server);
+        let question = &mut self.questions[index];
+        question.awaited.retain(|awaited| *awaited != server);
+        let second = std::mem::replace(&mut question.cut_off, true);
+        if second {
+            let end = Ended::without_answer(Outcome::Truncated, context.now_us);
+            question.pass_failed(end, &self.rules, context);
+        } else if question.awaited.is_empty() {
+            question.repeat_over_tcp();
         }
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Question {
     pub(super) edns: Option<u16>,
     /// The target of the CNAME that is followed.
     pub(super) target: Option<Fqdn>,
+    /// Whether one of several servers asked at once has sent an answer that was cut off.
+    pub(super) cut_off: bool,
     /// Transmissions in the present wait, resends included.
     pub(super) sends: u32,
     /// Which transmission of the exchange the last one is, from 1; resends within a wait not counted.
@@ -65,6 +67,7 @@ impl Question {
             transport,
             edns,
             target: None,
+            cut_off: false,
             sends: 0,
             turn: 0,
             repeated: false,
@@ -142,6 +145,7 @@ impl Question {
         self.repeated = self.turn > 0;
         self.turn = turn;
         self.awaited.clone_from(&self.group);
+        self.cut_off = false;
         self.wake_us = Some(deadline_us);
     }
 

@@ -141,6 +141,7 @@ impl Reader<'_> {
             HostnameDomain::WhenEmpty => none,
             HostnameDomain::Always => self.domain.is_none(),
         };
+        let takes_own = takes_own && !self.domain_is_root;
         if let Some(own) = own.filter(|_| takes_own && self.plan.search != SearchWhen::Never) {
             let what = format_args!(
                 "{resolver} searches `{}`, the domain of the host's name",

@@ -176,9 +176,10 @@ impl Reader<'_> {
                 self.replaces_search(line, Repeated::LastWins);
                 (self.domain, self.search) = (Some(suffix), None);
             }
-            _ => {
+            rule => {
                 self.replaces_search(line, Repeated::LastWins);
-                self.search = Some(vec![suffix]);
+                self.domain_is_root = suffix.is_root() && rule == DomainRule::FirstWordNotRoot;
+                self.search = Some(if self.domain_is_root { Vec::new() } else { vec![suffix] });
             }
         }
         Ok(())
