@@ -275,3 +275,39 @@ fn a_pods_namespace_is_that_of_its_file_where_it_has_no_sandbox() {
     let entry = one(&node, Kind::Pod);
     assert_eq!((entry.netns, &entry.pids[..]), (Some(POD_NET), &[20][..]));
 }
+
+#[test]
+fn two_folders_of_logs_with_one_uid_name_nothing() {
+    let tree = Tree::new();
+    tree.process(20, POD_NET, &format!("/kubepods/burstable/pod{}/{}", uid('2'), id('2')));
+    tree.logs("evil", "mimic", &uid('2'), &["app"]);
+    assert_eq!(named(one(&tree.node(), Kind::Pod)), "evil/mimic");
+    tree.logs("sre", "web", &uid('2'), &["app"]);
+    let node = tree.node();
+    assert_eq!(named(one(&node, Kind::Pod)), "?");
+    // What the runtime wrote down decides.
+    tree.bundle(BUNDLES, &id('2'), 20, &sandbox("sre", "web", &uid('2'), &id('2'), None));
+    assert_eq!(named(one(&tree.node(), Kind::Pod)), "sre/web");
+}
+
+/// What a user without privileges sees: cgroups, but no namespaces.
+#[test]
+#[ignore = "needs root: gives it up in a thread"]
+fn without_the_right_to_see_namespaces_containers_still_run() {
+    let tree = Tree::new();
+    tree.process(20, POD_NET, &format!("/docker/{}", id('2')));
+    tree.docker("var/lib/docker", &id('2'), &json!({"Name": "/shop", "State": {"Running": true, "Pid": 20}}));
+    let hidden = tree.path("proc/20/ns");
+    std::fs::set_permissions(&hidden, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    std::fs::set_permissions(tree.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let node = std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            dnsprobe_sniffer::privileges::drop_all().unwrap();
+            tree.node()
+        });
+        looking.join().unwrap()
+    });
+    std::fs::set_permissions(&hidden, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let entry = one(&node, Kind::Container);
+    assert_eq!((containers(entry), &entry.pids[..], node.denied()), (vec!["shop".to_owned()], &[20][..], 1));
+}

@@ -2,8 +2,9 @@
 //!
 //! The process table gives every process its network namespace ([`processes`]) and, by its cgroup, its pod and container
 //! ([`cgroup`]); the runtimes' files ([`records`]) and the kubelet's folders of logs ([`names`]) give those their names;
-//! mount tables ([`mounts`]) give namespaces theirs. [`entries`] puts it together: one [`Entry`] per pod, per container
-//! outside a pod, per named namespace and per namespace that only processes hold.
+//! mount tables ([`mounts`]) and files ([`files`]) give namespaces theirs. [`groups`] sorts the processes by pod and
+//! container, [`entries`] puts it together: one [`Entry`] per pod, per container outside a pod, per named namespace and per
+//! namespace that only processes hold.
 //!
 //! What a container can write is never believed: not its host name, command line, environment or `/etc/hosts`, nor
 //! children that it makes in its own cgroup.

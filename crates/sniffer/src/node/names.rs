@@ -65,11 +65,18 @@ pub(crate) struct Logged {
 impl PodLogs {
     pub(crate) fn read(root: &Root) -> Self {
         let mut logs = Self::default();
-        for folder in root.entries("var/log/pods") {
-            if let Some((uid, pod)) = folder_of_pod(&folder) {
+        let folders = root.entries("var/log/pods");
+        let folders: Vec<_> = folders.iter().filter_map(|it| Some((it, folder_of_pod(it)?))).collect();
+        // A pod has one name. Of two folders with one UID one was made by somebody else, a pod that may write there say.
+        let mut names: BTreeMap<&PodUid, usize> = BTreeMap::new();
+        for (_, (uid, _)) in &folders {
+            *names.entry(uid).or_default() += 1;
+        }
+        for (folder, (uid, pod)) in &folders {
+            if names[uid] == 1 {
                 let containers = root.entries(&format!("var/log/pods/{folder}"));
                 let containers = containers.into_iter().filter(|name| is_name(name)).collect();
-                logs.by_uid.insert(uid, Logged { pod, containers });
+                logs.by_uid.insert(uid.clone(), Logged { pod: pod.clone(), containers });
             }
         }
         let links =
