@@ -104,18 +104,17 @@ fn near(typed: &str, existing: &[String]) -> Vec<String> {
     {
         near = holding(&format!("/{pod}"));
     }
+    if !near.is_empty() {
+        return near;
+    }
     let beginnings = existing.iter().flat_map(|name| {
         let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
         ends.map(move |end| (&name[..end], name))
     });
     let beginnings: Vec<(&str, &String)> = beginnings.collect();
     let nearest = nearest::nearest(typed, beginnings.iter().map(|(beginning, _)| *beginning));
-    for (beginning, name) in &beginnings {
-        if Some(*beginning) == nearest && !near.contains(name) {
-            near.push((*name).clone());
-        }
-    }
-    near
+    let of_nearest = beginnings.iter().filter(|(beginning, _)| Some(*beginning) == nearest);
+    of_nearest.map(|(_, name)| (*name).clone()).collect()
 }
 
 /// `target` of the JSON output.
