@@ -8,6 +8,38 @@ use crate::findings::finding;
 use crate::lookup::{Finding, FindingCode, Lookup};
 use crate::observed::observation;
 
+/// Questions of lookups that may depart, held against their plan in one second of packet time: walking every variant of a
+/// resolver costs up to a millisecond a question, and a flood of failing names must not stop what watches it.
+const MOST_A_SECOND: usize = 200;
+
+/// Holds lookups against their plans, as many as there is time for.
+#[derive(Debug, Default)]
+pub struct Departures {
+    second: i64,
+    questions: usize,
+    /// Lookups that were not held against their plan, because there were too many in their second.
+    pub passed_over: u64,
+}
+
+impl Departures {
+    /// As [`departure`]; `None` also for a lookup for which there is no time.
+    pub fn judge(&mut self, lookup: &Lookup, conf: &Conf) -> Option<Finding> {
+        if lookup.partial || !lookup.certain || is_regular(lookup) {
+            return None;
+        }
+        let second = lookup.start.map_or(0, |start| start.0 / 1_000_000_000);
+        if second > self.second {
+            (self.second, self.questions) = (second, 0);
+        }
+        self.questions += lookup.steps.iter().map(|step| step.questions.len()).sum::<usize>();
+        if self.questions > MOST_A_SECOND {
+            self.passed_over += 1;
+            return None;
+        }
+        departure(lookup, conf)
+    }
+}
+
 /// Where a lookup departs from the plan; `None` where it does not, or where the packets cannot tell.
 ///
 /// `conf` is the file that the client is said to read, never one that was read from its traffic: that fits by making.

@@ -122,3 +122,16 @@ fn half_a_pair_that_is_missing_may_be_cached() {
     assert!(said.contains("would have asked for AAAA gone.example.com.svc.cluster.local., too"), "{said}");
     assert!(said.contains("cache"), "{said}");
 }
+
+#[test]
+fn a_flood_is_not_held_against_its_plan_one_by_one() {
+    let conf = conf("ndots:5");
+    let first = [("web.shop.svc.cluster.local.", Some("shop.svc.cluster.local"))];
+    let failed = lookup("web", &first, &[QType::A, QType::Aaaa], Outcome::NxDomain);
+    let mut departures = Departures::default();
+    let found = (0..300).filter(|_| departures.judge(&failed, &conf).is_some()).count();
+    assert_eq!((found, departures.passed_over), (100, 200));
+    let mut later = failed.clone();
+    later.start = failed.start.map(|start| start + Nanos::from_millis(1_000));
+    assert!(departures.judge(&later, &conf).is_some());
+}

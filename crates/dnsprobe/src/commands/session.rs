@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use dnsprobe_lookup::datagram::Skipped;
-use dnsprobe_lookup::departures::departure;
+use dnsprobe_lookup::departures::Departures;
 use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{
     Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
@@ -35,6 +35,8 @@ pub(crate) struct Session {
     /// What the lanes that are gone have counted.
     counted: Counters,
     inferred: Vec<(IpAddr, InferredConf)>,
+    /// Lookups that were not held against the plan of their resolver.
+    unjudged: u64,
     reporter: Box<dyn Reporter>,
     summary: Summary,
     packets: Option<PacketFile>,
@@ -64,15 +66,20 @@ pub(crate) enum Order {
 struct Lane {
     pipeline: Pipeline,
     seen_at: SeenAt,
+    departures: Departures,
 }
 
 impl Lane {
+    fn new(pipeline: Pipeline, seen_at: SeenAt) -> Self {
+        Self { pipeline, seen_at, departures: Departures::default() }
+    }
+
     /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
     fn judged(&mut self, step: impl FnOnce(&mut Pipeline) -> Vec<Lookup>) -> Vec<Lookup> {
         let mut finished = step(&mut self.pipeline);
         if let Some(conf) = &self.seen_at.conf {
             for lookup in &mut finished {
-                lookup.findings.extend(departure(lookup, conf));
+                lookup.findings.extend(self.departures.judge(lookup, conf));
             }
         }
         finished
@@ -127,7 +134,7 @@ impl Session {
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
         let conf = conf_of(&search);
         let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None, conf };
-        session.lanes.insert(ONLY, Lane { pipeline: Pipeline::new(session.ports.clone(), search), seen_at });
+        session.lanes.insert(ONLY, Lane::new(Pipeline::new(session.ports.clone(), search), seen_at));
         Ok(session)
     }
 
@@ -162,6 +169,7 @@ impl Session {
             ports: args.ports.clone(),
             counted: Counters::default(),
             inferred: Vec::new(),
+            unjudged: 0,
             reporter,
             summary: Summary::default(),
             packets,
@@ -212,7 +220,7 @@ impl Session {
             pipeline.only_of(addresses);
         }
         pipeline.with_resolvers(known.resolvers);
-        self.lanes.insert(source, Lane { pipeline, seen_at });
+        self.lanes.insert(source, Lane::new(pipeline, seen_at));
     }
 
     /// Shows what is left of a namespace that is gone.
@@ -221,6 +229,7 @@ impl Session {
         let finished = lane.judged(Pipeline::finish);
         self.counted.add(&lane.pipeline.counters());
         self.inferred.extend(lane.pipeline.inferred());
+        self.unjudged += lane.departures.passed_over;
         self.show(&finished, &lane.seen_at)
     }
 
@@ -320,6 +329,12 @@ impl Session {
         })?;
         if let Some(passed_over) = passed_over(&self.counted, self.detail) {
             note(&format!("dnsprobe: {passed_over}"));
+        }
+        if self.unjudged > 0 {
+            note(&format!(
+                "dnsprobe: {} lookups came too fast to be held against their resolver's plan",
+                self.unjudged
+            ));
         }
         let left_out = self.packets.as_ref().map_or(0, |packets| packets.left_out);
         if left_out > 0 {
