@@ -118,7 +118,10 @@ fn packets_written_by_the_demo_read_as_the_same_lookups() {
     let shown = played(&["demo", "-o", "json", "-w", words(&capture)]).report();
     let conf = conf();
     let read = ["read", words(&capture), "--resolv-conf", words(&conf), "-o", "json"];
-    assert_eq!(elsewhere(&run(&read).exits(0).quietly().report()), elsewhere(&shown));
+    // The demo shows lookups as they began, a file as they finish.
+    let mut read = run(&read).exits(0).quietly().report();
+    read.lookups.sort_by_key(|lookup| text(lookup, "start").to_owned());
+    assert_eq!(elsewhere(&read), elsewhere(&shown));
 }
 
 #[test]
