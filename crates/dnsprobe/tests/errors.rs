@@ -9,6 +9,14 @@ use std::process::{Command, Stdio};
 use common::{Ran, dnsprobe, file, finish, powerless, program, run, testdata, words};
 
 #[test]
+#[ignore = "needs root: processes whose namespaces are hidden from one without its capabilities"]
+fn pods_that_may_only_be_hidden_are_not_said_to_be_missing_without_the_sudo_line() {
+    let line = ["list", "--ns", "no-such-namespace"];
+    let sudo = format!("sudo {} {}", common::PROGRAM, line.join(" "));
+    finish(powerless(&line)).exits(2).complains(&["not shown to this user", &sudo]).without_result();
+}
+
+#[test]
 fn capturing_without_permission_names_the_capability_and_the_sudo_line() {
     let sudo = format!("sudo {} watch", common::PROGRAM);
     finish(powerless(&["watch"])).exits(2).complains(&["CAP_NET_RAW", &sudo]).without_result();

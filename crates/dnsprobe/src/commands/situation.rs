@@ -8,6 +8,7 @@ use std::path::Path;
 
 use dnsprobe_resolv::{Situation, nearest};
 use dnsprobe_sniffer::node::{Container, Network, PodName, PodUid};
+use dnsprobe_sniffer::privileges;
 use dnsprobe_sniffer::{
     ContainerQuery, Content, Entry, FileRead, Host, Hostname, Kind, Located, Node, PodQuery, Root, Target,
     target,
@@ -77,8 +78,19 @@ pub(crate) fn no_pods(namespace: &str, node: &Node) -> CommandError {
     } else {
         format!("there are pods of {}", namespaces.join(", "))
     };
-    CommandError::new(format!("no pod of the Kubernetes namespace {namespace:?} runs on this node; {there}"))
-        .hint(format!("this rests on {}", node.evidence))
+    let error = CommandError::new(format!(
+        "no pod of the Kubernetes namespace {namespace:?} runs on this node; {there}"
+    ))
+    .hint(format!("this rests on {}", node.evidence));
+    if node.denied() > 0 && !privileges::missing(privileges::TO_INSPECT).is_empty() {
+        let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        return error.first_hint(format!(
+            "the namespaces of {} processes are not shown to this user; as root there may be more: {}",
+            node.denied(),
+            privileges::sudo_line(&line)
+        ));
+    }
+    error
 }
 
 /// Adds the pods that are nearly what was typed.
