@@ -4,7 +4,8 @@ use dnsprobe_resolv::profile::{PairRule, QuestionEnd, combine};
 use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 
 use super::fingerprint::Fingerprint;
-use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk, is_no_answer};
+use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
+use super::readings::TypedName;
 use crate::attempt::ExchangeId;
 use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
 use crate::time::{Nanos, Timestamp};
@@ -23,7 +24,7 @@ pub(crate) enum End {
 /// `waits` are the resolver's; what comes later found nobody waiting.
 pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) -> Lookup {
     let id = shown.id;
-    let walk = reading(open);
+    let typed = reading(open);
     let rule =
         Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
     let mut outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
@@ -46,7 +47,7 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
             let until = if index + 1 < open.steps.len() { next } else { ended };
             Step {
                 candidate: step.name.as_str().to_owned(),
-                suffix: suffix_of(walk, step),
+                suffix: suffix_of(typed, step),
                 outcome: outcomes[index],
                 added: until.map(|until| (until - step.begun()).max(Nanos(0))),
                 wasted: answered.as_ref().is_some_and(|name| *name != step.name),
@@ -57,7 +58,7 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
         .collect();
     let start = open.steps.first().map(OpenStep::begun);
     Lookup {
-        name: walk.typed.name.clone(),
+        name: typed.name.clone(),
         start,
         client: Some(open.client),
         resolver: seen(shown),
@@ -66,18 +67,22 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
         error: None,
         latency: steps.iter().map(|step| step.added).sum(),
         certain: open.certain,
-        partial: end == End::CaptureEnded || walk.typed.entry > 0,
+        partial: end == End::CaptureEnded || typed.entry > 0,
         findings: Vec::new(),
         steps,
     }
 }
 
 /// The reading to go by: of those that fit, the first that is complete in itself.
-fn reading(open: &Open) -> &Walk {
+fn reading(open: &Open) -> &TypedName {
     let negative = open.step().standings().iter().all(|standing| standing.outcome() == Outcome::NxDomain);
+    let readings = || open.walks.iter().map(|walk| (open.typed(*walk), walk.position));
     // NXDOMAIN ends no walk that has candidates left, so a reading without any is the likelier one.
-    let complete = |walk: &&Walk| walk.typed.entry == 0 && (!negative || walk.exhausted());
-    open.walks.iter().find(complete).unwrap_or(&open.walks[0])
+    let complete = |(typed, position): &(&TypedName, u16)| {
+        typed.entry == 0 && (!negative || typed.is_exhausted(*position))
+    };
+    let first = || open.typed(open.walks[0]);
+    readings().find(complete).map_or_else(first, |(typed, _)| typed)
 }
 
 fn seen(shown: Fingerprint) -> ResolverSeen {
@@ -95,8 +100,8 @@ fn seen(shown: Fingerprint) -> ResolverSeen {
     }
 }
 
-fn suffix_of(walk: &Walk, step: &OpenStep) -> Option<String> {
-    let candidate = walk.typed.candidates.iter().find(|candidate| candidate.name == step.name)?;
+fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<String> {
+    let candidate = typed.candidates.iter().find(|candidate| candidate.name == step.name)?;
     candidate.suffix.clone().filter(|suffix| !suffix.is_empty())
 }
 
@@ -117,8 +122,7 @@ fn step_outcome(step: &OpenStep, rule: PairRule) -> Outcome {
 /// When the resolver had all it waited for; `None` when something never came.
 fn ended_at(step: &OpenStep) -> Option<Timestamp> {
     let standings = step.standings();
-    let answers: Option<Vec<Timestamp>> =
-        standings.iter().map(|it: &Standing<'_>| Some(it.answer?.at)).collect();
+    let answers: Option<Vec<Timestamp>> = standings.iter().map(|it: &Standing| Some(it.answer?.at)).collect();
     answers?.into_iter().max()
 }
 
@@ -126,7 +130,7 @@ fn ended_at(step: &OpenStep) -> Option<Timestamp> {
 /// they last asked. c-ares, whose timeouts grow, is believed to wait.
 fn came_too_late(step: &OpenStep, id: ResolverId, waits: Waits) -> bool {
     let standings = step.standings();
-    let late = |since: fn(&Standing<'_>, &OpenStep) -> Timestamp, longest: Nanos| {
+    let late = |since: fn(&Standing, &OpenStep) -> Timestamp, longest: Nanos| {
         let longest = longest + TIMER;
         standings.iter().any(|it| it.answer.is_some_and(|answer| answer.at - since(it, step) > longest))
     };

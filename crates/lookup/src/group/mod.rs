@@ -4,6 +4,7 @@
 //! traffic; then everything it sent so far is gone through in order, as if the file had been there from the start.
 
 mod client;
+mod deadlines;
 mod fingerprint;
 mod finish;
 mod fit;
@@ -11,16 +12,17 @@ mod open;
 pub(crate) mod readings;
 mod search_list;
 
-use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use dnsprobe_resolv::ResolverId;
 
 use client::{Client, Surroundings};
+use deadlines::Deadlines;
 pub use search_list::InferredConf;
 
 use crate::attempt::Event;
 use crate::lookup::Lookup;
+use crate::map::Map;
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
 
@@ -63,8 +65,8 @@ pub(crate) struct Lookups {
     /// Whether the first of them is every client's.
     one_for_all: bool,
     patience: Nanos,
-    clients: HashMap<IpAddr, Known>,
-    deadlines: BTreeSet<(Timestamp, IpAddr)>,
+    clients: Map<IpAddr, Known>,
+    deadlines: Deadlines<IpAddr>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     /// Bytes of the lookups under construction.
@@ -83,8 +85,8 @@ struct Known {
     /// From its traffic, where no file is known.
     inferred: Option<(ListId, InferredConf)>,
     held: Vec<(Timestamp, Event)>,
-    /// Its entry in `deadlines`.
-    deadline: Option<Timestamp>,
+    /// When `deadlines` has it looked at: no later than anything of it is due.
+    noted: Option<Timestamp>,
 }
 
 impl Lookups {
@@ -99,8 +101,8 @@ impl Lookups {
             lists,
             one_for_all,
             patience,
-            clients: HashMap::new(),
-            deadlines: BTreeSet::new(),
+            clients: Map::default(),
+            deadlines: Deadlines::default(),
             began: None,
             detected: Vec::new(),
             open: 0,
@@ -174,15 +176,15 @@ impl Lookups {
 
     fn expire(&mut self, now: Timestamp) -> Vec<Lookup> {
         let mut over = Vec::new();
-        while let Some(&(at, address)) = self.deadlines.first() {
-            if at > now {
-                break;
+        while let Some((at, address)) = self.deadlines.pop_until(now) {
+            let Some(known) = self.clients.get_mut(&address).filter(|known| known.noted == Some(at)) else {
+                continue;
+            };
+            known.noted = None;
+            // Looked at too soon, most often.
+            if known.due(self.patience).is_some_and(|due| due <= now) {
+                over.extend(self.decide_or_expire(address, now));
             }
-            self.deadlines.remove(&(at, address));
-            if let Some(known) = self.clients.get_mut(&address) {
-                known.deadline = None;
-            }
-            over.extend(self.decide_or_expire(address, now));
             self.reschedule(address);
         }
         over
@@ -237,35 +239,40 @@ impl Lookups {
 
     fn reschedule(&mut self, address: IpAddr) {
         let Some(known) = self.clients.get_mut(&address) else { return };
-        let waiting = known.held.first().map(|(at, _)| *at + self.patience);
-        let wanted = waiting.or(known.client.next_deadline());
-        if wanted == known.deadline {
-            return;
+        let Some(due) = known.due(self.patience) else { return };
+        if known.noted.is_none_or(|noted| due < noted) {
+            known.noted = Some(due);
+            self.deadlines.push(due, address);
         }
-        if let Some(before) = known.deadline.take() {
-            self.deadlines.remove(&(before, address));
-        }
-        if let Some(at) = wanted {
-            self.deadlines.insert((at, address));
-            known.deadline = Some(at);
+        if self.deadlines.is_crowded(self.clients.len()) {
+            let noted = self.clients.iter().filter_map(|(address, known)| Some((known.noted?, *address)));
+            self.deadlines.rebuild(noted);
         }
     }
 
+    /// Gives up the lookups that would be over soonest, while there are too many.
     fn make_room(&mut self) -> Vec<Lookup> {
         let mut over = Vec::new();
+        let mut undecided = Vec::new();
         while self.open > MOST_OPEN {
-            let Some(&(at, address)) = self.deadlines.first() else { break };
-            let Some(known) = self.clients.get_mut(&address) else { break };
-            let Some(list) = known.list(self.one_for_all) else { break };
+            let Some((at, address)) = self.deadlines.pop_until(Timestamp(i64::MAX)) else { break };
+            let Some(known) = self.clients.get_mut(&address).filter(|known| known.noted == Some(at)) else {
+                continue;
+            };
+            known.noted = None;
+            let Some(list) = known.list(self.one_for_all) else {
+                undecided.push(address);
+                continue;
+            };
             let readings = &mut self.lists[list].1;
             let before = known.client.weight();
             let evicted = known.client.evict(&Surroundings { readings, began: at, detected: &self.detected });
-            if evicted.is_none() {
-                break;
-            }
             self.open = self.open + known.client.weight() - before;
-            self.given_up.lookups += 1;
+            self.given_up.lookups += u64::from(evicted.is_some());
             over.extend(evicted);
+            self.reschedule(address);
+        }
+        for address in undecided {
             self.reschedule(address);
         }
         over
@@ -277,6 +284,12 @@ impl Lookups {
 }
 
 impl Known {
+    /// When something of it is due at the soonest.
+    fn due(&self, patience: Nanos) -> Option<Timestamp> {
+        let waiting = self.held.first().map(|(at, _)| *at + patience);
+        waiting.or(self.client.next_deadline())
+    }
+
     /// The file in force for a client: the one for all, or its own.
     fn list(&self, one_for_all: bool) -> Option<ListId> {
         if one_for_all { Some(0) } else { self.inferred.as_ref().map(|(list, _)| *list) }
