@@ -65,13 +65,13 @@ pub(crate) enum Order {
 /// One namespace.
 struct Lane {
     pipeline: Pipeline,
-    seen_at: SeenAt,
+    seen_at: Rc<SeenAt>,
     departures: Departures,
 }
 
 impl Lane {
     fn new(pipeline: Pipeline, seen_at: SeenAt) -> Self {
-        Self { pipeline, seen_at, departures: Departures::default() }
+        Self { pipeline, seen_at: Rc::new(seen_at), departures: Departures::default() }
     }
 
     /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
@@ -245,11 +245,13 @@ impl Session {
         }
         self.packets_left -= 1;
         self.keep(|packets| packets.write_from(source, frame));
-        let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
+        let Some(lane) = self.lanes.get_mut(&source) else { return ControlFlow::Continue(()) };
         let finished = lane.judged(|pipeline| pipeline.frame(frame));
-        let flow = self.show(&finished, &lane.seen_at);
-        self.lanes.insert(source, lane);
-        flow
+        if finished.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let seen_at = Rc::clone(&lane.seen_at);
+        self.show(&finished, &seen_at)
     }
 
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
