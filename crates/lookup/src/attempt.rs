@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use dnsprobe_resolv::{QType, Transport};
 use smallvec::SmallVec;
 
-use crate::map::Map;
+use crate::map::{Address, Map};
 use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -132,7 +132,10 @@ impl Hash for Socket {
             (IpAddr::V4(client), IpAddr::V4(server)) => {
                 state.write_u64(u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()));
             }
-            (client, server) => (client, server).hash(state),
+            (client, server) => {
+                Address(client).hash(state);
+                Address(server).hash(state);
+            }
         }
     }
 }

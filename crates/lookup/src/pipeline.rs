@@ -94,6 +94,12 @@ impl Pipeline {
         self.lookups.with_resolvers(detected);
     }
 
+    /// Only the first finding of each kind is put into words and has its evidence: where findings are counted and no
+    /// lookup is shown.
+    pub fn count_findings(&mut self) {
+        self.lookups.count_findings();
+    }
+
     /// Passes over the messages of all clients but these.
     pub fn only_of(&mut self, clients: BTreeSet<IpAddr>) {
         self.clients = Some(clients);

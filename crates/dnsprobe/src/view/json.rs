@@ -102,7 +102,7 @@ pub(super) fn steps(steps: &[Step]) -> Vec<Value> {
 fn question(question: &Question) -> Value {
     let mut fields = Map::new();
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
-    put("qname", question.qname.clone().into());
+    put("qname", (&*question.qname).into());
     put("qtype", question.qtype.to_string().into());
     put("server", question.server.to_string().into());
     put("transport", question.transport.as_str().into());
@@ -113,7 +113,7 @@ fn question(question: &Question) -> Value {
     }
     put("latency_us", question.latency.map(Nanos::as_micros).into());
     if let Some(alias) = &question.alias {
-        put("alias", alias.clone().into());
+        put("alias", (&**alias).into());
     }
     if let Some(upstream) = question.upstream {
         put("upstream_us", upstream.as_micros().into());

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use dnsprobe_resolv::{ResolverId, Transport};
 use smallvec::SmallVec;
@@ -14,6 +14,7 @@ use super::fit::{Fit, Relation, fit};
 use super::open::{Open, Readiness, Standing};
 use super::readings::{Began, Readings};
 use crate::attempt::{Asked, Event, ExchangeId};
+use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
 use crate::map::Map;
 use crate::message::{QName, Response};
@@ -50,7 +51,7 @@ pub(crate) struct Client {
     /// more.
     expecting: Map<u64, SmallVec<[OpenId; 2]>>,
     /// Who asked from a port last.
-    by_socket: Map<SocketAddr, OpenId>,
+    by_port: Map<u16, OpenId>,
     exchanges: Map<ExchangeId, OpenId>,
     deadlines: Deadlines<OpenId>,
     /// Resolvers that this client surely has, the latest first.
@@ -83,6 +84,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) began: Timestamp,
     /// The resolvers found where the packets come from; empty where nobody looked.
     pub(crate) detected: &'a [ResolverId],
+    /// Whether findings are put into words.
+    pub(crate) wording: &'a Wording,
 }
 
 impl Client {
@@ -146,7 +149,7 @@ impl Client {
     }
 
     fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
-        let socket = asked.client;
+        let port = asked.client.port();
         let shared = self.shares_socket(&asked, now);
         if shared {
             self.remember(ResolverId::CAres);
@@ -159,7 +162,7 @@ impl Client {
             Some((id, fit)) => self.add(id, asked, Place::Fitting(fit), around.readings, now),
             None => self.begin(asked, around, now),
         }
-        if shared && let Some(entry) = self.open.get_mut(&self.by_socket[&socket]) {
+        if shared && let Some(entry) = self.open.get_mut(&self.by_port[&port]) {
             entry.lookup.channel = true;
         }
     }
@@ -167,7 +170,7 @@ impl Client {
     /// Whether another name's question from this very socket is still open: only c-ares asks for several names from one
     /// (a channel keeps its sockets, 1.18 `src/lib/ares_process.c`).
     fn shares_socket(&self, asked: &Asked, now: Timestamp) -> bool {
-        let entry = self.by_socket.get(&asked.client).and_then(|id| self.open.get(id));
+        let entry = self.by_port.get(&asked.client.port()).and_then(|id| self.open.get(id));
         let Some(Entry { lookup: open, .. }) = entry else { return false };
         let unanswered =
             |standing: &Standing| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
@@ -213,7 +216,7 @@ impl Client {
         let mut fits: SmallVec<[(Waited, OpenId, Fit); 2]> = SmallVec::new();
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
-        let same_socket = self.by_socket.get(&asked.client).filter(|id| !alike.contains(id));
+        let same_socket = self.by_port.get(&asked.client.port()).filter(|id| !alike.contains(id));
         for id in alike.iter().chain(same_socket) {
             let Some(Entry { lookup: open, .. }) = self.open.get(id) else { continue };
             let Some(fit) = fit(open, asked, now) else { continue };
@@ -249,7 +252,7 @@ impl Client {
             self.expecting.entry(*name).or_default().push(id);
         }
         self.exchanges.insert(asked.exchange, id);
-        self.by_socket.insert(asked.client, id);
+        self.by_port.insert(asked.client.port(), id);
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
         self.weight += weight;
         let lookup = Open::new(asked, now, entrance);
@@ -260,7 +263,7 @@ impl Client {
 
     fn add(&mut self, id: OpenId, asked: Asked, place: Place, readings: &Readings, now: Timestamp) {
         self.exchanges.insert(asked.exchange, id);
-        self.by_socket.insert(asked.client, id);
+        self.by_port.insert(asked.client.port(), id);
         if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(&id) {
             *weight += QUESTION;
             self.weight += QUESTION;
@@ -328,10 +331,13 @@ impl Client {
     fn close(&mut self, id: OpenId, around: &Surroundings<'_>, end: End) -> Option<Lookup> {
         let Entry { lookup: open, aliases, weight, .. } = self.open.remove(&id)?;
         self.weight -= weight;
+        let mut last_port = None;
         for sent in open.sent() {
             self.exchanges.remove(&sent.asked.exchange);
-            if self.by_socket.get(&sent.asked.client) == Some(&id) {
-                self.by_socket.remove(&sent.asked.client);
+            if last_port.replace(sent.asked.client.port()) != Some(sent.asked.client.port())
+                && self.by_port.get(&sent.asked.client.port()) == Some(&id)
+            {
+                self.by_port.remove(&sent.asked.client.port());
             }
         }
         self.stop_expecting(&open.entrance.expected, id);
@@ -349,7 +355,7 @@ impl Client {
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(&open, shown, waits, end);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
-        lookup.findings = crate::findings::findings(&lookup, readings, as_is.map(|(_, address)| *address));
+        lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), around.wording);
         self.remember_as_is(&lookup);
         Some(lookup)
     }

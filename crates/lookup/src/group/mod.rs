@@ -12,6 +12,7 @@ mod open;
 pub(crate) mod readings;
 mod search_list;
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use dnsprobe_resolv::ResolverId;
@@ -21,8 +22,9 @@ use deadlines::Deadlines;
 pub use search_list::InferredConf;
 
 use crate::attempt::Event;
+use crate::findings::Wording;
 use crate::lookup::Lookup;
-use crate::map::Map;
+use crate::map::{Address, Map};
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
 
@@ -65,10 +67,11 @@ pub(crate) struct Lookups {
     /// Whether the first of them is every client's.
     one_for_all: bool,
     patience: Nanos,
-    clients: Map<IpAddr, Known>,
-    deadlines: Deadlines<IpAddr>,
+    clients: Map<Address, Known>,
+    deadlines: Deadlines<Address>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
+    wording: Wording,
     /// Bytes of the lookups under construction.
     open: usize,
     held: usize,
@@ -105,6 +108,7 @@ impl Lookups {
             deadlines: Deadlines::default(),
             began: None,
             detected: Vec::new(),
+            wording: Wording::All,
             open: 0,
             held: 0,
             given_up: GivenUp::default(),
@@ -116,13 +120,18 @@ impl Lookups {
         self.detected = detected;
     }
 
+    /// Puts only the first finding of each kind into words.
+    pub(crate) fn count_findings(&mut self) {
+        self.wording = Wording::FirstOfEachKind(Cell::new(0));
+    }
+
     /// Takes one event, or just the time; gives the lookups that are over.
     pub(crate) fn advance(&mut self, event: Option<Event>, now: Timestamp) -> Vec<Lookup> {
         let began = *self.began.get_or_insert(now);
         let mut over = self.expire(now);
         let Some(event) = event else { return over };
-        let address = event.client();
-        if !self.clients.contains_key(&address) && self.clients.len() >= MOST_CLIENTS {
+        let address = Address(event.client());
+        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&address) {
             self.forget_idle_clients();
             if self.clients.len() >= MOST_CLIENTS {
                 self.given_up.messages += 1;
@@ -130,21 +139,27 @@ impl Lookups {
             }
         }
         let known = self.clients.entry(address).or_default();
+        let mut held = 0;
         if let Some(list) = known.list(self.one_for_all) {
             let readings = &mut self.lists[list].1;
             let before = known.client.weight();
-            known.client.advance(event, &mut Surroundings { readings, began, detected: &self.detected }, now);
+            let (detected, wording) = (&self.detected[..], &self.wording);
+            known.client.advance(event, &mut Surroundings { readings, began, detected, wording }, now);
             self.open = self.open + known.client.weight() - before;
         } else {
             known.held.push((now, event));
             self.held += 1;
-            if known.held.len() >= ENOUGH_EVENTS {
-                over.extend(self.decide(address, now));
-            } else if self.held >= MOST_HELD {
-                over.extend(self.decide_the_most_talkative(now));
-            }
+            held = known.held.len();
         }
-        self.reschedule(address);
+        if let Some(due) = known.put_forward(self.patience) {
+            self.deadlines.push(due, address);
+        }
+        if held >= ENOUGH_EVENTS {
+            over.extend(self.decide(address, now));
+            self.reschedule(address);
+        } else if self.held >= MOST_HELD {
+            over.extend(self.decide_the_most_talkative(now));
+        }
         over.extend(self.make_room());
         over
     }
@@ -152,7 +167,7 @@ impl Lookups {
     /// Everything that is left, at the end of a capture.
     pub(crate) fn finish(&mut self, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
-        let mut addresses: Vec<IpAddr> = self.clients.keys().copied().collect();
+        let mut addresses: Vec<Address> = self.clients.keys().copied().collect();
         addresses.sort_unstable();
         let mut over = Vec::new();
         for address in addresses {
@@ -160,9 +175,10 @@ impl Lookups {
             let Some(known) = self.clients.get_mut(&address) else { continue };
             if let Some(list) = known.list(self.one_for_all) {
                 let readings = &mut self.lists[list].1;
-                over.extend(
-                    known.client.finish(&Surroundings { readings, began, detected: &self.detected }, now),
-                );
+                over.extend(known.client.finish(
+                    &Surroundings { readings, began, detected: &self.detected, wording: &self.wording },
+                    now,
+                ));
             }
         }
         over.sort_by_key(|lookup| lookup.start);
@@ -171,7 +187,7 @@ impl Lookups {
 
     /// The search lists that were read from the traffic.
     pub(crate) fn inferred(&self) -> impl Iterator<Item = (IpAddr, &InferredConf)> {
-        self.clients.iter().filter_map(|(address, known)| Some((*address, &known.inferred.as_ref()?.1)))
+        self.clients.iter().filter_map(|(address, known)| Some((address.0, &known.inferred.as_ref()?.1)))
     }
 
     fn expire(&mut self, now: Timestamp) -> Vec<Lookup> {
@@ -190,13 +206,16 @@ impl Lookups {
         over
     }
 
-    fn decide_or_expire(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
+    fn decide_or_expire(&mut self, address: Address, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
         if let Some(list) = known.list(self.one_for_all) {
             let readings = &mut self.lists[list].1;
             let before = known.client.weight();
-            let over = known.client.expire(&Surroundings { readings, began, detected: &self.detected }, now);
+            let over = known.client.expire(
+                &Surroundings { readings, began, detected: &self.detected, wording: &self.wording },
+                now,
+            );
             self.open = self.open + known.client.weight() - before;
             return over;
         }
@@ -204,7 +223,7 @@ impl Lookups {
     }
 
     /// Reads a client's search list from what it sent so far, and goes through that.
-    fn decide(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
+    fn decide(&mut self, address: Address, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
         if known.list(self.one_for_all).is_some() {
@@ -214,7 +233,12 @@ impl Lookups {
         self.held -= held.len();
         let conf = search_list::infer(&held);
         let list = list_of(&mut self.lists, conf.as_resolv_conf());
-        let mut around = Surroundings { readings: &mut self.lists[list].1, began, detected: &self.detected };
+        let mut around = Surroundings {
+            readings: &mut self.lists[list].1,
+            began,
+            detected: &self.detected,
+            wording: &self.wording,
+        };
         let mut over = Vec::new();
         for (at, event) in held {
             over.extend(known.client.expire(&around, at));
@@ -237,11 +261,9 @@ impl Lookups {
         over
     }
 
-    fn reschedule(&mut self, address: IpAddr) {
+    fn reschedule(&mut self, address: Address) {
         let Some(known) = self.clients.get_mut(&address) else { return };
-        let Some(due) = known.due(self.patience) else { return };
-        if known.noted.is_none_or(|noted| due < noted) {
-            known.noted = Some(due);
+        if let Some(due) = known.put_forward(self.patience) {
             self.deadlines.push(due, address);
         }
         if self.deadlines.is_crowded(self.clients.len()) {
@@ -266,7 +288,12 @@ impl Lookups {
             };
             let readings = &mut self.lists[list].1;
             let before = known.client.weight();
-            let evicted = known.client.evict(&Surroundings { readings, began: at, detected: &self.detected });
+            let evicted = known.client.evict(&Surroundings {
+                readings,
+                began: at,
+                detected: &self.detected,
+                wording: &self.wording,
+            });
             self.open = self.open + known.client.weight() - before;
             self.given_up.lookups += u64::from(evicted.is_some());
             over.extend(evicted);
@@ -284,6 +311,13 @@ impl Lookups {
 }
 
 impl Known {
+    /// When it has to be looked at, if that is sooner than was noted.
+    fn put_forward(&mut self, patience: Nanos) -> Option<Timestamp> {
+        let due = self.due(patience).filter(|due| self.noted.is_none_or(|noted| *due < noted))?;
+        self.noted = Some(due);
+        Some(due)
+    }
+
     /// When something of it is due at the soonest.
     fn due(&self, patience: Nanos) -> Option<Timestamp> {
         let waiting = self.held.first().map(|(at, _)| *at + patience);

@@ -27,6 +27,8 @@ const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverI
 #[derive(Debug)]
 pub(crate) struct Readings {
     resolvers: Vec<(Profile, Settings)>,
+    /// The longest `timeout` that any of them reads.
+    timeout: Nanos,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
     remembered: Map<QName, Ways>,
@@ -40,7 +42,7 @@ pub(crate) struct Readings {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TypedName {
     /// As typed, in presentation form; with a trailing dot where that is part of it.
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// The candidates in the order of the walk.
     pub(crate) candidates: Vec<Planned>,
     /// The resolvers that walk so.
@@ -102,7 +104,7 @@ impl TypedName {
     /// An absolute name with nothing after it.
     pub(crate) fn absolute(name: &QName) -> Self {
         let candidate = Planned { name: name.clone(), suffix: None, phase: Phase::AsIsLast };
-        let shown = name.as_str().trim_end_matches('.').to_owned();
+        let shown = name.as_str().trim_end_matches('.').into();
         Self { name: shown, candidates: vec![candidate], resolvers: Vec::new(), entry: 0 }
     }
 }
@@ -119,7 +121,7 @@ impl TypedName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Planned {
     pub(crate) name: QName,
-    pub(crate) suffix: Option<String>,
+    pub(crate) suffix: Option<Arc<str>>,
     pub(crate) phase: Phase,
 }
 
@@ -143,7 +145,10 @@ impl Readings {
                 suffixes.push(suffix);
             }
         }
-        Self { resolvers, suffixes, remembered: Map::default(), weight: 0, room: MOST_REMEMBERED }
+        let longest = resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
+        let timeout = longest
+            .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)));
+        Self { resolvers, timeout, suffixes, remembered: Map::default(), weight: 0, room: MOST_REMEMBERED }
     }
 
     /// Takes one of so many equal parts of the memory for candidates.
@@ -181,9 +186,7 @@ impl Readings {
 
     /// The longest `timeout` that any resolver reads from the file.
     pub(crate) fn timeout(&self) -> Nanos {
-        let longest = self.resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
-        longest
-            .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)))
+        self.timeout
     }
 
     /// Every suffix that some resolver appends, without dots at the ends.
@@ -231,10 +234,15 @@ impl Readings {
                     continue;
                 };
                 let id = profile.resolver.id;
-                match found.iter_mut().find(|known| known.name == typed && known.candidates == candidates) {
+                match found.iter_mut().find(|known| *known.name == *typed && known.candidates == candidates) {
                     Some(known) => known.resolvers.push(id),
                     None => {
-                        found.push(TypedName { name: typed.clone(), candidates, resolvers: vec![id], entry });
+                        found.push(TypedName {
+                            name: typed.as_str().into(),
+                            candidates,
+                            resolvers: vec![id],
+                            entry,
+                        });
                     }
                 }
             }
@@ -264,7 +272,7 @@ const DEFAULT_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 fn planned(candidate: &Candidate) -> Planned {
     Planned {
         name: QName::new(candidate.fqdn.as_str()),
-        suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').to_owned()),
+        suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').into()),
         phase: candidate.phase,
     }
 }
@@ -278,7 +286,7 @@ mod tests {
     fn typed(qname: &str) -> Vec<(String, usize)> {
         let readings = Readings::new(Some(POD));
         let found = readings.typed_names(&QName::new(qname));
-        found.iter().map(|typed| (typed.name.clone(), typed.entry)).collect()
+        found.iter().map(|typed| (typed.name.to_string(), typed.entry)).collect()
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct QName(Arc<Spelled>);
 struct Spelled {
     /// Of `folded`, the same for the life of the process.
     hash: u64,
-    shown: Box<str>,
+    shown: Arc<str>,
     /// `None` when that is what is shown.
     folded: Option<Box<str>>,
 }
@@ -33,7 +33,7 @@ static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 impl QName {
     /// From presentation form; a missing trailing dot is added.
     pub fn new(name: &str) -> Self {
-        let shown = if name.ends_with('.') { name.into() } else { format!("{name}.").into_boxed_str() };
+        let shown: Arc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
         let upper = shown.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = upper.then(|| shown.to_ascii_lowercase().into_boxed_str());
         let hash = SEED.hash_one(folded.as_deref().unwrap_or(&shown));
@@ -66,6 +66,11 @@ impl QName {
     /// As on the wire, with its trailing dot; odd bytes as `\ddd` (RFC 1035 section 5.1).
     pub fn as_str(&self) -> &str {
         &self.0.shown
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0.shown)
     }
 
     /// In lower case, with its trailing dot: the form that is compared.
