@@ -97,7 +97,10 @@ impl Reporter for Rows {
             writeln!(self.output)?;
         }
         self.printed = true;
-        writeln!(self.output, "{}", row(lookup, seen_at, &self.ui))?;
+        writeln!(self.output, "{}", row(lookup, seen_at, &self.ui))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
 
