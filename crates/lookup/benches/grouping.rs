@@ -75,9 +75,10 @@ fn best(mut run: impl FnMut() -> u64) -> Duration {
 /// Frames to messages.
 fn decode(frames: &Frames) -> u64 {
     let mut messages = 0;
+    let mut names = message::Names::default();
     for frame in frames.iter() {
         let Ok(datagram) = datagram::decode(&frame, &PORTS) else { continue };
-        messages += u64::from(black_box(message::decode(datagram.payload)).is_ok());
+        messages += u64::from(black_box(message::decode(datagram.payload, &mut names)).is_ok());
     }
     messages
 }

@@ -4,11 +4,14 @@
 //! id alone is not enough (two pods may use the same), nor is the port (it is used again). Copies of one packet, as a
 //! capture on several interfaces holds them, are dropped here.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use dnsprobe_resolv::{QType, Transport};
+use smallvec::SmallVec;
 
+use crate::map::{Address, Map};
 use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -100,7 +103,7 @@ impl Leftovers {
 /// All exchanges in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
-    open: HashMap<Socket, Vec<Exchange>>,
+    open: Map<Socket, Exchanges>,
     /// Sockets by the time of a query, for forgetting; touched ones appear again further back.
     fresh: VecDeque<(Timestamp, Socket)>,
     /// Those of them that are still without an answer after a while.
@@ -109,12 +112,32 @@ pub(crate) struct Attempts {
     pub(crate) leftovers: Leftovers,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Exchanges under one socket and id; one is the rule.
+type Exchanges = SmallVec<[Exchange; 1]>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Socket {
     client: SocketAddr,
     server: SocketAddr,
     transport: Transport,
     id: u16,
+}
+
+impl Hash for Socket {
+    /// In few words: this is hashed several times for each message.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let ports = u64::from(self.client.port()) << 16 | u64::from(self.server.port());
+        state.write_u64(ports << 32 | u64::from(self.id) << 1 | u64::from(self.transport == Transport::Tcp));
+        match (self.client.ip(), self.server.ip()) {
+            (IpAddr::V4(client), IpAddr::V4(server)) => {
+                state.write_u64(u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()));
+            }
+            (client, server) => {
+                Address(client).hash(state);
+                Address(server).hash(state);
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -170,8 +193,7 @@ impl Attempts {
     }
 
     fn asked(&mut self, socket: Socket, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
-        // One is the rule; a vector would begin with room for four.
-        let exchanges = self.open.entry(socket).or_insert_with(|| Vec::with_capacity(1));
+        let exchanges = self.open.entry(socket).or_default();
         if let Some(known) = exchanges.iter_mut().rev().find(|exchange| exchange.question == question) {
             if known.answered.is_none() && now - known.sent < COPY {
                 self.leftovers.copies += 1;
@@ -309,7 +331,7 @@ mod tests {
     fn answer(id: u16, name: &str, outcome: Outcome) -> Message {
         let response = Response {
             outcome,
-            addresses: Vec::new(),
+            addresses: smallvec::SmallVec::new(),
             first_alias: None,
             alias: None,
             truncated: false,

@@ -15,7 +15,7 @@ fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outc
     let mut step = |(candidate, suffix): &(&str, Option<&str>)| {
         at += 1_000_000;
         let question = |qtype: &QType| Question {
-            qname: (*candidate).to_owned(),
+            qname: (*candidate).into(),
             qtype: *qtype,
             server: "10.96.0.10".parse().unwrap(),
             transport: Transport::Udp,
@@ -27,8 +27,8 @@ fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outc
             upstream: None,
         };
         Step {
-            candidate: (*candidate).to_owned(),
-            suffix: suffix.map(str::to_owned),
+            candidate: (*candidate).into(),
+            suffix: suffix.map(Into::into),
             outcome,
             added: Some(Nanos::from_millis(1)),
             wasted: false,
@@ -37,11 +37,11 @@ fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outc
         }
     };
     Lookup {
-        name: name.to_owned(),
+        name: name.into(),
         start: Some(Timestamp(1_700_000_000_001_000_000)),
         client: None,
         resolver: ResolverSeen {
-            id: "glibc".to_owned(),
+            id: "glibc",
             version: None,
             api: None,
             from: ResolverFrom::Inferred,

@@ -1,5 +1,6 @@
 //! What in a lookup deserves a look. One function per finding; each judges one lookup by itself.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use dnsprobe_resolv::{Outcome, QType, ResolverId, Transport};
@@ -28,29 +29,139 @@ impl Context {
     }
 }
 
+/// Whether findings are put into words.
+#[derive(Debug, Default)]
+pub(crate) enum Wording {
+    /// Each is.
+    #[default]
+    All,
+    /// Only the first of each kind, as an example: where findings are only counted.
+    FirstOfEachKind(Cell<u32>),
+}
+
+impl Wording {
+    fn is_wanted(&self, code: FindingCode) -> bool {
+        match self {
+            Self::All => true,
+            Self::FirstOfEachKind(told) => {
+                let bit = 1 << code as u32;
+                told.replace(told.get() | bit) & bit == 0
+            }
+        }
+    }
+}
+
 /// Everything that deserves a look, worst first.
-pub(crate) fn findings(lookup: &Lookup, readings: &Readings, as_is: Option<IpAddr>) -> Vec<Finding> {
-    let id = ResolverId::from_word(&lookup.resolver.id).unwrap_or(ResolverId::Glibc);
+pub(crate) fn findings(
+    lookup: &Lookup,
+    readings: &Readings,
+    as_is: Option<IpAddr>,
+    wording: &Wording,
+) -> Vec<Finding> {
+    let glance = Glance::of(lookup);
+    if !RULES.iter().any(|(may_apply, _)| may_apply(&glance)) {
+        return Vec::new();
+    }
+    let id = ResolverId::from_word(lookup.resolver.id).unwrap_or(ResolverId::Glibc);
     let context = Context::new(readings.search(), readings.resend_after(id));
-    judge(lookup, &Context { as_is, ..context })
+    judge_by(lookup, &glance, &Judge { context: &Context { as_is, ..context }, wording })
 }
 
 /// Everything that deserves a look, worst first.
 pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
-    let rules: [fn(&Lookup, &Context) -> Option<Finding>; 11] = [
-        suffix_answered,
-        stall,
-        unanswered,
-        servfail,
-        refused,
-        server_differs,
-        nodata_stops_musl,
-        suffix_leak,
-        truncated,
-        search_waste,
-        resent,
-    ];
-    rules.iter().filter_map(|rule| rule(lookup, context)).collect()
+    judge_by(lookup, &Glance::of(lookup), &Judge { context, wording: &Wording::All })
+}
+
+fn judge_by(lookup: &Lookup, glance: &Glance, judge: &Judge<'_>) -> Vec<Finding> {
+    let rules = RULES.iter().filter(|(may_apply, _)| may_apply(glance));
+    rules.filter_map(|(_, rule)| rule(lookup, judge)).collect()
+}
+
+type Rule = fn(&Lookup, &Judge<'_>) -> Option<Finding>;
+
+/// Each rule, and what a lookup must show at a glance for it to be worth asking.
+const RULES: [(fn(&Glance) -> bool, Rule); 11] = [
+    (|glance| glance.answered_under_suffix, suffix_answered),
+    (|glance| glance.resent, stall),
+    (|glance| glance.unanswered, unanswered),
+    (|glance| glance.has(Outcome::ServFail), servfail),
+    (|glance| glance.has(Outcome::Refused), refused),
+    (|glance| glance.several_servers, server_differs),
+    (|glance| glance.has(Outcome::NoData), nodata_stops_musl),
+    (|glance| glance.on_the_internet, suffix_leak),
+    (|glance| glance.has(Outcome::Truncated), truncated),
+    (|glance| glance.wasted, search_waste),
+    (|glance| glance.resent, resent),
+];
+
+/// What one pass over a lookup shows: most lookups show little.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
+#[derive(Debug, Default)]
+struct Glance {
+    /// A bit for each outcome of a question.
+    outcomes: u32,
+    answered_under_suffix: bool,
+    wasted: bool,
+    unanswered: bool,
+    resent: bool,
+    several_servers: bool,
+    on_the_internet: bool,
+}
+
+impl Glance {
+    fn of(lookup: &Lookup) -> Self {
+        let answering = answering_step(lookup);
+        let mut glance = Self {
+            answered_under_suffix: answering.is_some_and(|step| step.suffix.is_some()),
+            ..Self::default()
+        };
+        let mut server = None;
+        for step in &lookup.steps {
+            glance.wasted |= step.wasted;
+            // NODATA counts for the step, which may be of several questions.
+            glance.outcomes |= bit(step.outcome);
+            for (index, question) in step.questions.iter().enumerate() {
+                glance.outcomes |= bit(question.outcome);
+                glance.unanswered |= question.latency.is_none();
+                glance.resent |= step.questions[..index].iter().any(|earlier| is_resend(earlier, question));
+                if *server.get_or_insert(question.server) != question.server {
+                    glance.several_servers = true;
+                }
+                glance.on_the_internet |= step.suffix.is_some() && is_on_the_internet(question.server);
+            }
+        }
+        glance
+    }
+
+    fn has(&self, outcome: Outcome) -> bool {
+        self.outcomes & bit(outcome) != 0
+    }
+}
+
+fn bit(outcome: Outcome) -> u32 {
+    1 << outcome as u32
+}
+
+/// What the rules go by beside the lookup.
+struct Judge<'a> {
+    context: &'a Context,
+    wording: &'a Wording,
+}
+
+impl Judge<'_> {
+    /// A finding, in words if they are wanted.
+    fn finding<'q>(
+        &self,
+        code: FindingCode,
+        message: impl FnOnce() -> String,
+        evidence: impl IntoIterator<Item = &'q Question>,
+    ) -> Finding {
+        if self.wording.is_wanted(code) {
+            finding(code, message(), evidence)
+        } else {
+            Finding { code, message: String::new(), evidence: Vec::new() }
+        }
+    }
 }
 
 /// Transmissions named as evidence of one finding.
@@ -78,28 +189,31 @@ fn answering_step(lookup: &Lookup) -> Option<&Step> {
 }
 
 /// A dotted name that a suffixed candidate answered, and that has not the form of a service of this cluster.
-fn suffix_answered(lookup: &Lookup, context: &Context) -> Option<Finding> {
+fn suffix_answered(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     let step = answering_step(lookup)?;
     let suffix = step.suffix.as_ref()?;
-    let typed = lookup.name.as_str();
-    if !typed.contains('.') || is_service(typed, suffix, &context.cluster_domain) || lookup.is_autopath() {
+    let typed = &*lookup.name;
+    if !typed.contains('.')
+        || is_service(typed, suffix, &judge.context.cluster_domain)
+        || lookup.is_autopath()
+    {
         return None;
     }
-    let address = lookup.addresses.first().map_or_else(String::new, |address| format!(" with {address}"));
-    Some(finding(
-        FindingCode::SuffixAnswered,
-        format!(
-            "{typed} was answered{address} under the search suffix {suffix}: the application may talk to the wrong \
+    let address = || lookup.addresses.first().map_or_else(String::new, |address| format!(" with {address}"));
+    Some(judge.finding(FindingCode::SuffixAnswered,
+        || format!(
+            "{typed} was answered{} under the search suffix {suffix}: the application may talk to the wrong \
              host{}. Write the name with a trailing dot, or take the suffix out of the search list.",
-            should_be(lookup, context)
+            address(),
+            should_be(lookup, judge)
         ),
         &step.questions,
     ))
 }
 
 /// What the name stands for by itself, where that was seen and is something else.
-fn should_be(lookup: &Lookup, context: &Context) -> String {
-    match context.as_is.filter(|address| !lookup.addresses.contains(address)) {
+fn should_be(lookup: &Lookup, judge: &Judge<'_>) -> String {
+    match judge.context.as_is.filter(|address| !lookup.addresses.contains(address)) {
         Some(address) => format!("; as it stands, the name has the address {address}"),
         None => String::new(),
     }
@@ -124,20 +238,20 @@ fn is_service(typed: &str, suffix: &str, cluster_domain: &str) -> bool {
     }
 }
 
-fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
+fn search_waste(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     let totals = lookup.totals();
     let wasted = lookup.steps.iter().filter(|step| step.wasted).count();
     if wasted == 0 {
         return None;
     }
-    let time = totals.added_by_search.map_or_else(String::new, |time| format!(" and {}", millis(time)));
+    let time = || totals.added_by_search.map_or_else(String::new, |time| format!(" and {}", millis(time)));
     let candidates = if wasted == 1 { "candidate" } else { "candidates" };
-    Some(finding(
-        FindingCode::SearchWaste,
-        format!(
-            "{} of {} questions{time} went to {wasted} {candidates} that did not answer; {} asks only for what is meant.",
+    Some(judge.finding(FindingCode::SearchWaste,
+        || format!(
+            "{} of {} questions{} went to {wasted} {candidates} that did not answer; {} asks only for what is meant.",
             totals.wasted_questions,
             totals.questions,
+            time(),
             remedy(lookup),
         ),
         lookup.steps.iter().filter(|step| step.wasted).flat_map(|step| &step.questions),
@@ -151,7 +265,7 @@ fn remedy(lookup: &Lookup) -> String {
 }
 
 /// A question that never got an answer.
-fn unanswered(lookup: &Lookup, _: &Context) -> Option<Finding> {
+fn unanswered(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     if lookup.partial {
         return None;
     }
@@ -163,9 +277,8 @@ fn unanswered(lookup: &Lookup, _: &Context) -> Option<Finding> {
     };
     let lost = all.iter().find(|question| !answered(question) && question.outcome == Outcome::Timeout)?;
     let sent = all.iter().filter(|other| other.qname == lost.qname && other.qtype == lost.qtype).count();
-    Some(finding(
-        FindingCode::Unanswered,
-        format!(
+    Some(judge.finding(FindingCode::Unanswered,
+        || format!(
             "{} {} was sent {} to {} and never answered. Is the server up, and does a network policy let port 53 through?",
             lost.qtype,
             lost.qname,
@@ -177,8 +290,8 @@ fn unanswered(lookup: &Lookup, _: &Context) -> Option<Finding> {
 }
 
 /// A question sent again after the resolver's timeout.
-fn stall(lookup: &Lookup, context: &Context) -> Option<Finding> {
-    let (first, again) = resends(lookup).find(|(first, again)| is_stall(first, again, context))?;
+fn stall(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
+    let (first, again) = resends(lookup).find(|(first, again)| is_stall(first, again, judge))?;
     let waited = millis(again.sent? - first.sent?);
     let race = if is_conntrack_shape(lookup, first) {
         " Its partner from the same port was answered: the shape of the conntrack race on Linux; compare \
@@ -188,9 +301,8 @@ fn stall(lookup: &Lookup, context: &Context) -> Option<Finding> {
         " Does the server answer slowly, or are packets lost on the way? `options timeout:1` shortens the wait."
     };
     let pattern = stall_pattern(lookup);
-    Some(finding(
-        FindingCode::Stall,
-        format!(
+    Some(judge.finding(FindingCode::Stall,
+        || format!(
             "the application waited {waited} because {} {} got no answer and was sent again after the resolver's timeout{pattern}.{race}",
             first.qtype, first.qname
         ),
@@ -200,7 +312,7 @@ fn stall(lookup: &Lookup, context: &Context) -> Option<Finding> {
 
 /// How this resolver sends again.
 fn stall_pattern(lookup: &Lookup) -> &'static str {
-    match lookup.resolver.id.as_str() {
+    match lookup.resolver.id {
         "glibc" => ", from the same port and then one type at a time, as glibc does",
         "musl" => ", the half that was not answered, as musl does after timeout / attempts",
         "go" => ", from a new port, as Go does",
@@ -208,10 +320,10 @@ fn stall_pattern(lookup: &Lookup) -> &'static str {
     }
 }
 
-fn is_stall(first: &Question, again: &Question, context: &Context) -> bool {
+fn is_stall(first: &Question, again: &Question, judge: &Judge<'_>) -> bool {
     let Some((sent, resent)) = first.sent.zip(again.sent) else { return false };
     let answered_before = first.latency.is_some_and(|latency| sent + latency <= resent);
-    !answered_before && (resent - sent).0 >= context.resend_after.0 / 10 * 9
+    !answered_before && (resent - sent).0 >= judge.context.resend_after.0 / 10 * 9
 }
 
 /// A and AAAA left from one port at once, one was answered, the other was not.
@@ -227,19 +339,19 @@ fn is_conntrack_shape(lookup: &Lookup, lost: &Question) -> bool {
 }
 
 /// A question sent again for another reason than the timeout.
-fn resent(lookup: &Lookup, context: &Context) -> Option<Finding> {
-    let count = resends(lookup).filter(|(first, again)| !is_stall(first, again, context)).count();
+fn resent(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
+    let count = resends(lookup).filter(|(first, again)| !is_stall(first, again, judge)).count();
     if count == 0 {
         return None;
     }
-    let (first, _) = resends(lookup).find(|(first, again)| !is_stall(first, again, context))?;
+    let (first, _) = resends(lookup).find(|(first, again)| !is_stall(first, again, judge))?;
     let why = match first.outcome {
         Outcome::Timeout => "before its timeout".to_owned(),
         outcome => format!("after {outcome}"),
     };
-    Some(finding(
+    Some(judge.finding(
         FindingCode::Resent,
-        format!("{} {} was sent again {why} ({} in this lookup).", first.qtype, first.qname, times(count)),
+        || format!("{} {} was sent again {why} ({} in this lookup).", first.qtype, first.qname, times(count)),
         questions(lookup).filter(|other| other.qname == first.qname && other.qtype == first.qtype),
     ))
 }
@@ -248,30 +360,39 @@ fn resent(lookup: &Lookup, context: &Context) -> Option<Finding> {
 fn resends(lookup: &Lookup) -> impl Iterator<Item = (&Question, &Question)> {
     lookup.steps.iter().flat_map(|step| {
         step.questions.iter().enumerate().filter_map(|(index, first)| {
-            let same = |other: &&Question| {
-                other.qname == first.qname
-                    && other.qtype == first.qtype
-                    && other.server == first.server
-                    && other.transport == Transport::Udp
-                    && first.transport == Transport::Udp
-            };
-            step.questions[index + 1..].iter().find(same).map(|again| (first, again))
+            let again = step.questions[index + 1..].iter().find(|again| is_resend(first, again));
+            again.map(|again| (first, again))
         })
     })
 }
 
-fn servfail(lookup: &Lookup, _: &Context) -> Option<Finding> {
-    let consequence = "Go and glibc try again and go on, musl and c-ares give up";
-    by_outcome(lookup, Outcome::ServFail, FindingCode::ServFail, consequence)
+/// Whether two transmissions are of one question over UDP to one server.
+fn is_resend(first: &Question, again: &Question) -> bool {
+    again.qtype == first.qtype
+        && again.server == first.server
+        && again.transport == Transport::Udp
+        && first.transport == Transport::Udp
+        && again.qname == first.qname
 }
 
-fn refused(lookup: &Lookup, _: &Context) -> Option<Finding> {
+fn servfail(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
+    let consequence = "Go and glibc try again and go on, musl and c-ares give up";
+    by_outcome(lookup, judge, Outcome::ServFail, FindingCode::ServFail, consequence)
+}
+
+fn refused(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     let consequence =
         "glibc then passes over the rest of the search list, musl and c-ares give up, Go goes on";
-    by_outcome(lookup, Outcome::Refused, FindingCode::Refused, consequence)
+    by_outcome(lookup, judge, Outcome::Refused, FindingCode::Refused, consequence)
 }
 
-fn by_outcome(lookup: &Lookup, outcome: Outcome, code: FindingCode, consequence: &str) -> Option<Finding> {
+fn by_outcome(
+    lookup: &Lookup,
+    judge: &Judge<'_>,
+    outcome: Outcome,
+    code: FindingCode,
+    consequence: &str,
+) -> Option<Finding> {
     let question = questions(lookup).find(|question| question.outcome == outcome)?;
     let Question { qtype, qname, server, .. } = question;
     let step = lookup.steps.iter().position(|step| step.questions.contains(question))?;
@@ -286,31 +407,33 @@ fn by_outcome(lookup: &Lookup, outcome: Outcome, code: FindingCode, consequence:
     } else {
         ""
     };
-    Some(finding(
+    Some(judge.finding(
         code,
-        format!("{server} answered {outcome} to {qtype} {qname}; {consequence}; {then}.{on_suffix}"),
+        || format!("{server} answered {outcome} to {qtype} {qname}; {consequence}; {then}.{on_suffix}"),
         questions(lookup).filter(|question| question.outcome == outcome),
     ))
 }
 
-fn truncated(lookup: &Lookup, _: &Context) -> Option<Finding> {
+fn truncated(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     let cut = questions(lookup).find(|question| question.outcome == Outcome::Truncated)?;
     let over_tcp = questions(lookup).find(|question| question.transport == Transport::Tcp)?;
     let time = over_tcp
         .latency
         .map_or_else(|| "without an answer".to_owned(), |latency| format!("in {}", millis(latency)));
-    Some(finding(
+    Some(judge.finding(
         FindingCode::TruncatedToTcp,
-        format!(
-            "the answer to {} {} did not fit into UDP and was asked for again over TCP, {time}.",
-            cut.qtype, cut.qname
-        ),
+        || {
+            format!(
+                "the answer to {} {} did not fit into UDP and was asked for again over TCP, {time}.",
+                cut.qtype, cut.qname
+            )
+        },
         [cut, over_tcp],
     ))
 }
 
 /// NODATA on a suffixed candidate: musl and BIND's tools take it for the last word.
-fn nodata_stops_musl(lookup: &Lookup, _: &Context) -> Option<Finding> {
+fn nodata_stops_musl(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     let step = lookup.steps.iter().find(|step| step.outcome == Outcome::NoData && step.suffix.is_some())?;
     let stopped = lookup.steps.last() == Some(step);
     let message = if stopped {
@@ -322,11 +445,11 @@ fn nodata_stops_musl(lookup: &Lookup, _: &Context) -> Option<Finding> {
             step.candidate
         )
     };
-    Some(finding(FindingCode::NodataStopsMusl, message, &step.questions))
+    Some(judge.finding(FindingCode::NodataStopsMusl, || message, &step.questions))
 }
 
 /// Two servers that say different things about one question.
-fn server_differs(lookup: &Lookup, _: &Context) -> Option<Finding> {
+fn server_differs(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     let said = |question: &&Question| {
         question.latency.is_some()
             && matches!(
@@ -344,23 +467,25 @@ fn server_differs(lookup: &Lookup, _: &Context) -> Option<Finding> {
         };
         all.iter().find(differs).map(|other| (one, other))
     })?;
-    Some(finding(
+    Some(judge.finding(
         FindingCode::ServerDiffers,
-        format!(
-            "{} says {} to {} {}, {} says {}: which one the application hears is chance.",
-            one.server, one.outcome, one.qtype, one.qname, other.server, other.outcome
-        ),
+        || {
+            format!(
+                "{} says {} to {} {}, {} says {}: which one the application hears is chance.",
+                one.server, one.outcome, one.qtype, one.qname, other.server, other.outcome
+            )
+        },
         [*one, *other],
     ))
 }
 
 /// A name under one of the cluster's suffixes, or one that is reserved for private use, sent to a server on the internet:
 /// it tells strangers what runs here, and nobody there can know it.
-fn suffix_leak(lookup: &Lookup, context: &Context) -> Option<Finding> {
+fn suffix_leak(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     let internal = |suffix: &str| {
         let ends =
             |end: &str| suffix == end || suffix.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
-        ends(&context.cluster_domain) || PRIVATE.iter().any(|end| ends(end))
+        ends(&judge.context.cluster_domain) || PRIVATE.iter().any(|end| ends(end))
     };
     let steps = lookup.steps.iter().filter(|step| step.suffix.as_deref().is_some_and(internal));
     let leaked: Vec<&Question> = steps
@@ -368,9 +493,8 @@ fn suffix_leak(lookup: &Lookup, context: &Context) -> Option<Finding> {
         .filter(|question| is_on_the_internet(question.server))
         .collect();
     let first = leaked.first()?;
-    Some(finding(
-        FindingCode::SuffixLeak,
-        format!(
+    Some(judge.finding(FindingCode::SuffixLeak,
+        || format!(
             "{} was asked of {}, a server on the internet that cannot know it: list the cluster's DNS server alone, or \
              take the suffix out of the search list.",
             first.qname, first.server

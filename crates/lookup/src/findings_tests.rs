@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 fn question(qname: &str, qtype: QType, sent_ms: i64, outcome: Outcome) -> Question {
     let latency = (outcome != Outcome::Timeout).then(|| Nanos::from_millis(1));
     Question {
-        qname: qname.to_owned(),
+        qname: qname.into(),
         qtype,
         server: [10, 96, 0, 10].into(),
         transport: Transport::Udp,
@@ -21,9 +21,9 @@ fn question(qname: &str, qtype: QType, sent_ms: i64, outcome: Outcome) -> Questi
 }
 
 fn step(candidate: &str, suffix: Option<&str>, outcome: Outcome, questions: Vec<Question>) -> Step {
-    let suffix = suffix.map(str::to_owned);
+    let suffix = suffix.map(Into::into);
     let added = Some(Nanos::from_millis(2));
-    Step { candidate: candidate.to_owned(), suffix, outcome, added, wasted: false, questions, why: None }
+    Step { candidate: candidate.into(), suffix, outcome, added, wasted: false, questions, why: None }
 }
 
 fn lookup(name: &str, mut steps: Vec<Step>) -> Lookup {
@@ -33,11 +33,11 @@ fn lookup(name: &str, mut steps: Vec<Step>) -> Lookup {
         step.wasted = outcome == Outcome::Answer;
     }
     Lookup {
-        name: name.to_owned(),
+        name: name.into(),
         start: Some(Timestamp(0)),
         client: None,
         resolver: ResolverSeen {
-            id: "glibc".into(),
+            id: "glibc",
             version: None,
             api: None,
             from: ResolverFrom::Inferred,
@@ -169,7 +169,7 @@ fn what_the_name_stands_for_by_itself_is_said_beside_what_a_suffix_made_of_it() 
         found[0].message.contains("with 192.0.2.66") && found[0].message.contains("192.0.2.1"),
         "{found:?}"
     );
-    assert_eq!(found[0].evidence[0].qname, "www.example.com.corp.example.");
+    assert_eq!(&*found[0].evidence[0].qname, "www.example.com.corp.example.");
     lookup.addresses = vec!["192.0.2.1".parse().unwrap()];
     assert!(!judge(&lookup, &context)[0].message.contains("as it stands"));
 }

@@ -23,6 +23,7 @@ pub mod findings;
 pub mod frame;
 mod group;
 pub mod lookup;
+mod map;
 pub mod message;
 pub mod observed;
 pub mod pcap;

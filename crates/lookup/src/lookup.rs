@@ -1,6 +1,7 @@
 //! The lookup: what an application waited for, with every transmission it took.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use dnsprobe_resolv::{Outcome, QType, Transport};
 
@@ -10,7 +11,7 @@ use crate::time::{Nanos, Timestamp};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lookup {
     /// The name as typed, as far as the wire can tell (escaped presentation form, RFC 4343 section 2.1).
-    pub name: String,
+    pub name: Arc<str>,
     /// When the first query left; `None` where nothing was sent (offline).
     pub start: Option<Timestamp>,
     /// Who asked; `None` offline.
@@ -39,9 +40,9 @@ pub struct Lookup {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The absolute name, with its trailing dot.
-    pub candidate: String,
+    pub candidate: Arc<str>,
     /// The search domain as appended, without dots at the ends; `None` for the as-is candidate.
-    pub suffix: Option<String>,
+    pub suffix: Option<Arc<str>>,
     /// What the candidate came to.
     pub outcome: Outcome,
     /// What it added to the lookup's latency; `None` where that was not seen.
@@ -58,7 +59,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// The absolute name asked for, as on the wire.
-    pub qname: String,
+    pub qname: Arc<str>,
     /// The type asked for.
     pub qtype: QType,
     /// Where it was sent.
@@ -74,7 +75,7 @@ pub struct Question {
     /// From the query to its answer; `None` without an answer.
     pub latency: Option<Nanos>,
     /// Where the first alias of the answer points, with its trailing dot.
-    pub alias: Option<String>,
+    pub alias: Option<Arc<str>>,
     /// How much of that an embedded server (Docker's) waited for the real one; `None` where there is none between, or
     /// where it knew the answer itself.
     pub upstream: Option<Nanos>,
@@ -84,7 +85,7 @@ pub struct Question {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolverSeen {
     /// Id as in `--resolver`, such as `glibc`; where nothing decides, the one whose rules are applied.
-    pub id: String,
+    pub id: &'static str,
     /// Version, where known.
     pub version: Option<String>,
     /// The call that is modelled, such as `getaddrinfo`.
@@ -99,7 +100,7 @@ impl ResolverSeen {
     /// Its id, if anything says which resolver it is.
     pub fn known_id(&self) -> Option<&str> {
         let undecided = self.from == ResolverFrom::Inferred && self.evidence.is_none();
-        (!undecided).then_some(self.id.as_str())
+        (!undecided).then_some(self.id)
     }
 }
 
@@ -173,9 +174,13 @@ impl Lookup {
     pub fn is_autopath(&self) -> bool {
         let Some(step) = self.steps.last().filter(|_| self.outcome == Outcome::Answer) else { return false };
         let Some(suffix) = &step.suffix else { return false };
+        let mut aliases = step.questions.iter().filter_map(|question| question.alias.as_ref()).peekable();
+        if aliases.peek().is_none() {
+            return false;
+        }
         let typed = self.name.trim_end_matches('.').to_ascii_lowercase();
         let zone = last_labels(suffix.trim_end_matches('.'));
-        step.questions.iter().filter_map(|question| question.alias.as_ref()).any(|alias| {
+        aliases.any(|alias| {
             let alias = alias.trim_end_matches('.').to_ascii_lowercase();
             let Some(rest) = alias.strip_prefix(typed.as_str()) else { return false };
             rest.is_empty() || (rest.starts_with('.') && last_labels(&rest[1..]) == zone)
@@ -187,8 +192,7 @@ impl Lookup {
     pub fn absolute_name(&self) -> Option<&str> {
         let answered = self.steps.last().filter(|_| self.outcome == Outcome::Answer)?;
         let suffix = answered.suffix.as_ref().filter(|_| self.is_hijacked());
-        let cut =
-            suffix.and_then(|suffix| answered.candidate.strip_suffix('.')?.strip_suffix(suffix.as_str()));
+        let cut = suffix.and_then(|suffix| answered.candidate.strip_suffix('.')?.strip_suffix(&**suffix));
         Some(cut.unwrap_or(&answered.candidate))
     }
 }
@@ -213,7 +217,7 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// The absolute name asked for.
-    pub qname: String,
+    pub qname: Arc<str>,
     /// The type asked for.
     pub qtype: QType,
     /// Where it was sent.

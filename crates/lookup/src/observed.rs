@@ -153,7 +153,7 @@ pub fn observation(lookup: &Lookup, told: Option<(Resolver, Told)>) -> Option<Ob
         questions.into_iter().map(|(step, question)| asked(lookup, step, question, start)).collect();
     let extent = if lookup.partial { Extent::Partial } else { Extent::Whole };
     (!asked.is_empty()).then(|| Observation {
-        name: lookup.name.clone(),
+        name: lookup.name.to_string(),
         resolver,
         told,
         asked,

@@ -11,7 +11,7 @@ use crate::embedded::{Embedded, Relay, Turn};
 use crate::frame::Frame;
 use crate::group::{GivenUp, InferredConf, Lookups, SearchList};
 use crate::lookup::Lookup;
-use crate::message::{self, Kind, NotAMessage};
+use crate::message::{self, Kind, Names, NotAMessage};
 use crate::tcp::{Segment, Streams};
 use crate::time::Timestamp;
 
@@ -57,6 +57,7 @@ impl Counters {
 pub struct Pipeline {
     ports: Vec<u16>,
     counters: Counters,
+    names: Names,
     streams: Streams,
     attempts: Attempts,
     lookups: Lookups,
@@ -72,6 +73,7 @@ impl Pipeline {
         Self {
             ports,
             counters: Counters::default(),
+            names: Names::default(),
             streams: Streams::default(),
             attempts: Attempts::default(),
             lookups: Lookups::new(search),
@@ -90,6 +92,12 @@ impl Pipeline {
     /// Knows which resolvers the programs have that ask here: they decide between those that look alike on the wire.
     pub fn with_resolvers(&mut self, detected: Vec<ResolverId>) {
         self.lookups.with_resolvers(detected);
+    }
+
+    /// Only the first finding of each kind is put into words and has its evidence: where findings are counted and no
+    /// lookup is shown.
+    pub fn count_findings(&mut self) {
+        self.lookups.count_findings();
     }
 
     /// Passes over the messages of all clients but these.
@@ -160,7 +168,7 @@ impl Pipeline {
         transport: Transport,
         at: Timestamp,
     ) -> Vec<Lookup> {
-        match message::decode(payload) {
+        match message::decode(payload, &mut self.names) {
             Ok(mut message) => {
                 self.counters.messages += 1;
                 let client = if message.kind == Kind::Query { datagram.source } else { datagram.destination };

@@ -1,9 +1,10 @@
 //! Sums over all lookups of a run, in bounded memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::lookup::{FindingCode, Lookup};
+use crate::map::Map;
 use crate::time::Nanos;
 
 /// Names, suffixes and targets counted one by one; whatever comes later is counted together.
@@ -108,7 +109,11 @@ impl Summary {
         }
         for finding in &lookup.findings {
             let first = || Tally { lookups: 0, example: finding.message.clone() };
-            self.by_finding.entry(finding.code).or_insert_with(first).lookups += 1;
+            let tally = self.by_finding.entry(finding.code).or_insert_with(first);
+            tally.lookups += 1;
+            if tally.example.is_empty() {
+                tally.example.clone_from(&finding.message);
+            }
         }
         for step in &lookup.steps {
             let Some(suffix) = &step.suffix else { continue };
@@ -179,7 +184,7 @@ fn is_node_cache(server: IpAddr) -> bool {
 
 #[derive(Debug, Clone, Default)]
 struct Groups {
-    counted: HashMap<String, Cost>,
+    counted: Map<Box<str>, Cost>,
     /// What came when the table was full.
     rest: Cost,
     /// How many different ones that were is unknown; each arrival counts.
@@ -191,7 +196,7 @@ impl Groups {
         if let Some(known) = self.counted.get_mut(key) {
             known.add(cost);
         } else if self.counted.len() < MOST_COUNTED {
-            self.counted.insert(key.to_owned(), *cost);
+            self.counted.insert(key.into(), *cost);
         } else {
             self.rest.add(cost);
             self.rest_arrivals += 1;
@@ -199,7 +204,7 @@ impl Groups {
     }
 
     fn costliest(&self) -> Vec<Entry> {
-        let mut all: Vec<(&String, &Cost)> = self.counted.iter().collect();
+        let mut all: Vec<(&Box<str>, &Cost)> = self.counted.iter().collect();
         all.sort_by(|(one_key, one), (other_key, other)| {
             // What never got an answer kept the application waiting longest.
             let weight = |cost: &Cost| (cost.latency.is_none(), cost.latency, cost.questions);
@@ -207,7 +212,7 @@ impl Groups {
         });
         let shown = all.iter().take(MOST_SHOWN);
         let mut entries: Vec<Entry> =
-            shown.map(|(key, cost)| Entry { key: Some((*key).clone()), others: 0, cost: **cost }).collect();
+            shown.map(|(key, cost)| Entry { key: Some(key.to_string()), others: 0, cost: **cost }).collect();
         let hidden = all.iter().skip(MOST_SHOWN);
         let others = hidden.len() as u64 + self.rest_arrivals;
         if others > 0 {

@@ -137,7 +137,7 @@ impl Chosen {
     pub(crate) fn seen(&self) -> ResolverSeen {
         let version = (self.version == Version::Known).then(|| self.resolver.version.to_string());
         ResolverSeen {
-            id: self.resolver.id.as_str().to_owned(),
+            id: self.resolver.id.as_str(),
             version,
             api: Some(self.resolver.api.to_owned()),
             from: self.from,
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_version_that_was_not_detected_is_not_shown_as_detected() {
         let seen = found("musl", None, Vec::new()).seen();
-        assert_eq!((seen.id.as_str(), seen.version, seen.from), ("musl", None, ResolverFrom::Detected));
+        assert_eq!((seen.id, seen.version, seen.from), ("musl", None, ResolverFrom::Detected));
         let seen = found("musl", Some("1.2.3"), Vec::new()).seen();
         assert_eq!(seen.version.as_deref(), Some("1.2.3"));
     }

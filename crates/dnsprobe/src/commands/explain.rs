@@ -336,7 +336,7 @@ impl One<'_> {
     /// A resolver that refuses its file asks nothing.
     fn not_asked(&self, name: &str) -> Lookup {
         Lookup {
-            name: escape(name),
+            name: escape(name).into(),
             start: None,
             client: None,
             resolver: self.seen(),

@@ -247,6 +247,10 @@ impl Reporter for Gathering {
         Ok(())
     }
 
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
         let began = *self.began.get_or_insert(now);
         if let Some(bar) = &self.bar {

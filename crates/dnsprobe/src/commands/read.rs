@@ -46,6 +46,9 @@ pub(super) fn observe(
     let input = input::open(file)?;
     keep_apart(file, lookups.write.as_deref())?;
     let mut session = Session::new(showing, search, Vec::new(), ui)?.reporting_to(reporter);
+    if std::fs::metadata(file).is_ok_and(|data| data.is_file()) {
+        session = session.at_leisure();
+    }
     let ending = pcap::read(input, &mut |frame| session.frame(&frame));
     let failed = match ending {
         Ok(Ending::Whole | Ending::Stopped) => None,

@@ -47,10 +47,30 @@ pub(crate) struct Session {
     /// Lookups that wait for their turn.
     waiting: Vec<(Lookup, SeenAt)>,
     detail: Detail,
+    wording: Wording,
+    pace: Pace,
     /// What went wrong when writing results; frames keep coming until the source notices.
     failed: Option<CommandError>,
     /// What went wrong when writing packets.
     not_kept: Option<CommandError>,
+}
+
+/// Whether somebody waits for each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// It happens now.
+    Live,
+    /// It is all there already.
+    Stored,
+}
+
+/// What becomes of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wording {
+    /// Each is shown with its lookup.
+    Shown,
+    /// They are only counted, with an example of each kind.
+    Counted,
 }
 
 /// In which order lookups are shown.
@@ -65,13 +85,13 @@ pub(crate) enum Order {
 /// One namespace.
 struct Lane {
     pipeline: Pipeline,
-    seen_at: SeenAt,
+    seen_at: Rc<SeenAt>,
     departures: Departures,
 }
 
 impl Lane {
     fn new(pipeline: Pipeline, seen_at: SeenAt) -> Self {
-        Self { pipeline, seen_at, departures: Departures::default() }
+        Self { pipeline, seen_at: Rc::new(seen_at), departures: Departures::default() }
     }
 
     /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
@@ -134,7 +154,8 @@ impl Session {
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
         let conf = conf_of(&search);
         let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None, conf };
-        session.lanes.insert(ONLY, Lane::new(Pipeline::new(session.ports.clone(), search), seen_at));
+        let lane = Lane::new(session.pipeline(search), seen_at);
+        session.lanes.insert(ONLY, lane);
         Ok(session)
     }
 
@@ -179,16 +200,33 @@ impl Session {
             order: Order::Finished,
             waiting: Vec::new(),
             detail: ui.detail,
+            pace: Pace::Live,
+            wording: if args.summary { Wording::Counted } else { Wording::Shown },
             failed: None,
             not_kept: None,
         }
+    }
+
+    fn pipeline(&self, search: SearchList) -> Pipeline {
+        let mut pipeline = Pipeline::new(self.ports.clone(), search);
+        if self.wording == Wording::Counted {
+            pipeline.count_findings();
+        }
+        pipeline
     }
 
     /// Hands lookups to this reporter instead of printing them.
     pub(crate) fn reporting_to(mut self, reporter: Option<Box<dyn Reporter>>) -> Self {
         if let Some(reporter) = reporter {
             self.reporter = reporter;
+            self.wording = Wording::Shown;
         }
+        self
+    }
+
+    /// Shows rows as many at a time as is cheapest: all of the input is there.
+    pub(crate) fn at_leisure(mut self) -> Self {
+        self.pace = Pace::Stored;
         self
     }
 
@@ -212,7 +250,7 @@ impl Session {
         let title = seen_at.name.clone().unwrap_or_default();
         self.keep(|packets| packets.join(source, &title, interfaces));
         seen_at.conf = conf_of(&search);
-        let mut pipeline = Pipeline::new(self.ports.clone(), search);
+        let mut pipeline = self.pipeline(search);
         if let Some(embedded) = known.embedded {
             pipeline.with_embedded(embedded);
         }
@@ -245,11 +283,13 @@ impl Session {
         }
         self.packets_left -= 1;
         self.keep(|packets| packets.write_from(source, frame));
-        let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
+        let Some(lane) = self.lanes.get_mut(&source) else { return ControlFlow::Continue(()) };
         let finished = lane.judged(|pipeline| pipeline.frame(frame));
-        let flow = self.show(&finished, &lane.seen_at);
-        self.lanes.insert(source, lane);
-        flow
+        if finished.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let seen_at = Rc::clone(&lane.seen_at);
+        self.show(&finished, &seen_at)
     }
 
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
@@ -379,6 +419,9 @@ impl Session {
                 result = Err(CommandError::from(error));
                 break;
             }
+        }
+        if self.pace == Pace::Live && result.is_ok() {
+            result = self.reporter.flush().map_err(CommandError::from);
         }
         match result {
             Ok(()) => ControlFlow::Continue(()),

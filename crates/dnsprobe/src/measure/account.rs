@@ -23,7 +23,7 @@ impl Transmission {
     /// A transmission of which nothing is known but that it was ordered.
     pub(super) fn of(query: &Query, settings: &Settings) -> Self {
         let question = Question {
-            qname: query.qname.as_str().to_owned(),
+            qname: query.qname.as_str().into(),
             qtype: query.qtype,
             server: settings.nameservers[query.server].address,
             transport: query.transport,
@@ -50,8 +50,8 @@ pub(super) fn step(
     // A candidate that is not asked takes no time.
     let begin = begin_of(index, transmissions).or(end);
     Step {
-        candidate: record.candidate.fqdn.as_str().to_owned(),
-        suffix: record.candidate.suffix.as_deref().map(bare_suffix),
+        candidate: record.candidate.fqdn.as_str().into(),
+        suffix: record.candidate.suffix.as_deref().map(bare_suffix).map(Into::into),
         outcome: record.outcome.unwrap_or(Outcome::Timeout),
         added: begin.zip(end).map(|(begin, end)| Nanos(end.0 - begin.0)),
         wasted: false,
@@ -89,7 +89,7 @@ pub(super) fn lookup(
     mark_wasted(&mut steps, trail, verdict);
     let begin = begin_of(0, transmissions).or(end);
     Lookup {
-        name: name::escape(&request.name),
+        name: name::escape(&request.name).into(),
         start: None,
         client: None,
         resolver: resolver.clone(),

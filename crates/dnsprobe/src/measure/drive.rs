@@ -146,7 +146,7 @@ impl<'a> Drive<'a> {
                     question.latency = latency.filter(|_| outcome == Outcome::Unknown);
                 }
                 Came::Failure(source) => {
-                    let name = question.qname.clone();
+                    let name = question.qname.to_string();
                     return Err(MeasureError::Ask { server: sent.server, name, source: Box::new(source) });
                 }
             }

@@ -79,7 +79,7 @@ impl Setup {
         let mut settings = interpret(Some(self.conf.as_bytes()), &Situation::default(), &profile).unwrap();
         settings.nameservers = self.servers.iter().map(nameserver).collect();
         let resolver = ResolverSeen {
-            id: self.resolver.to_owned(),
+            id: self.resolver,
             version: None,
             api: None,
             from: ResolverFrom::Given,
@@ -134,8 +134,8 @@ fn the_search_list_is_walked_until_a_candidate_answers() {
     }
     assert_eq!(asked, wanted);
     let reported: Vec<(&str, Option<Nanos>)> =
-        steps.iter().map(|step| (step.candidate.as_str(), step.added)).collect();
-    let kept: Vec<_> = lookup.steps.iter().map(|step| (step.candidate.as_str(), step.added)).collect();
+        steps.iter().map(|step| (&*step.candidate, step.added)).collect();
+    let kept: Vec<_> = lookup.steps.iter().map(|step| (&*step.candidate, step.added)).collect();
     assert_eq!(reported, kept, "what was reported on the way is what is returned");
 }
 
@@ -207,13 +207,8 @@ fn a_step_is_reported_while_the_next_one_still_waits() {
     let conf = b"search one.test\noptions timeout:2 attempts:1\n";
     let mut settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
     settings.nameservers = vec![nameserver(&silent.running.address())];
-    let resolver = ResolverSeen {
-        id: "glibc".into(),
-        version: None,
-        api: None,
-        from: ResolverFrom::Given,
-        evidence: None,
-    };
+    let resolver =
+        ResolverSeen { id: "glibc", version: None, api: None, from: ResolverFrom::Given, evidence: None };
     let subject = Subject { profile: &profile, settings: &settings, resolver };
     let mut when = Vec::new();
     let began = Instant::now();
@@ -349,13 +344,8 @@ fn a_nameserver_behind_an_unknown_interface_is_an_error_that_names_it() {
     let profile = Resolver::parse("glibc").unwrap().profile();
     let conf = b"nameserver fe80::1%nosuch0\n";
     let settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
-    let resolver = ResolverSeen {
-        id: "glibc".into(),
-        version: None,
-        api: None,
-        from: ResolverFrom::Given,
-        evidence: None,
-    };
+    let resolver =
+        ResolverSeen { id: "glibc", version: None, api: None, from: ResolverFrom::Given, evidence: None };
     let subject = Subject { profile: &profile, settings: &settings, resolver };
     let here = Netns::current().unwrap();
     let error = measure(&here, &subject, &Request::new("a.test"), &mut |_| {}).unwrap_err();

@@ -54,7 +54,7 @@ mod tests {
 
     fn steps(added: &[Option<i64>]) -> Vec<Step> {
         let step = |added: &Option<i64>| Step {
-            candidate: String::new(),
+            candidate: "".into(),
             suffix: None,
             outcome: Outcome::Answer,
             added: added.map(Nanos),

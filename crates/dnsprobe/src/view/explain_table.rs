@@ -300,7 +300,7 @@ fn conf_words(settings: &Settings, place: &str) -> Vec<String> {
 
 /// The suffix as appended, or the name itself.
 fn candidate_words(step: &Step) -> String {
-    step.suffix.as_ref().map_or_else(|| step.candidate.clone(), |suffix| format!(".{suffix}"))
+    step.suffix.as_ref().map_or_else(|| step.candidate.to_string(), |suffix| format!(".{suffix}"))
 }
 
 fn types_words(step: &Step) -> String {

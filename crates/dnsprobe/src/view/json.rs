@@ -7,12 +7,14 @@ use dnsprobe_lookup::summary::Entry;
 use dnsprobe_lookup::{Evidence, Lookup, Nanos, Question, ResolverFrom, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::json_line::LineWriter;
 use super::{Closing, Output, Reporter, SeenAt, Told};
 
-/// Writes one JSON object a line, flushed each.
+/// Writes one JSON object a line.
 pub(crate) struct JsonLines {
     output: Output,
     shown: Shown,
+    writer: LineWriter,
 }
 
 /// What is written beside the summary.
@@ -24,7 +26,7 @@ pub(crate) enum Shown {
 
 impl JsonLines {
     pub(crate) fn new(output: Output, shown: Shown) -> Self {
-        Self { output, shown }
+        Self { output, shown, writer: LineWriter::default() }
     }
 
     fn line(&mut self, value: &Value) -> io::Result<()> {
@@ -37,9 +39,13 @@ impl JsonLines {
 impl Reporter for JsonLines {
     fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()> {
         match self.shown {
-            Shown::Lookups => self.line(&lookup_json(lookup, &seen_at.target)),
+            Shown::Lookups => self.output.write_all(self.writer.lookup(lookup, &seen_at.target)),
             Shown::SummaryOnly => Ok(()),
         }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
     }
 
     fn tick(&mut self, _: Timestamp) -> io::Result<()> {
@@ -51,7 +57,9 @@ impl Reporter for JsonLines {
     }
 }
 
-fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
+/// What a line says; `LineWriter` writes it by hand.
+#[cfg(test)]
+pub(super) fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
     json!({
         "type": "lookup",
         "schema": "dnsprobe.lookup/1",
@@ -102,7 +110,7 @@ pub(super) fn steps(steps: &[Step]) -> Vec<Value> {
 fn question(question: &Question) -> Value {
     let mut fields = Map::new();
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
-    put("qname", question.qname.clone().into());
+    put("qname", (&*question.qname).into());
     put("qtype", question.qtype.to_string().into());
     put("server", question.server.to_string().into());
     put("transport", question.transport.as_str().into());
@@ -113,7 +121,7 @@ fn question(question: &Question) -> Value {
     }
     put("latency_us", question.latency.map(Nanos::as_micros).into());
     if let Some(alias) = &question.alias {
-        put("alias", alias.clone().into());
+        put("alias", (&**alias).into());
     }
     if let Some(upstream) = question.upstream {
         put("upstream_us", upstream.as_micros().into());

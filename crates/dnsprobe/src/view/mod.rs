@@ -6,6 +6,7 @@ mod bars;
 mod explain_json;
 mod explain_table;
 mod json;
+mod json_line;
 mod lint;
 mod list;
 mod patch;
@@ -189,11 +190,16 @@ pub(crate) struct SeenAt {
 pub(crate) trait Reporter {
     /// A lookup is over.
     fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()>;
+    /// Whoever watches sees everything so far.
+    fn flush(&mut self) -> io::Result<()>;
     /// Time has passed; what was held back for it is shown.
     fn tick(&mut self, now: Timestamp) -> io::Result<()>;
     /// The run is over.
     fn close(&mut self, closing: &Closing<'_>) -> io::Result<()>;
 }
+
+/// Bytes written at once, where nobody waits for them.
+const PIECE: usize = 64 << 10;
 
 /// Where results go.
 pub(crate) type Output = Box<dyn Write>;
@@ -202,7 +208,7 @@ pub(crate) type Output = Box<dyn Write>;
 pub(crate) fn output(packets_on_stdout: PacketsOn) -> Output {
     match packets_on_stdout {
         PacketsOn::Stdout => Box::new(io::stderr()),
-        PacketsOn::Elsewhere => Box::new(io::BufWriter::new(io::stdout())),
+        PacketsOn::Elsewhere => Box::new(io::BufWriter::with_capacity(PIECE, io::stdout())),
     }
 }
 

@@ -55,7 +55,7 @@ impl Rows {
 
     fn hold(&mut self, lookup: &Lookup, seen_at: &SeenAt) {
         let totals = lookup.totals();
-        let key = (seen_at.name.clone(), lookup.name.clone(), lookup.outcome);
+        let key = (seen_at.name.clone(), lookup.name.to_string(), lookup.outcome);
         let held = self.held.entry(key).or_insert_with(|| Held {
             example: lookup.clone(),
             seen_at: seen_at.clone(),
@@ -97,7 +97,10 @@ impl Reporter for Rows {
             writeln!(self.output)?;
         }
         self.printed = true;
-        writeln!(self.output, "{}", row(lookup, seen_at, &self.ui))?;
+        writeln!(self.output, "{}", row(lookup, seen_at, &self.ui))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
 

@@ -33,7 +33,7 @@ fn lookup(name: &str, ms: i64, latency_ms: i64) -> Lookup {
     let latency = Some(Nanos::from_millis(latency_ms));
     let server: IpAddr = [10, 96, 0, 10].into();
     let question = Question {
-        qname: format!("{name}."),
+        qname: format!("{name}.").into(),
         qtype: QType::A,
         server,
         transport: Transport::Udp,
@@ -45,11 +45,11 @@ fn lookup(name: &str, ms: i64, latency_ms: i64) -> Lookup {
         upstream: None,
     };
     Lookup {
-        name: name.to_owned(),
+        name: name.into(),
         start: Some(sent),
         client: None,
         resolver: ResolverSeen {
-            id: "glibc".into(),
+            id: "glibc",
             version: None,
             api: None,
             from: ResolverFrom::Inferred,
@@ -67,10 +67,10 @@ fn lookup(name: &str, ms: i64, latency_ms: i64) -> Lookup {
 }
 
 fn step(suffix: &str, added: Option<Nanos>, questions: Vec<Question>) -> Step {
-    let suffix = (!suffix.is_empty()).then(|| suffix.to_owned());
+    let suffix: Option<std::sync::Arc<str>> = (!suffix.is_empty()).then(|| suffix.into());
     let wasted = suffix.is_some();
     let outcome = if wasted { Outcome::NxDomain } else { Outcome::Answer };
-    Step { candidate: "x.".to_owned(), suffix, outcome, added, wasted, questions, why: None }
+    Step { candidate: "x.".into(), suffix, outcome, added, wasted, questions, why: None }
 }
 
 fn printed(merging: Merging, lookups: &[Lookup]) -> String {

@@ -52,7 +52,7 @@ fn verdict(name: &str, sides: &[Side]) -> String {
     let broken: Vec<&str> = sides
         .iter()
         .filter(|side| side.lookup.outcome != Outcome::Answer)
-        .map(|side| side.lookup.resolver.id.as_str())
+        .map(|side| side.lookup.resolver.id)
         .collect();
     let found = sides.len() - broken.len();
     let fewest = sides.iter().map(|side| side.lookup.totals().questions).min().unwrap_or(0);

@@ -1,20 +1,22 @@
 //! One client's lookups: which lookup a question belongs to, and when a lookup is over.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use dnsprobe_resolv::{ResolverId, Transport};
+use smallvec::SmallVec;
 
+use super::deadlines::Deadlines;
 use super::fingerprint::{Beforehand, fingerprint};
 use super::finish::{End, Waits, finish};
-use super::fit::{Relation, fit};
-use super::open::{Open, Readiness, Standing, Walk};
-use super::readings::{Readings, TypedName};
+use super::fit::{Fit, Relation, fit};
+use super::open::{Open, Readiness, Standing};
+use super::readings::{Began, Readings};
 use crate::attempt::{Asked, Event, ExchangeId};
+use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
+use crate::map::Map;
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -43,14 +45,15 @@ const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 /// One client's lookups under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
-    open: HashMap<OpenId, Entry>,
+    open: Map<OpenId, Entry>,
     next: OpenId,
-    /// Who may expect a name, by its hash, the longest open first. Names alike in that only make `fit` look once more.
-    expecting: HashMap<u64, Vec<OpenId>>,
+    /// Who may expect a name, by its fingerprint, the longest open first. Names alike in that only make `fit` look once
+    /// more.
+    expecting: Map<u64, SmallVec<[OpenId; 2]>>,
     /// Who asked from a port last.
-    by_socket: HashMap<SocketAddr, OpenId>,
-    exchanges: HashMap<ExchangeId, OpenId>,
-    deadlines: BTreeSet<(Timestamp, OpenId)>,
+    by_port: Map<u16, OpenId>,
+    exchanges: Map<ExchangeId, OpenId>,
+    deadlines: Deadlines<OpenId>,
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
     /// Bytes of `open`.
@@ -63,10 +66,12 @@ pub(crate) struct Client {
 #[derive(Debug)]
 struct Entry {
     lookup: Open,
-    /// Its entry in `deadlines`.
+    /// When it is over.
     deadline: Timestamp,
-    /// Its entries in `expecting`.
-    expected: Vec<u64>,
+    /// When `deadlines` has it looked at: no later than that.
+    noted: Timestamp,
+    /// Its entries in `expecting` beside those of its entrance.
+    aliases: SmallVec<[u64; 2]>,
     /// Bytes that it takes, about.
     weight: usize,
 }
@@ -79,6 +84,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) began: Timestamp,
     /// The resolvers found where the packets come from; empty where nobody looked.
     pub(crate) detected: &'a [ResolverId],
+    /// Whether findings are put into words.
+    pub(crate) wording: &'a Wording,
 }
 
 impl Client {
@@ -95,19 +102,22 @@ impl Client {
         self.weight
     }
 
-    /// When the next of them is over, if nothing more comes.
+    /// The next of them is over no sooner than this, if nothing more comes.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.first()
     }
 
     /// Takes out the lookups that are over by now.
     pub(crate) fn expire(&mut self, around: &Surroundings<'_>, now: Timestamp) -> Vec<Lookup> {
         let mut over = Vec::new();
-        while let Some(&(at, id)) = self.deadlines.first() {
-            if at > now {
-                break;
+        while let Some((at, id)) = self.deadlines.pop_until(now) {
+            let Some(entry) = self.open.get_mut(&id).filter(|entry| entry.noted == at) else { continue };
+            if entry.deadline > at {
+                entry.noted = entry.deadline;
+                self.deadlines.push(entry.deadline, id);
+            } else {
+                over.extend(self.close(id, around, End::Seen));
             }
-            over.extend(self.close(id, around, End::Seen));
         }
         over
     }
@@ -115,7 +125,9 @@ impl Client {
     /// Takes out all lookups, at the end of a capture.
     pub(crate) fn finish(&mut self, around: &Surroundings<'_>, now: Timestamp) -> Vec<Lookup> {
         let mut over = self.expire(around, now);
-        while let Some(&(_, id)) = self.deadlines.first() {
+        let mut left: Vec<_> = self.open.iter().map(|(id, entry)| (entry.deadline, *id)).collect();
+        left.sort_unstable();
+        for (_, id) in left {
             let decided = self.open.get(&id).is_some_and(|entry| entry.lookup.is_decided());
             let end = if decided { End::Seen } else { End::CaptureEnded };
             over.extend(self.close(id, around, end));
@@ -125,12 +137,19 @@ impl Client {
 
     /// Gives up the lookup that would be over soonest, to save memory.
     pub(crate) fn evict(&mut self, around: &Surroundings<'_>) -> Option<Lookup> {
-        let (_, id) = *self.deadlines.first()?;
-        self.close(id, around, End::CaptureEnded)
+        while let Some((at, id)) = self.deadlines.pop_until(Timestamp(i64::MAX)) {
+            let Some(entry) = self.open.get_mut(&id).filter(|entry| entry.noted == at) else { continue };
+            if entry.deadline <= at {
+                return self.close(id, around, End::CaptureEnded);
+            }
+            entry.noted = entry.deadline;
+            self.deadlines.push(entry.deadline, id);
+        }
+        None
     }
 
     fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
-        let socket = asked.client;
+        let port = asked.client.port();
         let shared = self.shares_socket(&asked, now);
         if shared {
             self.remember(ResolverId::CAres);
@@ -140,12 +159,10 @@ impl Client {
             return;
         }
         match self.best_fit(&asked, now) {
-            Some((id, relation, walks)) => {
-                self.add(id, asked, Place::Fitting(relation, walks), around.readings, now);
-            }
+            Some((id, fit)) => self.add(id, asked, Place::Fitting(fit), around.readings, now),
             None => self.begin(asked, around, now),
         }
-        if shared && let Some(entry) = self.open.get_mut(&self.by_socket[&socket]) {
+        if shared && let Some(entry) = self.open.get_mut(&self.by_port[&port]) {
             entry.lookup.channel = true;
         }
     }
@@ -153,17 +170,18 @@ impl Client {
     /// Whether another name's question from this very socket is still open: only c-ares asks for several names from one
     /// (a channel keeps its sockets, 1.18 `src/lib/ares_process.c`).
     fn shares_socket(&self, asked: &Asked, now: Timestamp) -> bool {
-        let entry = self.by_socket.get(&asked.client).and_then(|id| self.open.get(id));
+        let entry = self.by_port.get(&asked.client.port()).and_then(|id| self.open.get(id));
         let Some(Entry { lookup: open, .. }) = entry else { return false };
-        let expected =
-            open.walks.iter().any(|walk| walk.typed.candidates.iter().any(|it| it.name == asked.name));
         let unanswered =
-            |standing: Standing<'_>| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
+            |standing: &Standing| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
         let same = open.step().sent.last().is_some_and(|sent| sent.asked.client == asked.client);
-        !expected
-            && same
-            && asked.transport == Transport::Udp
-            && open.step().standings().into_iter().any(unanswered)
+        let expected = || {
+            let mut candidates = open.walks.iter().flat_map(|walk| &open.typed(*walk).candidates);
+            candidates.any(|candidate| candidate.name == asked.name)
+        };
+        same && asked.transport == Transport::Udp
+            && open.step().standings().iter().any(unanswered)
+            && !expected()
     }
 
     /// What a name stands for by itself, to be held against what a suffix made of it.
@@ -194,26 +212,22 @@ impl Client {
 
     /// The lookup that this question fits best. Among equals the readiest, and of these the one that has waited longest;
     /// then none of them is certain any more.
-    fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Relation, Vec<Walk>)> {
-        let mut fits: Vec<(Relation, Waited, OpenId, Vec<Walk>)> = Vec::new();
-        let alike = self.expecting.get(&hash(&asked.name)).map(Vec::as_slice).unwrap_or_default();
-        let same_socket = self
-            .by_socket
-            .get(&asked.client)
-            .filter(|id| alike.get(..MOST_ALIKE).is_some_and(|first| !first.contains(id)));
-        for id in alike.iter().take(MOST_ALIKE).chain(same_socket) {
+    fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Fit)> {
+        let mut fits: SmallVec<[(Waited, OpenId, Fit); 2]> = SmallVec::new();
+        let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
+        let alike = &alike[..alike.len().min(MOST_ALIKE)];
+        let same_socket = self.by_port.get(&asked.client.port()).filter(|id| !alike.contains(id));
+        for id in alike.iter().chain(same_socket) {
             let Some(Entry { lookup: open, .. }) = self.open.get(id) else { continue };
-            if let Some((relation, walks)) = fit(open, asked, now) {
-                let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
-                let readiness =
-                    if leads_on(relation) { Reverse(open.readiness()) } else { Reverse(Readiness::Ready) };
-                fits.push((relation, (readiness, since), *id, walks));
-            }
+            let Some(fit) = fit(open, asked, now) else { continue };
+            let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
+            let ready = if leads_on(fit.relation) { open.readiness() } else { Readiness::Ready };
+            fits.push(((Reverse(ready), since), *id, fit));
         }
-        let best = fits.iter().map(|(relation, ..)| *relation).max()?;
-        fits.retain(|(relation, ..)| *relation == best);
+        let best = fits.iter().map(|(_, _, fit)| fit.relation).max()?;
+        fits.retain(|(_, _, fit)| fit.relation == best);
         if fits.len() > 1 && best < Relation::Partner {
-            for (_, _, id, _) in &fits {
+            for (_, id, _) in &fits {
                 if let Some(entry) = self.open.get_mut(id) {
                     entry.lookup.certain = false;
                 }
@@ -221,62 +235,48 @@ impl Client {
         }
         // An alias is followed at once; everything else queues.
         let chosen = if best == Relation::Alias {
-            fits.into_iter().max_by_key(|(_, (_, since), id, _)| (*since, *id))
+            fits.into_iter().max_by_key(|((_, since), id, _)| (*since, *id))
         } else {
-            fits.into_iter().min_by_key(|(_, waited, id, _)| (*waited, *id))
+            fits.into_iter().min_by_key(|(waited, id, _)| (*waited, *id))
         };
-        let (relation, _, id, walks) = chosen?;
-        Some((id, relation, walks))
+        chosen.map(|(_, id, fit)| (id, fit))
     }
 
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
-        let names = around.readings.typed_names(&asked.name);
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
-        let mut walks: Vec<Walk> = names
-            .iter()
-            .filter(|typed| typed.entry == 0 || may_have_begun_before)
-            .map(|typed| Walk { typed: Arc::clone(typed), position: typed.entry })
-            .collect();
-        if walks.is_empty() {
-            walks.push(as_it_stands(&asked.name));
-        }
+        let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
+        let entrance = around.readings.entrance(&asked.name, began);
         let id = self.next;
         self.next += 1;
-        let mut expected: Vec<u64> = walks
-            .iter()
-            .flat_map(|walk| &walk.typed.candidates)
-            .map(|candidate| hash(&candidate.name))
-            .collect();
-        expected.sort_unstable();
-        expected.dedup();
-        expected.shrink_to_fit();
-        for name in &expected {
-            self.expecting.entry(*name).or_insert_with(|| Vec::with_capacity(1)).push(id);
+        for name in &entrance.expected {
+            self.expecting.entry(*name).or_default().push(id);
         }
         self.exchanges.insert(asked.exchange, id);
-        self.by_socket.insert(asked.client, id);
-        let walked: usize = walks.iter().map(|walk| walk.typed.weight()).sum();
-        let weight = OPEN_LOOKUP + walked + expected.len() * EXPECTED_NAME;
+        self.by_port.insert(asked.client.port(), id);
+        let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
         self.weight += weight;
-        let lookup = Open::new(asked, now, walks);
-        self.open.insert(id, Entry { lookup, deadline: now, expected, weight });
+        let lookup = Open::new(asked, now, entrance);
+        let (deadline, noted) = (now, Timestamp(i64::MAX));
+        self.open.insert(id, Entry { lookup, deadline, noted, aliases: SmallVec::new(), weight });
         self.schedule(id, around.readings);
     }
 
     fn add(&mut self, id: OpenId, asked: Asked, place: Place, readings: &Readings, now: Timestamp) {
         self.exchanges.insert(asked.exchange, id);
-        self.by_socket.insert(asked.client, id);
+        self.by_port.insert(asked.client.port(), id);
         if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(&id) {
             *weight += QUESTION;
             self.weight += QUESTION;
             match place {
                 Place::Step(place) => open.ask_earlier(place, asked, now),
-                Place::Fitting(Relation::Missing, _) => match open.missing_from(&asked) {
+                Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(&asked) {
                     Some(place) => open.ask_earlier(place, asked, now),
                     None => open.ask(asked, now),
                 },
-                Place::Fitting(relation, walks) => {
-                    open.walks = walks;
+                Place::Fitting(Fit { relation, walks }) => {
+                    if let Some(walks) = walks {
+                        open.walks = walks;
+                    }
                     if leads_on(relation) {
                         open.ask_next(asked, now);
                     } else {
@@ -297,10 +297,11 @@ impl Client {
     ) {
         let Some(&id) = self.exchanges.get(&exchange) else { return };
         let Some(entry) = self.open.get_mut(&id) else { return };
-        if let Some(alias) = response.alias.as_ref().map(hash)
-            && !entry.expected.contains(&alias)
+        if let Some(alias) = response.alias.as_ref().map(QName::fingerprint)
+            && !entry.aliases.contains(&alias)
+            && entry.lookup.entrance.expected.binary_search(&alias).is_err()
         {
-            entry.expected.push(alias);
+            entry.aliases.push(alias);
             self.expecting.entry(alias).or_default().push(id);
         }
         entry.lookup.answer(exchange, now, response);
@@ -317,22 +318,30 @@ impl Client {
             let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
             entry.lookup.deadline(readings.timeout().max(least))
         };
-        self.deadlines.remove(&(entry.deadline, id));
         entry.deadline = at;
-        self.deadlines.insert((at, id));
+        if at < entry.noted {
+            entry.noted = at;
+            self.deadlines.push(at, id);
+        }
+        if self.deadlines.is_crowded(self.open.len()) {
+            self.deadlines.rebuild(self.open.iter().map(|(id, entry)| (entry.noted, *id)));
+        }
     }
 
     fn close(&mut self, id: OpenId, around: &Surroundings<'_>, end: End) -> Option<Lookup> {
-        let Entry { lookup: open, deadline, expected, weight } = self.open.remove(&id)?;
+        let Entry { lookup: open, aliases, weight, .. } = self.open.remove(&id)?;
         self.weight -= weight;
-        self.deadlines.remove(&(deadline, id));
+        let mut last_port = None;
         for sent in open.sent() {
             self.exchanges.remove(&sent.asked.exchange);
-            if self.by_socket.get(&sent.asked.client) == Some(&id) {
-                self.by_socket.remove(&sent.asked.client);
+            if last_port.replace(sent.asked.client.port()) != Some(sent.asked.client.port())
+                && self.by_port.get(&sent.asked.client.port()) == Some(&id)
+            {
+                self.by_port.remove(&sent.asked.client.port());
             }
         }
-        self.stop_expecting(&expected, id);
+        self.stop_expecting(&open.entrance.expected, id);
+        self.stop_expecting(&aliases, id);
         let readings = &*around.readings;
         let beforehand = Beforehand {
             shown: &self.resolvers,
@@ -346,7 +355,7 @@ impl Client {
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(&open, shown, waits, end);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
-        lookup.findings = crate::findings::findings(&lookup, readings, as_is.map(|(_, address)| *address));
+        lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), around.wording);
         self.remember_as_is(&lookup);
         Some(lookup)
     }
@@ -371,22 +380,10 @@ enum Place {
     /// To a candidate that it is a resend of.
     Step(usize),
     /// Where it fits.
-    Fitting(Relation, Vec<Walk>),
+    Fitting(Fit),
 }
 
 /// Whether a question begins another candidate.
 fn leads_on(relation: Relation) -> bool {
     matches!(relation, Relation::Next | Relation::NextOtherType | Relation::AnotherPass)
-}
-
-fn hash(name: &QName) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// A name that no reading of the file explains: asked as it stands, with nothing after it.
-fn as_it_stands(name: &QName) -> Walk {
-    let typed = TypedName::absolute(name);
-    Walk { typed: Arc::new(typed), position: 0 }
 }

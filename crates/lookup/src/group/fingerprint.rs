@@ -4,6 +4,7 @@
 //! Where signs are few, what the same client showed before decides between equals.
 
 use dnsprobe_resolv::{Outcome, QType, ResolverId};
+use smallvec::SmallVec;
 
 use super::open::{Open, OpenStep};
 use crate::attempt::Asked;
@@ -243,15 +244,15 @@ struct Signs {
     burst: bool,
     in_turn: bool,
     candidates: usize,
-    types: Vec<QType>,
+    types: SmallVec<[QType; 4]>,
 }
 
 impl Signs {
     fn of(open: &Open) -> Self {
         let first = open.sent().next().map(|sent| &sent.asked);
-        let pairs: Vec<(&Asked, &Asked)> = open.steps.iter().filter_map(pair).collect();
+        let pairs: SmallVec<[(&Asked, &Asked); 8]> = open.steps.iter().filter_map(pair).collect();
         let same = pairs.iter().filter(|(one, other)| one.client == other.client).count();
-        let mut types: Vec<QType> = Vec::new();
+        let mut types: SmallVec<[QType; 4]> = SmallVec::new();
         for sent in open.sent() {
             if !types.contains(&sent.asked.qtype) {
                 types.push(sent.asked.qtype);
@@ -287,7 +288,7 @@ impl Signs {
     }
 
     fn only(&self, qtype: QType) -> bool {
-        self.types == [qtype]
+        self.types[..] == [qtype]
     }
 }
 

@@ -1,12 +1,17 @@
 //! A lookup that is over: from what was sent and answered to steps, times and outcome.
 
+use std::sync::{Arc, LazyLock};
+
+use smallvec::{SmallVec, smallvec};
+
 use dnsprobe_resolv::profile::{PairRule, QuestionEnd, combine};
 use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 
 use super::fingerprint::Fingerprint;
-use super::open::{Answered, Open, OpenStep, Sent, Standing, Walk, is_no_answer};
-use crate::attempt::ExchangeId;
+use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
+use super::readings::TypedName;
 use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
+use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
 
 /// How the capture stood to a lookup's end.
@@ -23,10 +28,10 @@ pub(crate) enum End {
 /// `waits` are the resolver's; what comes later found nobody waiting.
 pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) -> Lookup {
     let id = shown.id;
-    let walk = reading(open);
-    let rule =
-        Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
-    let mut outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
+    let typed = reading(open);
+    let rule = pair_rule(id);
+    let mut outcomes: SmallVec<[Outcome; 8]> =
+        open.steps.iter().map(|step| step_outcome(step, rule)).collect();
     // Whether an answer came after the capture's end is not known.
     let unseen = |outcome| {
         if end == End::CaptureEnded && outcome == Outcome::Timeout { Outcome::Unknown } else { outcome }
@@ -45,8 +50,8 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
             let next = open.steps.get(index + 1).map(OpenStep::begun);
             let until = if index + 1 < open.steps.len() { next } else { ended };
             Step {
-                candidate: step.name.as_str().to_owned(),
-                suffix: suffix_of(walk, step),
+                candidate: step.name.shared(),
+                suffix: suffix_of(typed, step),
                 outcome: outcomes[index],
                 added: until.map(|until| (until - step.begun()).max(Nanos(0))),
                 wasted: answered.as_ref().is_some_and(|name| *name != step.name),
@@ -57,7 +62,7 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
         .collect();
     let start = open.steps.first().map(OpenStep::begun);
     Lookup {
-        name: walk.typed.name.clone(),
+        name: Arc::clone(&typed.name),
         start,
         client: Some(open.client),
         resolver: seen(shown),
@@ -66,18 +71,32 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
         error: None,
         latency: steps.iter().map(|step| step.added).sum(),
         certain: open.certain,
-        partial: end == End::CaptureEnded || walk.typed.entry > 0,
+        partial: end == End::CaptureEnded || typed.entry > 0,
         findings: Vec::new(),
         steps,
     }
 }
 
+/// How a resolver makes one outcome of a pair.
+fn pair_rule(id: ResolverId) -> PairRule {
+    /// Of every resolver: a profile has far more in it, and is made anew each time.
+    static RULES: LazyLock<Vec<(ResolverId, PairRule)>> = LazyLock::new(|| {
+        let rule = |id: &ResolverId| Some((*id, Resolver::parse(id.as_str()).ok()?.profile().verdict.pair));
+        ResolverId::ALL.iter().filter_map(rule).collect()
+    });
+    RULES.iter().find(|(known, _)| *known == id).map_or(PairRule::AnyRecords, |(_, rule)| *rule)
+}
+
 /// The reading to go by: of those that fit, the first that is complete in itself.
-fn reading(open: &Open) -> &Walk {
+fn reading(open: &Open) -> &TypedName {
     let negative = open.step().standings().iter().all(|standing| standing.outcome() == Outcome::NxDomain);
+    let readings = || open.walks.iter().map(|walk| (open.typed(*walk), walk.position));
     // NXDOMAIN ends no walk that has candidates left, so a reading without any is the likelier one.
-    let complete = |walk: &&Walk| walk.typed.entry == 0 && (!negative || walk.exhausted());
-    open.walks.iter().find(complete).unwrap_or(&open.walks[0])
+    let complete = |(typed, position): &(&TypedName, u16)| {
+        typed.entry == 0 && (!negative || typed.is_exhausted(*position))
+    };
+    let first = || open.typed(open.walks[0]);
+    readings().find(complete).map_or_else(first, |(typed, _)| typed)
 }
 
 fn seen(shown: Fingerprint) -> ResolverSeen {
@@ -87,7 +106,7 @@ fn seen(shown: Fingerprint) -> ResolverSeen {
         other => (other, None),
     };
     ResolverSeen {
-        id: id.as_str().to_owned(),
+        id: id.as_str(),
         version: None,
         api: api.map(str::to_owned),
         from: if shown.detected { ResolverFrom::Detected } else { ResolverFrom::Inferred },
@@ -95,14 +114,14 @@ fn seen(shown: Fingerprint) -> ResolverSeen {
     }
 }
 
-fn suffix_of(walk: &Walk, step: &OpenStep) -> Option<String> {
-    let candidate = walk.typed.candidates.iter().find(|candidate| candidate.name == step.name)?;
+fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<Arc<str>> {
+    let candidate = typed.candidates.iter().find(|candidate| candidate.name == step.name)?;
     candidate.suffix.clone().filter(|suffix| !suffix.is_empty())
 }
 
 fn step_outcome(step: &OpenStep, rule: PairRule) -> Outcome {
     let micros = |at: Timestamp| u64::try_from(at.0 / 1_000).unwrap_or(0);
-    let ends: Vec<QuestionEnd> = step
+    let ends: SmallVec<[QuestionEnd; 2]> = step
         .standings()
         .iter()
         .map(|standing| QuestionEnd {
@@ -117,8 +136,7 @@ fn step_outcome(step: &OpenStep, rule: PairRule) -> Outcome {
 /// When the resolver had all it waited for; `None` when something never came.
 fn ended_at(step: &OpenStep) -> Option<Timestamp> {
     let standings = step.standings();
-    let answers: Option<Vec<Timestamp>> =
-        standings.iter().map(|it: &Standing<'_>| Some(it.answer?.at)).collect();
+    let answers: Option<Vec<Timestamp>> = standings.iter().map(|it: &Standing| Some(it.answer?.at)).collect();
     answers?.into_iter().max()
 }
 
@@ -126,7 +144,7 @@ fn ended_at(step: &OpenStep) -> Option<Timestamp> {
 /// they last asked. c-ares, whose timeouts grow, is believed to wait.
 fn came_too_late(step: &OpenStep, id: ResolverId, waits: Waits) -> bool {
     let standings = step.standings();
-    let late = |since: fn(&Standing<'_>, &OpenStep) -> Timestamp, longest: Nanos| {
+    let late = |since: fn(&Standing, &OpenStep) -> Timestamp, longest: Nanos| {
         let longest = longest + TIMER;
         standings.iter().any(|it| it.answer.is_some_and(|answer| answer.at - since(it, step) > longest))
     };
@@ -171,7 +189,7 @@ fn questions(step: &OpenStep) -> Vec<Question> {
             let answer = paired[index];
             let earlier = &step.sent[..index];
             Question {
-                qname: sent.asked.name.as_str().to_owned(),
+                qname: sent.asked.name.shared(),
                 qtype: sent.asked.qtype,
                 server: sent.asked.server.ip(),
                 transport: sent.asked.transport,
@@ -179,9 +197,7 @@ fn questions(step: &OpenStep) -> Vec<Question> {
                 outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
                 sent: Some(sent.at),
                 latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
-                alias: answer
-                    .and_then(|answer| answer.response.first_alias.as_ref())
-                    .map(|alias| alias.as_str().to_owned()),
+                alias: answer.and_then(|answer| answer.response.first_alias.as_ref()).map(QName::shared),
                 upstream: answer.and_then(|answer| answer.response.upstream),
             }
         })
@@ -202,21 +218,17 @@ fn round(earlier: &[Sent], sent: &Sent) -> u32 {
 /// Which answer belongs to which transmission. Resends of some resolvers look the same on the wire, so within one
 /// exchange the latest answer goes to the latest transmission before it, and so on backwards: a lost first query then
 /// stays without an answer, and a slow first answer finds its own.
-fn pair_up(step: &OpenStep) -> Vec<Option<&Answered>> {
-    let mut paired: Vec<Option<&Answered>> = vec![None; step.sent.len()];
-    let mut exchanges: Vec<ExchangeId> = step.sent.iter().map(|sent| sent.asked.exchange).collect();
-    exchanges.sort_unstable();
-    exchanges.dedup();
-    for exchange in exchanges {
-        let answers = step.answers.iter().filter(|answer| answer.exchange == exchange).rev();
-        for answer in answers {
-            let once = step.sent.iter().filter(|sent| sent.asked.exchange == exchange).count() == 1;
-            let free = step.sent.iter().enumerate().rev().find(|(index, sent)| {
-                sent.asked.exchange == exchange && (once || sent.at <= answer.at) && paired[*index].is_none()
+fn pair_up(step: &OpenStep) -> SmallVec<[Option<&Answered>; 4]> {
+    let mut paired: SmallVec<[Option<&Answered>; 4]> = smallvec![None; step.sent.len()];
+    for answer in step.answers.iter().rev() {
+        let ours = |sent: &&Sent| sent.asked.exchange == answer.exchange;
+        let once = step.sent.iter().filter(ours).nth(1).is_none();
+        let free =
+            step.sent.iter().enumerate().rev().find(|(index, sent)| {
+                ours(sent) && (once || sent.at <= answer.at) && paired[*index].is_none()
             });
-            if let Some((index, _)) = free {
-                paired[index] = Some(answer);
-            }
+        if let Some((index, _)) = free {
+            paired[index] = Some(answer);
         }
     }
     paired

@@ -2,7 +2,7 @@
 
 use dnsprobe_resolv::{Outcome, Transport};
 
-use super::open::{Answered, Open, OpenStep, Standing, Walk};
+use super::open::{Answered, Open, OpenStep, Standing, Walk, Walks};
 use crate::attempt::Asked;
 use crate::time::{Nanos, Timestamp};
 
@@ -43,26 +43,37 @@ const AT_ONCE: Nanos = Nanos::from_millis(2);
 /// Questions sent without waiting for answers follow each other this fast.
 const BURST: Nanos = Nanos::from_millis(10);
 
-/// What this question is to this lookup, and the walks of it that expect the question, each at its new position.
-pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<(Relation, Vec<Walk>)> {
+/// What a question is to a lookup.
+#[derive(Debug)]
+pub(crate) struct Fit {
+    pub(crate) relation: Relation,
+    /// The readings that expect it, each at its new position; `None` where it rules none out.
+    pub(crate) walks: Option<Walks>,
+}
+
+/// What this question is to this lookup, and the walks of it that expect the question.
+pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<Fit> {
     if !same_sender(open, asked) {
         return None;
     }
     if let Some(relation) = within(open.step(), asked, now) {
         let relation = if relation == Relation::PartnerElsewhere { elsewhere(open, now)? } else { relation };
-        return Some((relation, open.walks.clone()));
+        return Some(Fit { relation, walks: None });
     }
-    let mut best: Option<(Relation, Vec<Walk>)> = None;
+    let mut best: Option<(Relation, Walks)> = None;
     for walk in &open.walks {
-        let Some((relation, position)) = onward(open, walk, asked, now) else { continue };
-        let walk = Walk { typed: walk.typed.clone(), position };
+        let Some((relation, position)) = onward(open, *walk, asked, now) else { continue };
+        let walk = Walk { typed: walk.typed, position };
         match &mut best {
             Some((known, walks)) if *known == relation => walks.push(walk),
             Some((known, _)) if *known > relation => {}
-            _ => best = Some((relation, vec![walk])),
+            _ => best = Some((relation, Walks::from_slice(&[walk]))),
         }
     }
-    best.or_else(|| Some((missing(open, asked, now)?, open.walks.clone())))
+    match best {
+        Some((relation, walks)) => Some(Fit { relation, walks: Some(walks) }),
+        None => Some(Fit { relation: missing(open, asked, now)?, walks: None }),
+    }
 }
 
 /// A process keeps its way of asking: with EDNS or without, and of which size.
@@ -130,8 +141,7 @@ fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
         None => waited || (same_port && other_server),
         Some(answer) => {
             let soon = now - answer.at < TOGETHER;
-            let retried =
-                !matches!(answer.response.outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain);
+            let retried = !matches!(answer.outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain);
 
             // glibc sends the answered half of a pair again when the other half stays away.
             let half = waited && standings.iter().any(|other| other.answer.is_none());
@@ -179,10 +189,14 @@ fn keeps_its_order(step: &OpenStep, asked: &Asked) -> bool {
 }
 
 /// The next candidate of a walk.
-fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, usize)> {
+fn onward(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, u16)> {
     let step = open.step();
+    let typed = open.typed(walk);
     let next = walk.position + 1;
-    if walk.candidate(next).is_some_and(|candidate| candidate.name == asked.name) {
+    let is_at = |index: u16| {
+        typed.candidate(usize::from(index)).is_some_and(|candidate| candidate.name == asked.name)
+    };
+    if is_at(next) {
         if goes_on(step, now) {
             let relation =
                 if keeps_its_order(step, asked) { Relation::Next } else { Relation::NextOtherType };
@@ -190,25 +204,23 @@ fn onward(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Re
         }
         return in_burst(step, asked, now).then_some((Relation::AnotherPass, next));
     }
-    let last = walk.typed.candidates.len() - 1;
-    if last > next
-        && walk.candidate(last).is_some_and(|candidate| candidate.name == asked.name)
-        && jumps(step, now)
-    {
+    let last = u16::try_from(typed.candidates.len() - 1).unwrap_or(u16::MAX);
+    if last > next && is_at(last) && jumps(step, now) {
         return Some((Relation::Next, last));
     }
-    another_pass(open, walk, asked, now)
+    // Two passes of the same walk begin alike.
+    is_at(0).then(|| another_pass(open, walk, asked, now)).flatten()
 }
 
 /// Whether the candidate came to nothing, so that the next may be tried.
 fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
     let standings = step.standings();
     let timed_out =
-        |standing: &Standing<'_>| standing.answer.is_none() && now - standing.since >= SHORTEST_TIMEOUT;
+        |standing: &Standing| standing.answer.is_none() && now - standing.since >= SHORTEST_TIMEOUT;
     let ended = standings.iter().all(|standing| standing.answer.is_some() || timed_out(standing));
     // musl goes on when one half says that the name does not exist, whatever the other half says. And a half that was
     // answered is lost when the other stays away and glibc has changed its socket in between.
-    let void = |standing: &Standing<'_>| standing.outcome() == Outcome::NxDomain || timed_out(standing);
+    let void = |standing: &Standing| standing.outcome() == Outcome::NxDomain || timed_out(standing);
     ended
         && (standings.iter().any(void)
             || standings.iter().all(|standing| standing.outcome() != Outcome::Answer))
@@ -229,13 +241,13 @@ fn in_burst(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
     same_socket && one_type && now - step.last_sent() < BURST
 }
 
-fn another_pass(open: &Open, walk: &Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, usize)> {
-    let from_start = walk.candidate(0).is_some_and(|candidate| candidate.name == asked.name);
+/// Whether a lookup asks for its first candidate once more, for a type it has not asked for.
+fn another_pass(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, u16)> {
     let new_type = open.sent().all(|sent| sent.asked.qtype != asked.qtype);
     let step = open.step();
     let over = step.last_answer().is_some_and(|at| now - at < TOGETHER) && goes_on(step, now);
     let burst =
         step.sent.iter().all(|sent| sent.asked.client == asked.client) && now - step.last_sent() < BURST;
-    let again = burst || (over && walk.exhausted());
-    (from_start && new_type && again).then_some((Relation::AnotherPass, 0))
+    let again = burst || (over && open.typed(walk).is_exhausted(walk.position));
+    (new_type && again).then_some((Relation::AnotherPass, 0))
 }

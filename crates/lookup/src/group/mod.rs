@@ -4,6 +4,7 @@
 //! traffic; then everything it sent so far is gone through in order, as if the file had been there from the start.
 
 mod client;
+mod deadlines;
 mod fingerprint;
 mod finish;
 mod fit;
@@ -11,16 +12,19 @@ mod open;
 pub(crate) mod readings;
 mod search_list;
 
-use std::collections::{BTreeSet, HashMap};
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use dnsprobe_resolv::ResolverId;
 
 use client::{Client, Surroundings};
+use deadlines::Deadlines;
 pub use search_list::InferredConf;
 
 use crate::attempt::Event;
+use crate::findings::Wording;
 use crate::lookup::Lookup;
+use crate::map::{Address, Map};
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
 
@@ -63,10 +67,11 @@ pub(crate) struct Lookups {
     /// Whether the first of them is every client's.
     one_for_all: bool,
     patience: Nanos,
-    clients: HashMap<IpAddr, Known>,
-    deadlines: BTreeSet<(Timestamp, IpAddr)>,
+    clients: Map<Address, Known>,
+    deadlines: Deadlines<Address>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
+    wording: Wording,
     /// Bytes of the lookups under construction.
     open: usize,
     held: usize,
@@ -83,8 +88,8 @@ struct Known {
     /// From its traffic, where no file is known.
     inferred: Option<(ListId, InferredConf)>,
     held: Vec<(Timestamp, Event)>,
-    /// Its entry in `deadlines`.
-    deadline: Option<Timestamp>,
+    /// When `deadlines` has it looked at: no later than anything of it is due.
+    noted: Option<Timestamp>,
 }
 
 impl Lookups {
@@ -99,10 +104,11 @@ impl Lookups {
             lists,
             one_for_all,
             patience,
-            clients: HashMap::new(),
-            deadlines: BTreeSet::new(),
+            clients: Map::default(),
+            deadlines: Deadlines::default(),
             began: None,
             detected: Vec::new(),
+            wording: Wording::All,
             open: 0,
             held: 0,
             given_up: GivenUp::default(),
@@ -114,13 +120,18 @@ impl Lookups {
         self.detected = detected;
     }
 
+    /// Puts only the first finding of each kind into words.
+    pub(crate) fn count_findings(&mut self) {
+        self.wording = Wording::FirstOfEachKind(Cell::new(0));
+    }
+
     /// Takes one event, or just the time; gives the lookups that are over.
     pub(crate) fn advance(&mut self, event: Option<Event>, now: Timestamp) -> Vec<Lookup> {
         let began = *self.began.get_or_insert(now);
         let mut over = self.expire(now);
         let Some(event) = event else { return over };
-        let address = event.client();
-        if !self.clients.contains_key(&address) && self.clients.len() >= MOST_CLIENTS {
+        let address = Address(event.client());
+        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&address) {
             self.forget_idle_clients();
             if self.clients.len() >= MOST_CLIENTS {
                 self.given_up.messages += 1;
@@ -128,21 +139,27 @@ impl Lookups {
             }
         }
         let known = self.clients.entry(address).or_default();
+        let mut held = 0;
         if let Some(list) = known.list(self.one_for_all) {
             let readings = &mut self.lists[list].1;
             let before = known.client.weight();
-            known.client.advance(event, &mut Surroundings { readings, began, detected: &self.detected }, now);
+            let (detected, wording) = (&self.detected[..], &self.wording);
+            known.client.advance(event, &mut Surroundings { readings, began, detected, wording }, now);
             self.open = self.open + known.client.weight() - before;
         } else {
             known.held.push((now, event));
             self.held += 1;
-            if known.held.len() >= ENOUGH_EVENTS {
-                over.extend(self.decide(address, now));
-            } else if self.held >= MOST_HELD {
-                over.extend(self.decide_the_most_talkative(now));
-            }
+            held = known.held.len();
         }
-        self.reschedule(address);
+        if let Some(due) = known.put_forward(self.patience) {
+            self.deadlines.push(due, address);
+        }
+        if held >= ENOUGH_EVENTS {
+            over.extend(self.decide(address, now));
+            self.reschedule(address);
+        } else if self.held >= MOST_HELD {
+            over.extend(self.decide_the_most_talkative(now));
+        }
         over.extend(self.make_room());
         over
     }
@@ -150,7 +167,7 @@ impl Lookups {
     /// Everything that is left, at the end of a capture.
     pub(crate) fn finish(&mut self, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
-        let mut addresses: Vec<IpAddr> = self.clients.keys().copied().collect();
+        let mut addresses: Vec<Address> = self.clients.keys().copied().collect();
         addresses.sort_unstable();
         let mut over = Vec::new();
         for address in addresses {
@@ -158,9 +175,10 @@ impl Lookups {
             let Some(known) = self.clients.get_mut(&address) else { continue };
             if let Some(list) = known.list(self.one_for_all) {
                 let readings = &mut self.lists[list].1;
-                over.extend(
-                    known.client.finish(&Surroundings { readings, began, detected: &self.detected }, now),
-                );
+                over.extend(known.client.finish(
+                    &Surroundings { readings, began, detected: &self.detected, wording: &self.wording },
+                    now,
+                ));
             }
         }
         over.sort_by_key(|lookup| lookup.start);
@@ -169,32 +187,35 @@ impl Lookups {
 
     /// The search lists that were read from the traffic.
     pub(crate) fn inferred(&self) -> impl Iterator<Item = (IpAddr, &InferredConf)> {
-        self.clients.iter().filter_map(|(address, known)| Some((*address, &known.inferred.as_ref()?.1)))
+        self.clients.iter().filter_map(|(address, known)| Some((address.0, &known.inferred.as_ref()?.1)))
     }
 
     fn expire(&mut self, now: Timestamp) -> Vec<Lookup> {
         let mut over = Vec::new();
-        while let Some(&(at, address)) = self.deadlines.first() {
-            if at > now {
-                break;
+        while let Some((at, address)) = self.deadlines.pop_until(now) {
+            let Some(known) = self.clients.get_mut(&address).filter(|known| known.noted == Some(at)) else {
+                continue;
+            };
+            known.noted = None;
+            // Looked at too soon, most often.
+            if known.due(self.patience).is_some_and(|due| due <= now) {
+                over.extend(self.decide_or_expire(address, now));
             }
-            self.deadlines.remove(&(at, address));
-            if let Some(known) = self.clients.get_mut(&address) {
-                known.deadline = None;
-            }
-            over.extend(self.decide_or_expire(address, now));
             self.reschedule(address);
         }
         over
     }
 
-    fn decide_or_expire(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
+    fn decide_or_expire(&mut self, address: Address, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
         if let Some(list) = known.list(self.one_for_all) {
             let readings = &mut self.lists[list].1;
             let before = known.client.weight();
-            let over = known.client.expire(&Surroundings { readings, began, detected: &self.detected }, now);
+            let over = known.client.expire(
+                &Surroundings { readings, began, detected: &self.detected, wording: &self.wording },
+                now,
+            );
             self.open = self.open + known.client.weight() - before;
             return over;
         }
@@ -202,7 +223,7 @@ impl Lookups {
     }
 
     /// Reads a client's search list from what it sent so far, and goes through that.
-    fn decide(&mut self, address: IpAddr, now: Timestamp) -> Vec<Lookup> {
+    fn decide(&mut self, address: Address, now: Timestamp) -> Vec<Lookup> {
         let began = self.began.unwrap_or(now);
         let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
         if known.list(self.one_for_all).is_some() {
@@ -212,7 +233,12 @@ impl Lookups {
         self.held -= held.len();
         let conf = search_list::infer(&held);
         let list = list_of(&mut self.lists, conf.as_resolv_conf());
-        let mut around = Surroundings { readings: &mut self.lists[list].1, began, detected: &self.detected };
+        let mut around = Surroundings {
+            readings: &mut self.lists[list].1,
+            began,
+            detected: &self.detected,
+            wording: &self.wording,
+        };
         let mut over = Vec::new();
         for (at, event) in held {
             over.extend(known.client.expire(&around, at));
@@ -235,37 +261,45 @@ impl Lookups {
         over
     }
 
-    fn reschedule(&mut self, address: IpAddr) {
+    fn reschedule(&mut self, address: Address) {
         let Some(known) = self.clients.get_mut(&address) else { return };
-        let waiting = known.held.first().map(|(at, _)| *at + self.patience);
-        let wanted = waiting.or(known.client.next_deadline());
-        if wanted == known.deadline {
-            return;
+        if let Some(due) = known.put_forward(self.patience) {
+            self.deadlines.push(due, address);
         }
-        if let Some(before) = known.deadline.take() {
-            self.deadlines.remove(&(before, address));
-        }
-        if let Some(at) = wanted {
-            self.deadlines.insert((at, address));
-            known.deadline = Some(at);
+        if self.deadlines.is_crowded(self.clients.len()) {
+            let noted = self.clients.iter().filter_map(|(address, known)| Some((known.noted?, *address)));
+            self.deadlines.rebuild(noted);
         }
     }
 
+    /// Gives up the lookups that would be over soonest, while there are too many.
     fn make_room(&mut self) -> Vec<Lookup> {
         let mut over = Vec::new();
+        let mut undecided = Vec::new();
         while self.open > MOST_OPEN {
-            let Some(&(at, address)) = self.deadlines.first() else { break };
-            let Some(known) = self.clients.get_mut(&address) else { break };
-            let Some(list) = known.list(self.one_for_all) else { break };
+            let Some((at, address)) = self.deadlines.pop_until(Timestamp(i64::MAX)) else { break };
+            let Some(known) = self.clients.get_mut(&address).filter(|known| known.noted == Some(at)) else {
+                continue;
+            };
+            known.noted = None;
+            let Some(list) = known.list(self.one_for_all) else {
+                undecided.push(address);
+                continue;
+            };
             let readings = &mut self.lists[list].1;
             let before = known.client.weight();
-            let evicted = known.client.evict(&Surroundings { readings, began: at, detected: &self.detected });
-            if evicted.is_none() {
-                break;
-            }
+            let evicted = known.client.evict(&Surroundings {
+                readings,
+                began: at,
+                detected: &self.detected,
+                wording: &self.wording,
+            });
             self.open = self.open + known.client.weight() - before;
-            self.given_up.lookups += 1;
+            self.given_up.lookups += u64::from(evicted.is_some());
             over.extend(evicted);
+            self.reschedule(address);
+        }
+        for address in undecided {
             self.reschedule(address);
         }
         over
@@ -277,6 +311,19 @@ impl Lookups {
 }
 
 impl Known {
+    /// When it has to be looked at, if that is sooner than was noted.
+    fn put_forward(&mut self, patience: Nanos) -> Option<Timestamp> {
+        let due = self.due(patience).filter(|due| self.noted.is_none_or(|noted| *due < noted))?;
+        self.noted = Some(due);
+        Some(due)
+    }
+
+    /// When something of it is due at the soonest.
+    fn due(&self, patience: Nanos) -> Option<Timestamp> {
+        let waiting = self.held.first().map(|(at, _)| *at + patience);
+        waiting.or(self.client.next_deadline())
+    }
+
     /// The file in force for a client: the one for all, or its own.
     fn list(&self, one_for_all: bool) -> Option<ListId> {
         if one_for_all { Some(0) } else { self.inferred.as_ref().map(|(list, _)| *list) }

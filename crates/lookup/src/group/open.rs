@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dnsprobe_resolv::{Outcome, QType, Transport};
+use smallvec::SmallVec;
 
 use super::fingerprint::looks_like_musl;
-use super::readings::{Planned, TypedName};
+use super::readings::{Entrance, Planned, TypedName};
 use crate::attempt::{Asked, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
@@ -23,31 +24,37 @@ const MOST_STEPS: usize = 128;
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) client: IpAddr,
-    /// What it may be; never empty.
-    pub(crate) walks: Vec<Walk>,
+    /// What it may have been when it began.
+    pub(crate) entrance: Arc<Entrance>,
+    /// What it may still be; never empty.
+    pub(crate) walks: Walks,
     pub(crate) steps: Vec<OpenStep>,
     pub(crate) certain: bool,
     /// Whether its socket was seen to serve other names at the same time.
     pub(crate) channel: bool,
 }
 
-/// One reading of a lookup: the name typed, and how far its walk is.
-#[derive(Debug, Clone)]
+/// The readings of a lookup; as a rule there are few.
+pub(crate) type Walks = SmallVec<[Walk; 6]>;
+
+/// One reading of a lookup: which of its entrance's typed names, and how far its walk is.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk {
-    pub(crate) typed: Arc<TypedName>,
+    /// Index of the typed name.
+    pub(crate) typed: u16,
     /// Index of the candidate that is being asked.
-    pub(crate) position: usize,
+    pub(crate) position: u16,
 }
 
-impl Walk {
+impl TypedName {
     /// The candidate at an index, if the walk is that long.
     pub(crate) fn candidate(&self, index: usize) -> Option<&Planned> {
-        self.typed.candidates.get(index)
+        self.candidates.get(index)
     }
 
-    /// Whether there is nothing more to try.
-    pub(crate) fn exhausted(&self) -> bool {
-        self.position + 1 >= self.typed.candidates.len()
+    /// Whether there is nothing more to try after a position.
+    pub(crate) fn is_exhausted(&self, position: u16) -> bool {
+        usize::from(position) + 1 >= self.candidates.len()
     }
 }
 
@@ -57,7 +64,11 @@ pub(crate) struct OpenStep {
     pub(crate) name: QName,
     pub(crate) sent: Vec<Sent>,
     pub(crate) answers: Vec<Answered>,
+    standings: Standings,
 }
+
+/// Where the questions of a step stand; as a rule A and AAAA.
+pub(crate) type Standings = SmallVec<[Standing; 2]>;
 
 /// One transmission.
 #[derive(Debug)]
@@ -76,7 +87,7 @@ pub(crate) struct Answered {
 
 /// Where one question (name and type) of a step stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Standing<'a> {
+pub(crate) struct Standing {
     pub(crate) qtype: QType,
     pub(crate) first_sent: Timestamp,
     pub(crate) last_sent: Timestamp,
@@ -86,18 +97,29 @@ pub(crate) struct Standing<'a> {
     /// The socket of the last transmission, which an answer must come to: those before it are closed.
     socket: (SocketAddr, Transport),
     /// The first answer from then on.
-    pub(crate) answer: Option<&'a Answered>,
+    pub(crate) answer: Option<Heard>,
 }
 
-impl Standing<'_> {
+/// When an answer came, and what it came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    pub(crate) at: Timestamp,
+    pub(crate) outcome: Outcome,
+}
+
+impl Standing {
     pub(crate) fn outcome(&self) -> Outcome {
-        self.answer.map_or(Outcome::Timeout, |answer| answer.response.outcome)
+        self.answer.map_or(Outcome::Timeout, |answer| answer.outcome)
     }
 }
 
 impl OpenStep {
-    pub(crate) fn new(name: QName) -> Self {
-        Self { name, sent: Vec::with_capacity(2), answers: Vec::new() }
+    fn new(name: QName, first: Sent) -> Self {
+        let mut sent = Vec::with_capacity(2);
+        sent.push(first);
+        let mut step = Self { name, sent, answers: Vec::new(), standings: Standings::new() };
+        step.stand();
+        step
     }
 
     /// Adds a transmission where its time puts it: two packets that left on two processors at once may be captured in
@@ -105,12 +127,26 @@ impl OpenStep {
     fn add(&mut self, sent: Sent) {
         let place = self.sent.partition_point(|earlier| earlier.at <= sent.at);
         self.sent.insert(place, sent);
+        self.stand();
+    }
+
+    fn hear(&mut self, answered: Answered) {
+        if self.answers.is_empty() {
+            self.answers.reserve_exact(2);
+        }
+        self.answers.push(answered);
+        self.stand();
     }
 
     /// Every type asked in this step, in the order they were first asked. A question for another name (the end of an
     /// alias) counts by its type too.
-    pub(crate) fn standings(&self) -> Vec<Standing<'_>> {
-        let mut standings: Vec<Standing<'_>> = Vec::with_capacity(2);
+    pub(crate) fn standings(&self) -> &[Standing] {
+        &self.standings
+    }
+
+    /// Finds out anew where the questions stand.
+    fn stand(&mut self) {
+        let mut standings = Standings::new();
         for sent in &self.sent {
             match standings.iter_mut().find(|standing| standing.qtype == sent.asked.qtype) {
                 Some(standing) => {
@@ -134,10 +170,10 @@ impl OpenStep {
             // With one transmission there is nothing to mix up, even when the clocks of two CPUs differ by a little.
             let once = standing.first_sent == standing.last_sent;
             let in_time = |answer: &&Answered| once || answer.at >= standing.since;
-            standing.answer =
-                self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
+            let answer = self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
+            standing.answer = answer.map(|answer| Heard { at: answer.at, outcome: answer.response.outcome });
         }
-        standings
+        self.standings = standings;
     }
 
     /// Whether every question has its answer.
@@ -188,11 +224,16 @@ pub(crate) enum Readiness {
 
 impl Open {
     /// Begins a lookup with its first question.
-    pub(crate) fn new(asked: Asked, at: Timestamp, walks: Vec<Walk>) -> Self {
-        let mut step = OpenStep::new(asked.name.clone());
+    pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Arc<Entrance>) -> Self {
         let client = asked.client.ip();
-        step.sent.push(Sent { at, asked });
-        Self { client, walks, steps: vec![step], certain: true, channel: false }
+        let step = OpenStep::new(asked.name.clone(), Sent { at, asked });
+        let walks = entrance.walks();
+        Self { client, entrance, walks, steps: vec![step], certain: true, channel: false }
+    }
+
+    /// The typed name of one reading.
+    pub(crate) fn typed(&self, walk: Walk) -> &TypedName {
+        &self.entrance.typed[usize::from(walk.typed)]
     }
 
     /// The candidate being asked.
@@ -259,15 +300,14 @@ impl Open {
 
     /// Adds a transmission that begins another candidate.
     pub(crate) fn ask_next(&mut self, asked: Asked, at: Timestamp) {
-        self.steps.push(OpenStep::new(asked.name.clone()));
-        self.ask(asked, at);
+        self.steps.push(OpenStep::new(asked.name.clone(), Sent { at, asked }));
     }
 
     /// Adds an answer to the step that asked.
     pub(crate) fn answer(&mut self, exchange: ExchangeId, at: Timestamp, response: Response) {
         let asked_in = |step: &&mut OpenStep| step.sent.iter().any(|sent| sent.asked.exchange == exchange);
         if let Some(step) = self.steps.iter_mut().rev().find(asked_in) {
-            step.answers.push(Answered { exchange, at, response });
+            step.hear(Answered { exchange, at, response });
         }
     }
 
@@ -281,23 +321,23 @@ impl Open {
             return step.last_sent() + longest + longest + Nanos::from_millis(1_000);
         }
         let last = step.last_answer().unwrap_or_default();
-        let refused = |standing: &Standing<'_>| is_no_answer(standing.outcome());
+        let refused = |standing: &Standing| is_no_answer(standing.outcome());
         if standings.iter().any(refused) && looks_like_musl(self) {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout + LINGER;
         }
-        last + self.patience(&standings)
+        last + self.patience(standings)
     }
 
     /// Whether what was seen is all of it, should nothing more come.
     pub(crate) fn is_decided(&self) -> bool {
         let standings = self.step().standings();
         let answered = standings.iter().all(|standing| standing.answer.is_some());
-        answered && self.patience(&standings) < NEXT_CANDIDATE
+        answered && self.patience(standings) < NEXT_CANDIDATE
     }
 
     /// How long after a candidate's last answer something may still follow.
-    fn patience(&self, standings: &[Standing<'_>]) -> Nanos {
+    fn patience(&self, standings: &[Standing]) -> Nanos {
         let any = |wanted: fn(Outcome) -> bool| standings.iter().any(|standing| wanted(standing.outcome()));
         // After a resend glibc may ask for the other half once more.
         let resent = standings.iter().any(|standing| standing.last_sent > standing.first_sent);
@@ -308,7 +348,7 @@ impl Open {
         if answered {
             return if both && !errors && !contradiction { Nanos(0) } else { LINGER };
         }
-        if self.walks.iter().any(|walk| !walk.exhausted()) {
+        if self.walks.iter().any(|walk| !self.typed(*walk).is_exhausted(walk.position)) {
             return NEXT_CANDIDATE;
         }
         if both && !errors { Nanos(0) } else { LINGER }
@@ -327,7 +367,7 @@ const LINGER: Nanos = Nanos::from_millis(100);
 const NEXT_CANDIDATE: Nanos = Nanos::from_millis(1_000);
 
 /// Whether all types were asked before the first answer came, as resolvers do that want both.
-fn sent_together(standings: &[Standing<'_>]) -> bool {
+fn sent_together(standings: &[Standing]) -> bool {
     let first_answer = standings.iter().filter_map(|standing| standing.answer.map(|answer| answer.at)).min();
     standings.iter().all(|standing| first_answer.is_none_or(|at| standing.first_sent <= at))
 }

@@ -1,12 +1,13 @@
 //! One `resolv.conf` as each resolver reads it, asked backwards: which typed name makes a resolver ask this one?
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use dnsprobe_resolv::{
     Candidate, Family, Phase, Profile, Resolver, ResolverId, Settings, Situation, conf, name, plan,
 };
 
+use super::open::{Walk, Walks};
+use crate::map::Map;
 use crate::message::QName;
 use crate::time::Nanos;
 
@@ -26,9 +27,11 @@ const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverI
 #[derive(Debug)]
 pub(crate) struct Readings {
     resolvers: Vec<(Profile, Settings)>,
+    /// The longest `timeout` that any of them reads.
+    timeout: Nanos,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
-    remembered: HashMap<String, Arc<[Arc<TypedName>]>>,
+    remembered: Map<QName, Ways>,
     /// Bytes in `remembered`, about.
     weight: usize,
     /// How many there may be.
@@ -39,7 +42,7 @@ pub(crate) struct Readings {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TypedName {
     /// As typed, in presentation form; with a trailing dot where that is part of it.
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// The candidates in the order of the walk.
     pub(crate) candidates: Vec<Planned>,
     /// The resolvers that walk so.
@@ -48,11 +51,60 @@ pub(crate) struct TypedName {
     pub(crate) entry: usize,
 }
 
+/// What a lookup may be that begins with a certain question: the typed names whose walk begins there or comes by.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// Never empty; those first whose walk begins here.
+    pub(crate) typed: Vec<Arc<TypedName>>,
+    /// The fingerprints of all candidates' names, each once.
+    pub(crate) expected: Vec<u64>,
+    /// Bytes that all that takes, about.
+    pub(crate) weight: usize,
+}
+
+/// Whether a lookup may have begun before the capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Began {
+    /// It began with the question at hand.
+    Here,
+    /// Earlier questions may have been missed.
+    HereOrBefore,
+}
+
+/// The two entrances that one question has; the same where no walk comes by.
+#[derive(Debug, Clone)]
+struct Ways {
+    here: Arc<Entrance>,
+    here_or_before: Arc<Entrance>,
+}
+
+impl Entrance {
+    fn new(mut typed: Vec<Arc<TypedName>>, qname: &QName) -> Self {
+        if typed.is_empty() {
+            // No reading of the file explains the name: asked as it stands, with nothing after it.
+            typed.push(Arc::new(TypedName::absolute(qname)));
+        }
+        let candidates = typed.iter().flat_map(|typed| &typed.candidates);
+        let mut expected: Vec<u64> = candidates.map(|candidate| candidate.name.fingerprint()).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        let weight = typed.iter().map(|typed| typed.weight()).sum();
+        Self { typed, expected, weight }
+    }
+
+    /// Every reading, each where the question stands in it.
+    pub(crate) fn walks(&self) -> Walks {
+        let index = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        let walks = self.typed.iter().enumerate();
+        walks.map(|(typed, name)| Walk { typed: index(typed), position: index(name.entry) }).collect()
+    }
+}
+
 impl TypedName {
     /// An absolute name with nothing after it.
     pub(crate) fn absolute(name: &QName) -> Self {
         let candidate = Planned { name: name.clone(), suffix: None, phase: Phase::AsIsLast };
-        let shown = name.as_str().trim_end_matches('.').to_owned();
+        let shown = name.as_str().trim_end_matches('.').into();
         Self { name: shown, candidates: vec![candidate], resolvers: Vec::new(), entry: 0 }
     }
 }
@@ -69,7 +121,7 @@ impl TypedName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Planned {
     pub(crate) name: QName,
-    pub(crate) suffix: Option<String>,
+    pub(crate) suffix: Option<Arc<str>>,
     pub(crate) phase: Phase,
 }
 
@@ -93,7 +145,10 @@ impl Readings {
                 suffixes.push(suffix);
             }
         }
-        Self { resolvers, suffixes, remembered: HashMap::new(), weight: 0, room: MOST_REMEMBERED }
+        let longest = resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
+        let timeout = longest
+            .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)));
+        Self { resolvers, timeout, suffixes, remembered: Map::default(), weight: 0, room: MOST_REMEMBERED }
     }
 
     /// Takes one of so many equal parts of the memory for candidates.
@@ -131,9 +186,7 @@ impl Readings {
 
     /// The longest `timeout` that any resolver reads from the file.
     pub(crate) fn timeout(&self) -> Nanos {
-        let longest = self.resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
-        longest
-            .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)))
+        self.timeout
     }
 
     /// Every suffix that some resolver appends, without dots at the ends.
@@ -141,11 +194,37 @@ impl Readings {
         &self.suffixes
     }
 
-    /// Every typed name whose walk holds this question, those first whose walk begins with it.
-    pub(crate) fn typed_names(&mut self, qname: &QName) -> Arc<[Arc<TypedName>]> {
-        if let Some(known) = self.remembered.get(qname.folded()) {
-            return Arc::clone(known);
+    /// What a lookup may be that is first seen with this question.
+    pub(crate) fn entrance(&mut self, qname: &QName, began: Began) -> Arc<Entrance> {
+        let ways = match self.remembered.get(qname) {
+            Some(known) => known.clone(),
+            None => self.ways(qname),
+        };
+        match began {
+            Began::Here => ways.here,
+            Began::HereOrBefore => ways.here_or_before,
         }
+    }
+
+    fn ways(&mut self, qname: &QName) -> Ways {
+        let typed: Vec<Arc<TypedName>> = self.typed_names(qname).into_iter().map(Arc::new).collect();
+        let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Arc::clone).collect();
+        let all_begin_here = from_start.len() == typed.len();
+        let here = Arc::new(Entrance::new(from_start, qname));
+        let here_or_before =
+            if all_begin_here { Arc::clone(&here) } else { Arc::new(Entrance::new(typed, qname)) };
+        let ways = Ways { here, here_or_before };
+        self.weight += ways.here_or_before.weight;
+        if self.weight >= self.room {
+            self.remembered.clear();
+            self.weight = 0;
+        }
+        self.remembered.insert(qname.clone(), ways.clone());
+        ways
+    }
+
+    /// Every typed name whose walk holds this question, those first whose walk begins with it.
+    fn typed_names(&self, qname: &QName) -> Vec<TypedName> {
         let mut found: Vec<TypedName> = Vec::new();
         for typed in self.could_be_typed(qname) {
             for (profile, settings) in &self.resolvers {
@@ -155,23 +234,21 @@ impl Readings {
                     continue;
                 };
                 let id = profile.resolver.id;
-                match found.iter_mut().find(|known| known.name == typed && known.candidates == candidates) {
+                match found.iter_mut().find(|known| *known.name == *typed && known.candidates == candidates) {
                     Some(known) => known.resolvers.push(id),
                     None => {
-                        found.push(TypedName { name: typed.clone(), candidates, resolvers: vec![id], entry });
+                        found.push(TypedName {
+                            name: typed.as_str().into(),
+                            candidates,
+                            resolvers: vec![id],
+                            entry,
+                        });
                     }
                 }
             }
         }
         // Stable: the order of `could_be_typed` decides among equals.
         found.sort_by_key(|typed| typed.entry);
-        let found: Arc<[Arc<TypedName>]> = found.into_iter().map(Arc::new).collect();
-        self.weight += found.iter().map(|typed| typed.weight()).sum::<usize>();
-        if self.weight >= self.room {
-            self.remembered.clear();
-            self.weight = 0;
-        }
-        self.remembered.insert(qname.folded().to_owned(), Arc::clone(&found));
         found
     }
 
@@ -195,7 +272,7 @@ const DEFAULT_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 fn planned(candidate: &Candidate) -> Planned {
     Planned {
         name: QName::new(candidate.fqdn.as_str()),
-        suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').to_owned()),
+        suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').into()),
         phase: candidate.phase,
     }
 }
@@ -207,9 +284,9 @@ mod tests {
     const POD: &[u8] = b"search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
 
     fn typed(qname: &str) -> Vec<(String, usize)> {
-        let mut readings = Readings::new(Some(POD));
+        let readings = Readings::new(Some(POD));
         let found = readings.typed_names(&QName::new(qname));
-        found.iter().map(|typed| (typed.name.clone(), typed.entry)).collect()
+        found.iter().map(|typed| (typed.name.to_string(), typed.entry)).collect()
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
             now += 1_000_000;
             let response = Response {
                 outcome,
-                addresses: Vec::new(),
+                addresses: smallvec::SmallVec::new(),
                 first_alias: None,
                 alias: None,
                 truncated: false,

@@ -290,9 +290,15 @@ fn link_type(network: i32) -> LinkType {
 }
 
 fn timestamp(ticks: u64, resolution: u64, offset: i64) -> Timestamp {
-    let resolution = u128::from(resolution.max(1));
-    let nanos = u128::from(ticks) * 1_000_000_000 / resolution;
-    let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
+    let nanos = match resolution {
+        // What nearly every file has, without a long division.
+        1_000_000_000 => i64::try_from(ticks).unwrap_or(i64::MAX),
+        1_000_000 => i64::try_from(ticks).unwrap_or(i64::MAX).saturating_mul(1_000),
+        other => {
+            let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(other.max(1));
+            i64::try_from(nanos).unwrap_or(i64::MAX)
+        }
+    };
     Timestamp(nanos.saturating_add(offset.saturating_mul(1_000_000_000)))
 }
 

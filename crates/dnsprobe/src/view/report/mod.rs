@@ -127,7 +127,7 @@ fn body(it: &Reported<'_>) -> String {
         "A row for each candidate, a bar for each question; the slowest of each name.",
         falls(&it.gallery.slowest),
     );
-    let shown = |name: &str| it.gallery.slowest.iter().any(|slow| slow.lookup.name == name);
+    let shown = |name: &str| it.gallery.slowest.iter().any(|slow| *slow.lookup.name == *name);
     let wasteful: Vec<gallery::Kept> =
         it.gallery.wasteful.iter().filter(|kept| !shown(&kept.lookup.name)).cloned().collect();
     section("The most wasteful of the others", "By questions asked in vain.", falls(&wasteful));

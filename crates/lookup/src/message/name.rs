@@ -1,0 +1,165 @@
+//! Names: as the wire has them, as they are shown, and as they are compared.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, LazyLock};
+
+use foldhash::fast::RandomState;
+
+use crate::map::Map;
+
+/// Bytes of names that are remembered before the memory is emptied.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes that a remembered name takes beside its letters, about.
+const OVERHEAD: usize = 160;
+
+/// An absolute domain name in presentation form with its trailing dot; compared without regard to case (RFC 4343).
+/// Cheap to clone, to compare and to hash.
+#[derive(Debug, Clone)]
+pub struct QName(Arc<Spelled>);
+
+#[derive(Debug)]
+struct Spelled {
+    /// Of `folded`, the same for the life of the process.
+    hash: u64,
+    shown: Arc<str>,
+    /// `None` when that is what is shown.
+    folded: Option<Box<str>>,
+}
+
+/// The seed of this process: names come from strangers, who must not know which of them fall together.
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+impl QName {
+    /// From presentation form; a missing trailing dot is added.
+    pub fn new(name: &str) -> Self {
+        let shown: Arc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
+        let upper = shown.bytes().any(|byte| byte.is_ascii_uppercase());
+        let folded = upper.then(|| shown.to_ascii_lowercase().into_boxed_str());
+        let hash = SEED.hash_one(folded.as_deref().unwrap_or(&shown));
+        Self(Arc::new(Spelled { hash, shown, folded }))
+    }
+
+    /// From the labels of the wire, each with its length in front and without the root's (RFC 1035 section 3.1): decimal
+    /// escapes for odd bytes, which other tools read, too.
+    fn from_wire(wire: &[u8]) -> Self {
+        let mut shown = String::with_capacity(wire.len() + 1);
+        let mut rest = wire;
+        while let Some((length, after)) = rest.split_first() {
+            let (label, next) = after.split_at_checked(usize::from(*length)).unwrap_or((after, &[]));
+            for &byte in label {
+                match byte {
+                    b'.' | b'\\' => push_escape(&mut shown, byte),
+                    0x21..=0x7e => shown.push(char::from(byte)),
+                    _ => push_escape(&mut shown, byte),
+                }
+            }
+            shown.push('.');
+            rest = next;
+        }
+        if shown.is_empty() {
+            shown.push('.');
+        }
+        Self::new(&shown)
+    }
+
+    /// As on the wire, with its trailing dot; odd bytes as `\ddd` (RFC 1035 section 5.1).
+    pub fn as_str(&self) -> &str {
+        &self.0.shown
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0.shown)
+    }
+
+    /// In lower case, with its trailing dot: the form that is compared.
+    pub fn folded(&self) -> &str {
+        self.0.folded.as_deref().unwrap_or(&self.0.shown)
+    }
+
+    /// A number that equal names share for the life of the process.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.0.hash
+    }
+}
+
+fn push_escape(shown: &mut String, byte: u8) {
+    use fmt::Write as _;
+    // Writing to a String cannot fail.
+    let _ = write!(shown, "\\{byte:03}");
+}
+
+impl PartialEq for QName {
+    fn eq(&self, other: &Self) -> bool {
+        // Nearly always one and the same, or of another hash.
+        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.folded() == other.folded())
+    }
+}
+
+impl Eq for QName {}
+
+impl Hash for QName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl fmt::Display for QName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.shown)
+    }
+}
+
+/// Names seen on the wire, each kept once: traffic asks for the same few again and again. Bounded: a flood of different
+/// names empties it, and names that are still in use outlive that.
+#[derive(Debug, Default)]
+pub struct Names {
+    known: Map<Box<[u8]>, QName>,
+    bytes: usize,
+}
+
+impl Names {
+    /// The name with these labels, each with its length in front and without the root's.
+    pub(crate) fn intern(&mut self, wire: &[u8]) -> QName {
+        if let Some(known) = self.known.get(wire) {
+            return known.clone();
+        }
+        if self.bytes >= MOST_BYTES {
+            self.known = Map::default();
+            self.bytes = 0;
+        }
+        let name = QName::from_wire(wire);
+        self.bytes += 2 * wire.len() + OVERHEAD;
+        self.known.insert(wire.into(), name.clone());
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_equal_whatever_their_case_and_origin() {
+        let mut names = Names::default();
+        let wire = names.intern(b"\x03Www\x07example\x03com");
+        assert_eq!(wire, QName::new("www.example.com"));
+        assert_eq!(wire.as_str(), "Www.example.com.");
+        assert_eq!(wire.fingerprint(), QName::new("wWw.example.com.").fingerprint());
+        assert_ne!(wire, QName::new("www.example.org"));
+        assert_eq!(names.intern(b"").as_str(), ".");
+    }
+
+    #[test]
+    fn a_flood_of_names_is_held_in_bounded_memory() {
+        let mut names = Names::default();
+        let kept = names.intern(b"\x01a");
+        for index in 0..50_000_u32 {
+            names.intern(format!("\x08{index:08}").as_bytes());
+        }
+        assert!(names.bytes <= MOST_BYTES + 1_024);
+        assert!(names.known.len() * OVERHEAD <= MOST_BYTES);
+        assert_eq!(names.intern(b"\x01a"), kept);
+    }
+}
