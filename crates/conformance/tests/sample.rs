@@ -7,10 +7,11 @@ use dnsprobe_conformance::{Agreement, compare, predict, read_vectors};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/vectors/sample.jsonl.gz");
 const AGAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/vectors/again.jsonl");
+const ODD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/vectors/odd.jsonl.gz");
 
 #[test]
 fn every_recorded_lookup_is_predicted() {
-    for file in [SAMPLE, AGAIN] {
+    for file in [SAMPLE, AGAIN, ODD] {
         let vectors = read_vectors(Path::new(file)).unwrap();
         let disagreements: Vec<&str> = vectors
             .iter()

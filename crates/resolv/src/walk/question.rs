@@ -1,5 +1,7 @@
 //! One question of an [`super::each::Each`] exchange: which servers it is at, and what comes after a failure.
 
+use std::net::IpAddr;
+
 use super::context::Context;
 use super::exchange::{Ended, Transmission};
 use crate::conf::Flag;
@@ -31,6 +33,8 @@ pub(super) struct Question {
     pub(super) turn: u32,
     /// Whether it has been sent more than once, resends within a wait not counted.
     pub(super) repeated: bool,
+    /// When it was sent last, resends within a wait not counted.
+    pub(super) sent_us: u64,
     /// When the next resend is due within the wait.
     pub(super) resend_us: Option<u64>,
     /// Servers tried in the present pass.
@@ -71,6 +75,7 @@ impl Question {
             sends: 0,
             turn: 0,
             repeated: false,
+            sent_us: 0,
             resend_us: None,
             place: 0,
             first_server: 0,
@@ -88,6 +93,11 @@ impl Question {
     /// Whether it has addresses.
     pub(super) fn found(&self) -> bool {
         self.ended().is_some_and(|end| end.outcome == Outcome::Answer)
+    }
+
+    /// Whether it has addresses of IPv4.
+    pub(super) fn found_ipv4(&self) -> bool {
+        self.ended().is_some_and(|end| end.addresses.iter().any(IpAddr::is_ipv4))
     }
 
     /// When something happens without an answer: a resend, the end of a wait or of a pause.
@@ -140,13 +150,14 @@ impl Question {
         };
     }
 
-    pub(super) fn sent(&mut self, deadline_us: u64, turn: u32) {
+    pub(super) fn sent(&mut self, now_us: u64, timeout_us: u64, turn: u32) {
         self.state = State::InFlight;
+        self.sent_us = now_us;
         self.repeated = self.turn > 0;
         self.turn = turn;
         self.awaited.clone_from(&self.group);
         self.cut_off = false;
-        self.wake_us = Some(deadline_us);
+        self.wake_us = Some(now_us + timeout_us);
     }
 
     pub(super) fn end(&mut self, end: Ended) {
@@ -157,6 +168,12 @@ impl Question {
     pub(super) fn repeat_over_tcp(&mut self) {
         self.transport = Transport::Tcp;
         self.state = State::Ready;
+    }
+
+    /// The same from the first server on.
+    pub(super) fn begin_over_tcp(&mut self) {
+        self.repeat_over_tcp();
+        (self.place, self.round) = (0, 1);
     }
 
     pub(super) fn repeat_without_edns(&mut self) {
