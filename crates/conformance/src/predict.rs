@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use dnsprobe_resolv::answers::KeyError;
-use dnsprobe_resolv::conf::{self, HostAddress};
+use dnsprobe_resolv::conf::{self, HostAddress, Nsswitch, Presence};
 use dnsprobe_resolv::plan::Wire;
-use dnsprobe_resolv::resolver::ResolverError;
+use dnsprobe_resolv::resolver::{Overrides, ResolverError};
 use dnsprobe_resolv::simulate::{Answered, Answers, Sent, Simulation};
 use dnsprobe_resolv::walk::{AddrConfig, Request};
 use dnsprobe_resolv::{
@@ -50,12 +50,15 @@ pub enum PredictError {
 
 /// Predicts one vector.
 pub fn predict(vector: &Vector) -> Result<Prediction, PredictError> {
-    let resolver =
+    let (resolver, overrides) =
         resolver(vector).map_err(|source| PredictError::Resolver { id: vector.id.clone(), source })?;
     let profile = resolver.profile();
     let id = vector.id.clone();
     let settings = match conf::interpret(Some(vector.resolv_conf.as_bytes()), &situation(vector), &profile) {
-        Ok(settings) => settings,
+        Ok(mut settings) => {
+            overrides.apply(&mut settings);
+            settings
+        }
         Err(refused) => {
             let observed = match refused.looks_up {
                 Some(name) => looked_up(vector, name)?,
@@ -127,12 +130,12 @@ fn looked_up(vector: &Vector, name: Vec<u8>) -> Result<Vec<Question>, PredictErr
     Ok(questions(&simulation, &settings, vector))
 }
 
-fn resolver(vector: &Vector) -> Result<Resolver, ResolverError> {
+fn resolver(vector: &Vector) -> Result<(Resolver, Overrides), ResolverError> {
     let text = match vector.resolver.rsplit_once('-') {
         Some((id, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => format!("{id}@{version}"),
         _ => vector.resolver.clone(),
     };
-    Resolver::parse(&text)?.with_api(&vector.api)
+    Resolver::parse(&text)?.with_call(&vector.api)
 }
 
 fn situation(vector: &Vector) -> Situation {
@@ -147,6 +150,8 @@ fn situation(vector: &Vector) -> Situation {
         local_domain: vector.env.get("LOCALDOMAIN").cloned(),
         host_aliases: None,
         go_debug: None,
+        nsswitch: Nsswitch::Unknown,
+        mdns_allow: Presence::Absent,
         addresses: Some([&[HostAddress::Inet], inet6].concat()),
     }
 }

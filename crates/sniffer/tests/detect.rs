@@ -93,8 +93,11 @@ fn go_programs_are_told_with_and_without_cgo() {
 fn a_go_program_with_cgo_has_its_libc_beside() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("app.go"), GO).unwrap();
-    for (flag, libcs) in [("-tags=netgo", &[][..]), ("-linkshared=false", &["glibc"][..])] {
-        let cgo = if libcs.is_empty() { "0" } else { "1" };
+    for (flag, cgo, libcs) in [
+        ("-linkshared=false", "0", &[][..]),
+        ("-tags=netgo", "1", &[][..]),
+        ("-linkshared=false", "1", &["glibc"][..]),
+    ] {
         let mut go = Command::new("go");
         go.args(["build", flag, "-o", "app", "app.go"]).current_dir(dir.path());
         go.env("GOCACHE", dir.path().join("cache")).env("GO111MODULE", "off").env("CGO_ENABLED", cgo);

@@ -3,11 +3,13 @@
 mod bind;
 mod busybox;
 mod c_ares;
+mod call;
 mod dnspython;
 mod getent;
 mod glibc;
 mod go;
 mod go_cgo;
+mod go_nsswitch;
 mod hickory;
 mod java;
 mod musl;
@@ -18,7 +20,9 @@ mod version;
 
 use std::fmt;
 
+pub use call::Overrides;
 pub use go_cgo::go_hands_over;
+pub use go_nsswitch::hosts_without_dns;
 pub use table::{Api, TableRow, table};
 pub use version::Version;
 
@@ -152,6 +156,14 @@ pub enum ResolverError {
         id: ResolverId,
         /// What was given.
         version: String,
+    },
+    /// An option of dig that it does not have, or not so.
+    #[error("`{word}`: {what}")]
+    BadDigOption {
+        /// What was given.
+        word: String,
+        /// What would do.
+        what: &'static str,
     },
     /// The resolver has no such call.
     #[error("{id} has no call `{word}`; known are {}", api_words(*.id))]

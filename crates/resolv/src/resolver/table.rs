@@ -103,7 +103,10 @@ static TABLE: &[TableRow] = &[
         id: ResolverId::BindDig,
         versions: "9.18, 9.20",
         default_version: Version::new(9, 18, 0),
-        apis: &[api("dig +search", "with the search list"), api("dig", "the name as-is")],
+        apis: &[
+            api("dig +search", "with the search list; `+ndots=N` and `+domain=NAME` may follow"),
+            api("dig", "the name as-is"),
+        ],
         source: "BIND 9.18 and 9.20, bin/dig/dighost.c, dig.c, lib/irs/resconf.c",
         build: bind::dig,
     },
