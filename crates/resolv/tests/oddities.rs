@@ -274,3 +274,25 @@ fn hickory_returns_an_address_at_once_unless_more_than_four_dots_are_wanted() {
     asks(&with("hickory", "10.0.0.1", "search a.test"), "");
     asks(&with("hickory", "10.0.0.1", "search a.test\noptions ndots:5"), "P +a.test, P !");
 }
+
+#[test]
+fn glibc_dies_of_a_suffix_that_finds_no_place_behind_short_ones() {
+    let of = |lengths: &[usize]| {
+        let words: Vec<String> = lengths.iter().map(|length| "s".repeat(*length)).collect();
+        with("glibc", "web", &format!("search {}", words.join(" "))).settings().is_err()
+    };
+    for deadly in [&[256][..], &[6, 249], &[55, 250], &[8, 8, 8, 8, 8, 250]] {
+        assert!(of(deadly), "{deadly:?}");
+    }
+    for harmless in [&[255][..], &[6, 248], &[56, 250], &[20, 40, 240], &[6, 6, 6, 6, 6, 6, 250]] {
+        assert!(!of(harmless), "{harmless:?}");
+    }
+}
+
+#[test]
+fn busybox_takes_a_domain_for_a_list_unless_there_was_one() {
+    let burst = "A +a.test, A +b.test, AAAA +a.test, AAAA +b.test";
+    asks(&with("busybox-nslookup", "web", "domain a.test b.test"), burst);
+    asks(&with("busybox-nslookup", "web", "search a.test b.test\ndomain c.test"), burst);
+    asks(&with("busybox-nslookup", "web", "domain c.test\nsearch a.test b.test"), burst);
+}

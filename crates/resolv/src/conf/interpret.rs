@@ -13,8 +13,8 @@ use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use crate::name::escape;
 use crate::profile::parse::{
-    BadEnv, BareSearch, Comments, Duplicates, HostAliases, HostnameDomain, Indent, LastWord, LocalDomain,
-    LongLines, ParseRules, Repeated, ResOptions, Trailing, Unprintable,
+    BadEnv, BareSearch, Comments, DeadlyList, Duplicates, HostAliases, HostnameDomain, Indent, LastWord,
+    LocalDomain, LongLines, ParseRules, Repeated, ResOptions, Trailing, Unprintable,
 };
 use crate::profile::planning::PlanRules;
 use crate::{Profile, Version};
@@ -33,6 +33,11 @@ const KEYWORD_MAX: usize = 16;
 const ALIASES_MAX: usize = 1000;
 /// Nameservers kept of one file where the resolver itself has no limit.
 const NAMESERVERS_MAX: usize = 256;
+
+/// glibc's `MAXDNSRCH`, the size of `defdname`, and that of `dnsrch` where pointers have 64 bits (`resolv/resolv.h`).
+const DEADLY_FIRST: usize = 6;
+const DEADLY_BUFFER: usize = 256;
+const DEADLY_USED: usize = 56;
 
 /// The resolver refuses the file and asks nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +119,8 @@ struct Reader<'p> {
     passed_over: bool,
     nameservers: Vec<Nameserver>,
     search: Option<Vec<Suffix>>,
+    /// A `search` line was read that has something behind its keyword.
+    has_search: bool,
     /// The line that the list is of.
     search_at: usize,
     domain: Option<Suffix>,
@@ -141,6 +148,7 @@ impl<'p> Reader<'p> {
             passed_over: false,
             nameservers: Vec::new(),
             search: None,
+            has_search: false,
             search_at: 0,
             domain: None,
             domain_is_root: false,
@@ -242,7 +250,10 @@ impl<'p> Reader<'p> {
         }
         match keyword {
             Keyword::Nameserver => self.nameserver_line(line, content, rest),
-            Keyword::Search => self.search_line(line, content, rest),
+            Keyword::Search => {
+                self.has_search |= content.len() > rest + 1;
+                self.search_line(line, content, rest)
+            }
             Keyword::Domain => self.domain_line(line, content, rest),
             Keyword::Options => self.options_line(line, content, rest),
         }
@@ -427,6 +438,7 @@ impl<'p> Reader<'p> {
             return Err(self.refuse(0, 0, what));
         }
         self.refuse_bad_names()?;
+        self.refuse_deadly_list()?;
         self.note_what_lost(situation);
         let rules = self.rules;
         let mut nameservers = self.nameservers;
@@ -468,6 +480,26 @@ impl<'p> Reader<'p> {
             addresses: situation.addresses.clone(),
             notes: self.notes.into_list(),
         })
+    }
+
+    /// The list for which the process dies before it asks anything.
+    fn refuse_deadly_list(&self) -> Result<(), ConfError> {
+        if self.rules.search.deadly == DeadlyList::None {
+            return Ok(());
+        }
+        let mut used = 0;
+        for suffix in self.search.iter().flatten().take(DEADLY_FIRST) {
+            let wanted = suffix.as_bytes().len() + 1;
+            if used + wanted > DEADLY_BUFFER && used <= DEADLY_USED {
+                let what = "the process dies, as a suffix is too long for its place in the list".to_owned();
+                return Err(self.refuse(self.search_at, 0, what));
+            }
+            if used + wanted > DEADLY_BUFFER {
+                break;
+            }
+            used += wanted;
+        }
+        Ok(())
     }
 
     fn refuse(&self, line: usize, column: usize, what: String) -> ConfError {

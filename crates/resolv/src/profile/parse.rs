@@ -108,6 +108,19 @@ pub struct SearchRules {
     pub max: Option<usize>,
     /// A value longer than this many bytes is ignored.
     pub value_limit: Option<usize>,
+    /// Lists that end the process.
+    pub deadly: DeadlyList,
+}
+
+/// Lists that end the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadlyList {
+    /// There are none.
+    None,
+    /// One of which a suffix among the first six does not fit what is left of 256 bytes, while those before it take no
+    /// more than 56 (glibc `resolv/resolv_conf.c`, `resolv_conf_matches`: it takes the size of the array of pointers
+    /// for that of the buffer, and `update_from_conf` asserts what it says).
+    CutOffEarly,
 }
 
 /// Blanks in front of the first suffix.
@@ -183,6 +196,8 @@ pub enum DomainRule {
     OneWordOrRefuse,
     /// Its first word counts only where there is no `search` line at all.
     WithoutSearch,
+    /// The same, with all its words (busybox).
+    AllWordsWithoutSearch,
     /// The same, and of several such lines the first counts.
     FirstWithoutSearch,
     /// Its first word comes before the search list, and clears the one before it in the file.

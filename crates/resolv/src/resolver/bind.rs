@@ -3,10 +3,10 @@
 use super::Resolver;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates,
-    EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain, LongLines, Mapped,
-    Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions,
-    RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -38,6 +38,7 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Kept,
         max: Some(8),
         value_limit: None,
+        deadly: DeadlyList::None,
     },
     domain: DomainRule::OneWordOrRefuse,
     nameservers: NameserverRules {

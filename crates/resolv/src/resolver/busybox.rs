@@ -3,10 +3,10 @@
 use super::Resolver;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates,
-    EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain, LongLines, Mapped,
-    Matching, NameserverRules, OptionRules, ParseRules, Repeated, ResOptions, RootWord, Scope, SearchRules,
-    Trailing, Unprintable,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, OptionRules, ParseRules, Repeated, ResOptions, RootWord,
+    Scope, SearchRules, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -40,8 +40,9 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
+        deadly: DeadlyList::None,
     },
-    domain: DomainRule::WithoutSearch,
+    domain: DomainRule::AllWordsWithoutSearch,
     nameservers: NameserverRules {
         max: None,
         syntax: AddressSyntax::AtonWithPort,

@@ -4,10 +4,10 @@ use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates,
-    EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain, LongLines, Mapped,
-    Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions,
-    RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -69,6 +69,7 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
+        deadly: DeadlyList::CutOffEarly,
     },
     domain: DomainRule::FirstWord,
     nameservers: NameserverRules {
@@ -131,6 +132,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
     if !since(26) {
         // Six suffixes before 2.26 (resolv.h, MAXDNSRCH).
         parse.search.max = Some(6);
+        // The cache of files that the list is compared with came with 2.26.
+        parse.search.deadly = DeadlyList::None;
     }
     Profile {
         resolver: *resolver,

@@ -135,11 +135,15 @@ impl Reader<'_> {
 
     pub(super) fn domain_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         if self.rules.domain == DomainRule::AllWords {
-            if let Some(second) = words_from(content, rest, self.rules.blanks).nth(1) {
-                let what = format_args!("{} takes every word after `domain`", self.resolver);
-                self.notes.add(line, second.column, what);
+            return self.domain_list(line, content, rest);
+        }
+        if self.rules.domain == DomainRule::AllWordsWithoutSearch {
+            if self.has_search {
+                let what = format_args!("{} takes a `domain` only before any `search`", self.resolver);
+                self.notes.add(line, 0, what);
+                return Ok(());
             }
-            return self.search_line(line, content, rest);
+            return self.domain_list(line, content, rest);
         }
         let mut words = words_from(content, rest, self.rules.blanks);
         let Some(word) = words.next() else {
@@ -182,6 +186,15 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A `domain` line that is a list like any.
+    fn domain_list(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        if let Some(second) = words_from(content, rest, self.rules.blanks).nth(1) {
+            let what = format_args!("{} takes every word after `domain`", self.resolver);
+            self.notes.add(line, second.column, what);
+        }
+        self.search_line(line, content, rest)
     }
 
     /// hickory makes names of the list in force and gives up where that fails; a `domain` beside a list is left out
