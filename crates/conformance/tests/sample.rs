@@ -48,3 +48,13 @@ fn broken_line_is_named() {
     let error = read_vectors(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))).unwrap_err();
     assert!(error.to_string().ends_with("Cargo.toml, line 1: not a vector"), "{error}");
 }
+
+#[test]
+fn a_key_that_is_none_is_never_asked_for() {
+    let vectors = read_vectors(Path::new(SAMPLE)).unwrap();
+    let mut odd = vectors[0].clone();
+    let some = odd.answers.values().next().cloned().unwrap_or_default();
+    odd.answers.insert("a..b./A".to_owned(), some);
+    let lines = [&vectors[0], &odd].map(|vector| serde_json::to_string(&predict(vector).unwrap()).unwrap());
+    assert_eq!(lines[0], lines[1]);
+}

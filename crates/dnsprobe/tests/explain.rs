@@ -316,7 +316,8 @@ fn an_nsswitch_without_dns_is_said() {
     let nsswitch = file("hosts: files\n");
     let line = ["web", "--resolver", "glibc", "--nsswitch", words(&nsswitch), "-o", "json"];
     let one = json_of(explain(&line), 0);
-    let notes: Vec<&str> = list(&one["resolv_conf"]["notes"]).iter().map(|note| text(note, "message")).collect();
+    let notes: Vec<&str> =
+        list(&one["resolv_conf"]["notes"]).iter().map(|note| text(note, "message")).collect();
     assert_eq!(notes, ["nsswitch.conf has `files` alone for hosts: glibc asks nobody"]);
 }
 

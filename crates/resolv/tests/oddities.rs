@@ -296,3 +296,9 @@ fn busybox_takes_a_domain_for_a_list_unless_there_was_one() {
     asks(&with("busybox-nslookup", "web", "search a.test b.test\ndomain c.test"), burst);
     asks(&with("busybox-nslookup", "web", "domain c.test\nsearch a.test b.test"), burst);
 }
+
+#[test]
+fn c_ares_leaves_out_what_a_suffix_puts_below_onion() {
+    asks(&with("c-ares", "web", "search a.test onion b.test"), "P +a.test, P +b.test, P !");
+    asks(&with("c-ares", "web.onion", "search a.test"), "");
+}

@@ -110,12 +110,16 @@ const SPECIAL: &[Special] = &[
     Special { name: SpecialName::Undotted("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::UndottedBelow("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
+    LEFT_OUT,
 ];
 const ONION: &[Special] = &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused }];
+/// `ares_send.c`: what a suffix puts there is as good as NXDOMAIN.
+const LEFT_OUT: Special = Special { name: SpecialName::Below("onion"), does: SpecialDoes::LeftOut };
 
 const SPECIAL_1_18: &[Special] = &[
     Special { name: SpecialName::Exactly("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
+    LEFT_OUT,
 ];
 
 /// `ares_process.c` of 1.18, `skip_server`.
