@@ -158,7 +158,11 @@ impl Chosen {
         let over = self.handed_over.as_ref();
         let over = over.map(|why| format!("Go hands this lookup to the libc, as {why}"));
         let silent = silent.then(|| format!("nsswitch.conf has `files` alone for hosts: {id} asks nobody"));
-        over.into_iter().chain(silent).map(|what| Note { line: 0, column: 0, what }).collect()
+        over.into_iter()
+            .chain(silent)
+            .chain(self.resolver.outside())
+            .map(|what| Note { line: 0, column: 0, what })
+            .collect()
     }
 
     /// What says so, as far as it is to be shown: always where the program was not recognised.

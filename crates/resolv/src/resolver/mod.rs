@@ -211,6 +211,17 @@ impl Resolver {
         api.map(|api| Self { api: api.word, ..self }).ok_or_else(unknown)
     }
 
+    /// Says so, if its version is none of those that are modelled; the model is then that of the nearest one.
+    pub fn outside(&self) -> Option<String> {
+        let row = table::row(self.id);
+        let (first, last) = row.modelled;
+        let after = (self.version.major, self.version.minor) > (last.major, last.minor);
+        (after || self.version < first).then(|| {
+            let Self { id, version, .. } = self;
+            format!("{version} is not among the versions of {id} that are modelled, {}", row.versions)
+        })
+    }
+
     /// The model: everything that is data about this resolver.
     pub fn profile(&self) -> Profile {
         (table::row(self.id).build)(self)
