@@ -163,7 +163,7 @@ fn scripts_resolve_with_the_libc_of_their_interpreter() {
 
 /// Holds an interpreter to the libc of this machine, its version included.
 fn resolves_with_the_libc(found: &Detected, words: &str) {
-    let libc = known(&mut Command::new("sh").args(["-c", "echo ready; exec sleep 600"]));
+    let libc = known(Command::new("sh").args(["-c", "echo ready; exec sleep 600"]));
     assert_eq!((found.id, &found.version), ("glibc", &libc.version), "{}", found.evidence);
     assert!(found.version.is_some() && found.evidence.contains(words), "{}", found.evidence);
 }
