@@ -302,3 +302,20 @@ fn c_ares_leaves_out_what_a_suffix_puts_below_onion() {
     asks(&with("c-ares", "web", "search a.test onion b.test"), "P +a.test, P +b.test, P !");
     asks(&with("c-ares", "web.onion", "search a.test"), "");
 }
+
+#[test]
+fn hickory_follows_seven_cnames_of_each_question_and_refuses_names_that_are_too_long() {
+    let chain = with("hickory", "web.", "options timeout:1").answer("default", "cname");
+    assert_eq!(chain.run().sent.len(), 16);
+    let long = |last: usize| {
+        let label = "s".repeat(60);
+        with("hickory", "web", &format!("search {label}.{label}.{label}.{}", "s".repeat(last)))
+            .settings()
+            .is_err()
+    };
+    assert_eq!((long(60), long(63)), (false, false));
+    let longer = format!("search {0}.{0}.{0}.{0}.sssssssss", "s".repeat(60));
+    assert_eq!(longer.len(), "search ".len() + 253);
+    assert!(with("hickory", "web", &longer).settings().is_ok());
+    assert!(with("hickory", "web", &format!("{longer}s")).settings().is_err());
+}

@@ -14,7 +14,7 @@ use crate::profile::planning::{
     RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{
-    AfterTcp, Cache, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Tries,
+    AfterTcp, Cache, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Source, Tries,
 };
 use crate::profile::{
     AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
@@ -177,6 +177,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 Outcome::Unknown,
             ],
             cache: Cache::Kept,
+            source: Source::Checked,
             ..EachRules::PLAIN
         }),
     }

@@ -12,8 +12,8 @@ use crate::profile::schedule::{
 use crate::profile::{AskRules, Shape, Socket};
 use crate::{Message, Outcome, Reply, Settings, Transport};
 
-/// CNAMEs followed for one question.
-const CHAIN_MAX: usize = 8;
+/// CNAMEs followed for one question (hickory `caching_client.rs`, `MAX_QUERY_DEPTH`, with the question itself).
+const CHAIN_MAX: usize = 7;
 
 /// The questions of one candidate under way.
 #[derive(Debug, Clone)]
@@ -24,7 +24,6 @@ pub(super) struct Each {
     questions: Vec<Question>,
     outbox: VecDeque<Transmission>,
     begun_us: Option<u64>,
-    followed: usize,
     /// Transmissions so far, resends within a wait not counted.
     turns: u32,
     /// The questions in the order they ended.
@@ -43,7 +42,6 @@ impl Each {
             questions: vec![Question::new(transport, ask.edns); questions],
             outbox: VecDeque::new(),
             begun_us: None,
-            followed: 0,
             turns: 0,
             order: Vec::new(),
         }
@@ -295,7 +293,7 @@ impl Each {
     fn message(&mut self, sent: &Transmission, message: &Message, context: &mut Context<'_>) {
         let (index, server) = (sent.question, sent.server);
         let outcome = match self.rules.lame.judge(message) {
-            Outcome::NxDomain if message.cname.is_some() && self.follows() => Outcome::Cname,
+            Outcome::NxDomain if message.cname.is_some() && self.follows(index) => Outcome::Cname,
             outcome => outcome,
         };
         if sent.edns.is_some() && !context.memory.cookieless.contains(&server) {
@@ -344,8 +342,8 @@ impl Each {
         }
     }
 
-    fn follows(&self) -> bool {
-        self.rules.lone_cname == LoneCname::Followed && self.followed < CHAIN_MAX
+    fn follows(&self, index: usize) -> bool {
+        self.rules.lone_cname == LoneCname::Followed && self.questions[index].followed < CHAIN_MAX
     }
 
     /// Whether FORMERR is taken for the server's ignorance of EDNS.
@@ -374,12 +372,12 @@ impl Each {
         if let (Cache::Kept, Some(target), true) = (self.rules.cache, &question.target, holds) {
             context.memory.answered.push((target.clone(), index, end.clone()));
         }
-        let Some(target) = message.cname.as_ref().filter(|_| outcome == Outcome::Cname && self.follows())
+        let Some(target) =
+            message.cname.as_ref().filter(|_| outcome == Outcome::Cname && self.follows(index))
         else {
             self.questions[index].end(end);
             return;
         };
-        self.followed += 1;
         let known = context.memory.answered.iter().find(|(name, of, _)| name == target && *of == index);
         match known {
             Some((.., known)) => self.questions[index].end(Ended { at_us: context.now_us, ..known.clone() }),

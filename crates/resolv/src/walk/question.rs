@@ -25,6 +25,8 @@ pub(super) struct Question {
     pub(super) edns: Option<u16>,
     /// The target of the CNAME that is followed.
     pub(super) target: Option<Fqdn>,
+    /// How many CNAMEs have been followed.
+    pub(super) followed: usize,
     /// Whether one of several servers asked at once has sent an answer that was cut off.
     pub(super) cut_off: bool,
     /// Transmissions in the present wait, resends included.
@@ -71,6 +73,7 @@ impl Question {
             transport,
             edns,
             target: None,
+            followed: 0,
             cut_off: false,
             sends: 0,
             turn: 0,
@@ -183,7 +186,12 @@ impl Question {
 
     /// Asks for the target of a CNAME from the beginning.
     pub(super) fn follow(&mut self, target: Fqdn) {
-        *self = Self { target: Some(target), state: State::Ready, ..Self::new(Transport::Udp, self.edns) };
+        *self = Self {
+            target: Some(target),
+            followed: self.followed + 1,
+            state: State::Ready,
+            ..Self::new(Transport::Udp, self.edns)
+        };
     }
 
     /// Turns to the next servers or pass; without any the question ends as it failed.

@@ -236,5 +236,7 @@ fn is_relaxed_name(bytes: &[u8]) -> bool {
         let first = label.first().is_some_and(|byte| plain(byte) || *byte == b'*');
         first && label.len() <= LABEL_MAX && label[1..].iter().all(|byte| plain(byte) || *byte == b'-')
     };
-    bytes == b"." || inner == b"--" || inner.split(|&byte| byte == b'.').all(label)
+    // RFC 1035 section 2.3.4: 255 octets, with the first length and the root.
+    let fits = inner.len() + 2 <= WIRE_MAX;
+    bytes == b"." || inner == b"--" || fits && inner.split(|&byte| byte == b'.').all(label)
 }
