@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use dnsprobe_resolv::answers::KeyError;
-use dnsprobe_resolv::conf::{self, HostAddress};
+use dnsprobe_resolv::conf::{self, HostAddress, Nsswitch, Presence};
 use dnsprobe_resolv::plan::Wire;
-use dnsprobe_resolv::resolver::ResolverError;
+use dnsprobe_resolv::resolver::{Overrides, ResolverError};
 use dnsprobe_resolv::simulate::{Answered, Answers, Sent, Simulation};
 use dnsprobe_resolv::walk::{AddrConfig, Request};
 use dnsprobe_resolv::{
@@ -38,33 +37,28 @@ pub enum PredictError {
         /// Why.
         source: ResolverError,
     },
-    /// A key of its answers.
-    #[error("vector {id}")]
-    Key {
-        /// The vector.
-        id: String,
-        /// Why.
-        source: KeyError,
-    },
 }
 
 /// Predicts one vector.
 pub fn predict(vector: &Vector) -> Result<Prediction, PredictError> {
-    let resolver =
+    let (resolver, overrides) =
         resolver(vector).map_err(|source| PredictError::Resolver { id: vector.id.clone(), source })?;
     let profile = resolver.profile();
     let id = vector.id.clone();
     let settings = match conf::interpret(Some(vector.resolv_conf.as_bytes()), &situation(vector), &profile) {
-        Ok(settings) => settings,
+        Ok(mut settings) => {
+            overrides.apply(&mut settings);
+            settings
+        }
         Err(refused) => {
             let observed = match refused.looks_up {
-                Some(name) => looked_up(vector, name)?,
+                Some(name) => looked_up(vector, name),
                 None => Vec::new(),
             };
             return Ok(Prediction { id, observed, result: failed(&refused.what) });
         }
     };
-    let script = script(vector, &settings).map_err(|source| PredictError::Key { id: id.clone(), source })?;
+    let script = script(vector, &settings);
     let request = Request {
         name: vector.name.clone().into_bytes(),
         family: match vector.family.as_str() {
@@ -114,25 +108,24 @@ fn questions(simulation: &Simulation, settings: &Settings, vector: &Vector) -> V
 }
 
 /// What the libc asks for a host's name in place of a nameserver's address; busybox-static of Debian has glibc's.
-fn looked_up(vector: &Vector, name: Vec<u8>) -> Result<Vec<Question>, PredictError> {
+fn looked_up(vector: &Vector, name: Vec<u8>) -> Vec<Question> {
     let profile = Resolver::new(ResolverId::Glibc).profile();
     let Ok(settings) = conf::interpret(Some(vector.resolv_conf.as_bytes()), &situation(vector), &profile)
     else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let script =
-        script(vector, &settings).map_err(|source| PredictError::Key { id: vector.id.clone(), source })?;
+    let script = script(vector, &settings);
     let network = Network { script, settings: &settings };
     let simulation = simulate(&profile, &settings, &Request::new(name), &network);
-    Ok(questions(&simulation, &settings, vector))
+    questions(&simulation, &settings, vector)
 }
 
-fn resolver(vector: &Vector) -> Result<Resolver, ResolverError> {
+fn resolver(vector: &Vector) -> Result<(Resolver, Overrides), ResolverError> {
     let text = match vector.resolver.rsplit_once('-') {
         Some((id, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => format!("{id}@{version}"),
         _ => vector.resolver.clone(),
     };
-    Resolver::parse(&text)?.with_api(&vector.api)
+    Resolver::parse(&text)?.with_call(&vector.api)
 }
 
 fn situation(vector: &Vector) -> Situation {
@@ -147,19 +140,24 @@ fn situation(vector: &Vector) -> Situation {
         local_domain: vector.env.get("LOCALDOMAIN").cloned(),
         host_aliases: None,
         go_debug: None,
+        nsswitch: Nsswitch::Unknown,
+        mdns_allow: Presence::Absent,
         addresses: Some([&[HostAddress::Inet], inet6].concat()),
     }
 }
 
-fn script(vector: &Vector, settings: &Settings) -> Result<AnswerScript, KeyError> {
+/// The server's script. A key that is none is never asked for, as the recording server compares text.
+fn script(vector: &Vector, settings: &Settings) -> AnswerScript {
     let mut script = AnswerScript::new();
     for (key, value) in &vector.answers {
-        script.insert(ScriptKey::parse(key)?, answer(value));
+        if let Ok(key) = ScriptKey::parse(key) {
+            script.insert(key, answer(value));
+        }
     }
     let index = |address: String| vector.servers.iter().position(|server| *server == address);
     let servers =
         settings.nameservers.iter().map(|nameserver| index(on_the_wire(nameserver.address))).collect();
-    Ok(script.with_servers(servers))
+    script.with_servers(servers)
 }
 
 fn answer(value: &ScriptValue) -> ScriptAnswer {

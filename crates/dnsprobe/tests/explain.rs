@@ -292,3 +292,45 @@ fn the_list_of_resolvers_needs_no_name() {
     let rows = run(&["explain", "--list-resolvers", "-o", "json"]).exits(0).quietly().objects();
     assert!(rows.iter().any(|row| row["id"] == "musl"));
 }
+
+#[test]
+fn a_targets_own_environment_is_read_without_asking_it_anything() {
+    let mut sleeper =
+        std::process::Command::new("sleep").arg("600").env("RES_OPTIONS", "ndots:0").spawn().unwrap();
+    let pid = sleeper.id().to_string();
+    // Between fork and exec it still has the environment of the test.
+    let one = (0..200).find_map(|_| {
+        let one = explain(&["web", "--offline", "--pid", &pid, "--resolver", "glibc", "-o", "json"]);
+        let one = one.exits(0).quietly().object();
+        let read = one["resolv_conf"]["ndots"] == 0;
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        read.then_some(one)
+    });
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+    assert_eq!(asked(&one.expect("RES_OPTIONS of the process is applied")), ["web. A", "web. AAAA"]);
+}
+
+#[test]
+fn an_nsswitch_without_dns_is_said() {
+    let nsswitch = file("hosts: files\n");
+    let line = ["web", "--resolver", "glibc", "--nsswitch", words(&nsswitch), "-o", "json"];
+    let one = json_of(explain(&line), 0);
+    let notes: Vec<&str> =
+        list(&one["resolv_conf"]["notes"]).iter().map(|note| text(note, "message")).collect();
+    assert_eq!(notes, ["nsswitch.conf has `files` alone for hosts: glibc asks nobody"]);
+}
+
+#[test]
+fn digs_options_are_part_of_its_call() {
+    let api = |words: &str| {
+        let one = json_of(explain(&["web.ns", "--resolver", "dig", "--api", words, "-o", "json"]), 0);
+        assert_eq!(text(&one["resolver"], "api"), words);
+        asked(&one)
+    };
+    assert_eq!(api("dig +search +ndots=1"), ["web.ns. A"]);
+    assert_eq!(api("dig +domain=x.test"), ["web.ns.x.test. A", "web.ns. A"]);
+    explain(&["web", "--resolver", "dig", "--api", "dig +ndots=x"])
+        .exits(2)
+        .complains(&["a number up to 65535"]);
+}

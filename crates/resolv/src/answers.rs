@@ -213,6 +213,8 @@ impl ScriptAnswer {
             reason = "`as` saturates; a delay is positive"
         )]
         let delay_us = self.delay_ms.map(|ms| (ms * MILLISECOND_US) as u64);
+        // A port that nobody listens on is told at once.
+        let delay_us = if self.unreachable && !tcp { delay_us.map(|_| 0) } else { delay_us };
         let reply = if self.drop || (tcp && self.drop_tcp) {
             None
         } else if self.unreachable && !tcp {

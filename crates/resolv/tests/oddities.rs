@@ -182,3 +182,140 @@ fn glibcs_word_for_a_failure_depends_on_family_and_transport() {
     let refused = with("glibc", "svc.ns.", "options use-vc").answer("svc.ns./*", "REFUSED").run();
     assert_eq!(refused.verdict.failure.unwrap().code, "EAI_NONAME");
 }
+
+#[test]
+fn bind_goes_to_the_next_line_for_the_word_of_a_bare_keyword() {
+    asks(&with("nslookup", "web", "search\noptions ndots:1"), "A +options, A +ndots:1, A !");
+    asks(&with("nslookup", "web", "options\nsearch a.test"), "A !");
+    asks(&with("nslookup", "web", "domain\na.test"), "A +a.test, A !");
+    // A blank behind the keyword ends it, and so does a comment on the next line.
+    for refused in ["search \noptions ndots:1", "options\n# x\nsearch a.test", "domain\na.test b.test"] {
+        asks(&with("nslookup", "web", refused), "refused");
+    }
+}
+
+#[test]
+fn binds_tools_search_for_the_end_of_a_chain_that_was_not_searched_for() {
+    let lookup = with("nslookup", "web.a.b.c", "search a.test b.test\noptions ndots:3");
+    let lookup = lookup.answer("web.a.b.c./A", "cname");
+    asks(&lookup, "A !, AAAA foo., AAAA foo.a.test., AAAA foo.b.test.");
+    let searched =
+        with("nslookup", "web", "search a.test b.test\noptions ndots:3").answer("web.a.test./A", "cname");
+    asks(&searched, "A +a.test, AAAA foo.");
+}
+
+#[test]
+fn c_ares_forgets_the_file_for_an_environment_that_it_cannot_read() {
+    let mut lookup = with("c-ares", "web", "search a.test\noptions ndots:3");
+    lookup.situation.res_options = Some(String::new());
+    let settings = lookup.settings().unwrap();
+    assert_eq!((settings.search.len(), settings.ndots), (0, 1));
+    assert_eq!(settings.nameservers[0].text, "127.0.0.1");
+    assert!(
+        settings.notes.iter().any(|note| note.what == "c-ares cannot read RES_OPTIONS and forgets the file")
+    );
+    lookup.situation.res_options = Some(" ".to_owned());
+    assert_eq!(lookup.settings().unwrap().ndots, 3);
+}
+
+#[test]
+fn c_ares_ignores_lines_with_what_is_not_printable_and_takes_several_nameservers_of_one() {
+    asks(&with("c-ares", "web", "domain b.test\nsearch a.test\tc.test"), "P +b.test, P !");
+    asks(&with("c-ares@1.18", "web", "search a.test\tc.test"), "P +a.test\\009c.test, P !");
+    let settings = with("c-ares", "web", "nameserver 10.96.0.11 x 10.96.0.12").settings().unwrap();
+    let texts: Vec<&str> = settings.nameservers.iter().map(|server| server.text.as_str()).collect();
+    assert_eq!(texts, ["10.96.0.10", "10.96.0.11", "10.96.0.12"]);
+}
+
+#[test]
+fn c_ares_goes_on_asking_for_ipv4_once_it_has_ipv6() {
+    let asked = |resolver: &str| {
+        let lookup = with(resolver, "web.", "options attempts:2 timeout:1");
+        lookup.answer("web./A", "drop").answer("web./AAAA", "both").run().sent.len()
+    };
+    assert_eq!((asked("c-ares@1.34.2"), asked("c-ares@1.34.3")), (2, 3));
+    let ipv4 = with("c-ares", "web.", "options attempts:2 timeout:1");
+    assert_eq!(ipv4.answer("web./AAAA", "drop").answer("web./A", "both").run().sent.len(), 2);
+}
+
+#[test]
+fn c_ares_waits_as_long_as_the_server_has_taught_it() {
+    let conf = "search a.test b.test\noptions ndots:5 timeout:2 attempts:1";
+    let took = |resolver: &str| with(resolver, "web", conf).answer("web./*", "drop").run().took_us;
+    assert_eq!((took("c-ares@1.31"), took("c-ares@1.32")), (2_000_000, 250_000));
+}
+
+#[test]
+fn busybox_begins_a_line_anew_after_511_bytes_and_counts_blanks() {
+    let long = format!("search {}", vec!["d.test"; 80].join(" "));
+    let settings = with("busybox-nslookup", "web", &long).settings().unwrap();
+    assert_eq!(settings.search.len(), 72);
+    asks(&with("busybox-nslookup", "web", "search \ta.test"), "A !, A +a.test, AAAA !, AAAA +a.test");
+}
+
+#[test]
+fn an_interface_is_taken_with_link_local_addresses_and_by_some_with_others() {
+    let servers = |resolver: &str, address: &str| {
+        let lookup = lookup(resolver, "web", &format!("nameserver {address}\nnameserver 10.96.0.10\n"));
+        lookup.settings().map_or(0, |settings| settings.nameservers.len())
+    };
+    for resolver in ["glibc", "musl", "go", "c-ares", "nslookup", "busybox-nslookup", "dnspython", "hickory"]
+    {
+        assert_eq!(servers(resolver, "fe80::1%eth0"), 2, "{resolver}");
+    }
+    for (resolver, count) in [("glibc", 2), ("musl", 1), ("go", 2), ("c-ares@1.18", 1), ("nslookup", 0)] {
+        assert_eq!(servers(resolver, "fd00::1%eth0"), count, "{resolver}");
+    }
+    assert_eq!((servers("musl", "fd00::1%2"), servers("nslookup", "fd00::1%2")), (2, 2));
+}
+
+#[test]
+fn hickory_returns_an_address_at_once_unless_more_than_four_dots_are_wanted() {
+    asks(&with("hickory", "10.0.0.1", "search a.test"), "");
+    asks(&with("hickory", "10.0.0.1", "search a.test\noptions ndots:5"), "P +a.test, P !");
+}
+
+#[test]
+fn glibc_dies_of_a_suffix_that_finds_no_place_behind_short_ones() {
+    let of = |lengths: &[usize]| {
+        let words: Vec<String> = lengths.iter().map(|length| "s".repeat(*length)).collect();
+        with("glibc", "web", &format!("search {}", words.join(" "))).settings().is_err()
+    };
+    for deadly in [&[256][..], &[6, 249], &[55, 250], &[8, 8, 8, 8, 8, 250]] {
+        assert!(of(deadly), "{deadly:?}");
+    }
+    for harmless in [&[255][..], &[6, 248], &[56, 250], &[20, 40, 240], &[6, 6, 6, 6, 6, 6, 250]] {
+        assert!(!of(harmless), "{harmless:?}");
+    }
+}
+
+#[test]
+fn busybox_takes_a_domain_for_a_list_unless_there_was_one() {
+    let burst = "A +a.test, A +b.test, AAAA +a.test, AAAA +b.test";
+    asks(&with("busybox-nslookup", "web", "domain a.test b.test"), burst);
+    asks(&with("busybox-nslookup", "web", "search a.test b.test\ndomain c.test"), burst);
+    asks(&with("busybox-nslookup", "web", "domain c.test\nsearch a.test b.test"), burst);
+}
+
+#[test]
+fn c_ares_leaves_out_what_a_suffix_puts_below_onion() {
+    asks(&with("c-ares", "web", "search a.test onion b.test"), "P +a.test, P +b.test, P !");
+    asks(&with("c-ares", "web.onion", "search a.test"), "");
+}
+
+#[test]
+fn hickory_follows_seven_cnames_of_each_question_and_refuses_names_that_are_too_long() {
+    let chain = with("hickory", "web.", "options timeout:1").answer("default", "cname");
+    assert_eq!(chain.run().sent.len(), 16);
+    let long = |last: usize| {
+        let label = "s".repeat(60);
+        with("hickory", "web", &format!("search {label}.{label}.{label}.{}", "s".repeat(last)))
+            .settings()
+            .is_err()
+    };
+    assert_eq!((long(60), long(63)), (false, false));
+    let longer = format!("search {0}.{0}.{0}.{0}.sssssssss", "s".repeat(60));
+    assert_eq!(longer.len(), "search ".len() + 253);
+    assert!(with("hickory", "web", &longer).settings().is_ok());
+    assert!(with("hickory", "web", &format!("{longer}s")).settings().is_err());
+}

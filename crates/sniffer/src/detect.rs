@@ -155,7 +155,13 @@ fn of_process(process: &Process, root: &Root) -> Result<Detection, String> {
     if let Some(build) = &program.go {
         let mut found = go_program(build, &name);
         // Without cgo there is nothing to hand lookups to, whatever else is mapped.
-        let libc = mapped.filter(|_| build.cgo != Some(go::Cgo::Disabled));
+        let way = build.cgo != Some(go::Cgo::Disabled) && build.prefers != Some(go::Prefers::Go);
+        let libc = mapped.filter(|_| way);
+        if let (Some(go::Prefers::Libc), Some(libc)) = (build.prefers, &libc) {
+            let evidence =
+                format!("{}, which leaves every lookup to the libc; {}", found.evidence, libc.evidence);
+            return Ok(Detection::Known(Detected { evidence, ..libc.clone() }));
+        }
         found.others.extend(libc.map(|libc| Other {
             id: libc.id,
             version: libc.version,
@@ -188,7 +194,12 @@ fn go_program(build: &go::Build, name: &str) -> Detected {
         Some(go::Cgo::Disabled) => ", CGO_ENABLED=0",
         None => "",
     };
-    let evidence = format!("the build information of {name} says {:?}{cgo}", build.version);
+    let tag = match build.prefers {
+        Some(go::Prefers::Go) => ", -tags=netgo",
+        Some(go::Prefers::Libc) => ", -tags=netcgo",
+        None => "",
+    };
+    let evidence = format!("the build information of {name} says {:?}{cgo}{tag}", build.version);
     Detected { id: "go", version: go::number(&build.version), evidence, others: Vec::new() }
 }
 

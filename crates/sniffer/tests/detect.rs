@@ -93,8 +93,11 @@ fn go_programs_are_told_with_and_without_cgo() {
 fn a_go_program_with_cgo_has_its_libc_beside() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("app.go"), GO).unwrap();
-    for (flag, libcs) in [("-tags=netgo", &[][..]), ("-linkshared=false", &["glibc"][..])] {
-        let cgo = if libcs.is_empty() { "0" } else { "1" };
+    for (flag, cgo, libcs) in [
+        ("-linkshared=false", "0", &[][..]),
+        ("-tags=netgo", "1", &[][..]),
+        ("-linkshared=false", "1", &["glibc"][..]),
+    ] {
         let mut go = Command::new("go");
         go.args(["build", flag, "-o", "app", "app.go"]).current_dir(dir.path());
         go.env("GOCACHE", dir.path().join("cache")).env("GO111MODULE", "off").env("CGO_ENABLED", cgo);
@@ -156,6 +159,56 @@ fn scripts_resolve_with_the_libc_of_their_interpreter() {
         assert!(found.evidence.contains(words), "{}", found.evidence);
         assert!(found.version.is_some());
     }
+}
+
+/// Holds an interpreter to the libc of this machine, its version included.
+fn resolves_with_the_libc(found: &Detected, words: &str) {
+    let libc = known(Command::new("sh").args(["-c", "echo ready; exec sleep 600"]));
+    assert_eq!((found.id, &found.version), ("glibc", &libc.version), "{}", found.evidence);
+    assert!(found.version.is_some() && found.evidence.contains(words), "{}", found.evidence);
+}
+
+#[test]
+#[ignore = "needs ruby"]
+fn ruby_resolves_with_the_libc() {
+    let found = known(Command::new("ruby").args(["-e", "$stdout.sync = true; puts 'ready'; sleep"]));
+    resolves_with_the_libc(&found, "ruby: sockets use the libc");
+}
+
+#[test]
+#[ignore = "needs php"]
+fn php_resolves_with_the_libc() {
+    let found = known(Command::new("php").args(["-r", "echo \"ready\\n\"; sleep(600);"]));
+    resolves_with_the_libc(&found, "php: `gethostbyname` uses the libc");
+}
+
+/// Debian links node with c-ares, others have it inside.
+#[test]
+#[ignore = "needs node"]
+fn node_resolves_with_the_libc_and_has_c_ares_beside() {
+    let found =
+        known(Command::new("node").args(["-e", "console.log('ready'); setTimeout(() => {}, 600000)"]));
+    resolves_with_the_libc(&found, "node: `dns.lookup`");
+    let others: Vec<&str> = found.others.iter().map(|other| other.id).collect();
+    assert_eq!(others, ["c-ares"], "{found:?}");
+}
+
+/// Stopped before it runs anything, as a program in Java wants a compiler; its libraries are loaded then.
+#[test]
+#[ignore = "needs java"]
+fn java_resolves_with_the_libc() {
+    let dir = tempfile::tempdir().unwrap();
+    let paused = "until ls vm.paused.* >/dev/null 2>&1; do sleep 0.05; done; echo ready; wait";
+    let script = format!("java -XX:+UnlockDiagnosticVMOptions -XX:+PauseAtStartup -version & {paused}");
+    let shell = Ended::when_ready(Command::new("sh").args(["-c", &script]).current_dir(dir.path()));
+    let file = std::fs::read_dir(dir.path()).unwrap().flatten().next().unwrap().file_name();
+    let pid: u32 = file.to_str().unwrap().trim_start_matches("vm.paused.").parse().unwrap();
+    let found = resolver_of(&locate(&Target::Pid(pid), &Host::default()).unwrap());
+    // Without its file it goes on, and ends.
+    std::fs::remove_file(dir.path().join(&file)).unwrap();
+    drop(shell);
+    let Detection::Known(found) = found else { panic!("{found:?}") };
+    resolves_with_the_libc(&found, "java: `InetAddress` uses the libc");
 }
 
 #[test]

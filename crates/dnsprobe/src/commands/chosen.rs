@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use dnsprobe_lookup::{ResolverFrom, ResolverSeen};
-use dnsprobe_resolv::resolver::{ResolverError, go_hands_over};
-use dnsprobe_resolv::{Resolver, ResolverId, Situation};
+use dnsprobe_resolv::conf::Note;
+use dnsprobe_resolv::resolver::{Overrides, ResolverError, go_hands_over, hosts_without_dns};
+use dnsprobe_resolv::{Resolver, ResolverId, Settings, Situation};
 use dnsprobe_sniffer::{Detected, Detection};
 
 use crate::view::Detail;
@@ -24,6 +25,10 @@ pub(crate) struct Chosen {
     program: Program,
     /// The libc that a Go program with cgo hands some lookups to.
     libc: Option<Box<Chosen>>,
+    /// What the call puts in the place of what the file says, and the call as it was given.
+    call: Option<(Overrides, String)>,
+    /// Why Go does so with the lookup that is explained.
+    handed_over: Option<String>,
 }
 
 /// Whether there was a program that is not recognised.
@@ -49,12 +54,15 @@ impl Chosen {
             evidence,
             program: Program::RecognisedOrNone,
             libc: None,
+            call: None,
+            handed_over: None,
         }
     }
 
     /// The same with another call, as in `--api`.
     pub(crate) fn with_api(self, word: &str) -> Result<Self, ResolverError> {
-        Ok(Self { resolver: self.resolver.with_api(word)?, ..self })
+        let (resolver, overrides) = self.resolver.with_call(word)?;
+        Ok(Self { resolver, call: Some((overrides, word.to_owned())), ..self })
     }
 
     /// By the user.
@@ -110,7 +118,16 @@ impl Chosen {
             let _ = write!(evidence, "; the plan is that of {} {}", resolver.id, resolver.version);
         }
         let program = Program::RecognisedOrNone;
-        Self { resolver, from: ResolverFrom::Detected, version, evidence, program, libc }
+        Self {
+            resolver,
+            from: ResolverFrom::Detected,
+            version,
+            evidence,
+            program,
+            libc,
+            call: None,
+            handed_over: None,
+        }
     }
 
     /// The resolver that really makes the lookup of this name.
@@ -119,10 +136,33 @@ impl Chosen {
         match go_hands_over(file, situation, name.as_bytes(), self.resolver.version) {
             Some(why) => {
                 let evidence = format!("{}; Go hands lookups to {}: {why}", self.evidence, libc.evidence);
-                Self { evidence, ..(**libc).clone() }
+                Self { evidence, handed_over: Some(why), ..(**libc).clone() }
             }
             None => self.clone(),
         }
+    }
+
+    /// Changes the settings of the file as the call does.
+    pub(crate) fn apply_call(&self, settings: &mut Settings) {
+        if let Some((overrides, _)) = &self.call {
+            overrides.apply(settings);
+        }
+    }
+
+    /// What there is to say beside the file about the lookup that is explained.
+    pub(crate) fn notes(&self, situation: &Situation) -> Vec<Note> {
+        let id = self.resolver.id;
+        let by_nsswitch =
+            matches!(id, ResolverId::Glibc | ResolverId::Getent | ResolverId::Go | ResolverId::Java);
+        let silent = by_nsswitch && hosts_without_dns(&situation.nsswitch);
+        let over = self.handed_over.as_ref();
+        let over = over.map(|why| format!("Go hands this lookup to the libc, as {why}"));
+        let silent = silent.then(|| format!("nsswitch.conf has `files` alone for hosts: {id} asks nobody"));
+        over.into_iter()
+            .chain(silent)
+            .chain(self.resolver.outside())
+            .map(|what| Note { line: 0, column: 0, what })
+            .collect()
     }
 
     /// What says so, as far as it is to be shown: always where the program was not recognised.
@@ -139,7 +179,7 @@ impl Chosen {
         ResolverSeen {
             id: self.resolver.id.as_str(),
             version,
-            api: Some(self.resolver.api.to_owned()),
+            api: Some(self.call.as_ref().map_or(self.resolver.api, |(_, words)| words).to_owned()),
             from: self.from,
             // Of a pod that does not run yet there is nothing else to infer from.
             evidence: (self.from == ResolverFrom::Inferred).then_some("the images' names, or --libc"),
@@ -149,6 +189,7 @@ impl Chosen {
 
 #[cfg(test)]
 mod tests {
+    use dnsprobe_resolv::conf::Nsswitch;
     use dnsprobe_sniffer::Other;
 
     use super::*;
@@ -193,5 +234,20 @@ mod tests {
         let handed = chosen.for_name("web", None, &set);
         assert_eq!(handed.seen().version.as_deref(), Some("2.36"));
         assert!(handed.evidence.ends_with("RES_OPTIONS is set"), "{}", handed.evidence);
+        let said = |chosen: &Chosen, situation: &Situation| -> Vec<String> {
+            chosen.notes(situation).into_iter().map(|note| note.what).collect()
+        };
+        assert_eq!(said(&handed, &set), ["Go hands this lookup to the libc, as RES_OPTIONS is set"]);
+        assert!(said(&chosen.for_name("web", None, &plain), &plain).is_empty());
+        let files = Situation { nsswitch: Nsswitch::Found(b"hosts: files".to_vec()), ..Situation::default() };
+        assert_eq!(said(&chosen, &files), ["nsswitch.conf has `files` alone for hosts: go asks nobody"]);
+    }
+
+    #[test]
+    fn go_with_cgo_is_the_libc_where_nsswitch_says_so() {
+        let chosen = found("go", Some("1.22.3"), vec![other("musl", Some("1.2.5"))]);
+        let nsswitch = Nsswitch::Found(b"hosts: files resolve dns\n".to_vec());
+        let handed = chosen.for_name("web", None, &Situation { nsswitch, ..Situation::default() });
+        assert_eq!(handed.resolver.id, ResolverId::Musl);
     }
 }

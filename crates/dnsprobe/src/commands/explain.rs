@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dnsprobe_lookup::findings::{Context, judge};
 use dnsprobe_lookup::{Lookup, Nanos, ResolverSeen, Step};
 use dnsprobe_resolv::answers::Offline;
-use dnsprobe_resolv::conf::HostAddress;
+use dnsprobe_resolv::conf::{HostAddress, Nsswitch};
 use dnsprobe_resolv::walk::AddrConfig;
 use dnsprobe_resolv::{
     Answers, Family, Outcome, Profile, Request, Resolver, ResolverId, Settings, Situation, conf,
@@ -59,9 +59,12 @@ pub(crate) struct Args {
     /// The host name, whose domain some resolvers search
     #[arg(long, value_name = "NAME")]
     hostname: Option<String>,
-    /// A variable of the application's environment: `RES_OPTIONS`, `LOCALDOMAIN`, or `HOSTALIASES` (a file)
+    /// A variable of the application's environment: `RES_OPTIONS`, `LOCALDOMAIN`, `GODEBUG`, or `HOSTALIASES` (a file)
     #[arg(long, value_name = "KEY=VALUE")]
     env: Vec<String>,
+    /// Another nsswitch.conf than the target's own, by which Go programs built with cgo may turn to the libc
+    #[arg(long, value_name = "FILE")]
+    nsswitch: Option<PathBuf>,
     /// Leave out families that the host has no address of (`AI_ADDRCONFIG`)
     #[arg(long)]
     addrconfig: bool,
@@ -210,10 +213,16 @@ impl Asking {
     fn situation(&self, args: &Args) -> Result<Situation, CommandError> {
         let mut situation = match self {
             Self::Live(located, _) => situation::situation_of(located),
+            Self::Script(_) if situation::is_named(&args.target) => {
+                situation::situation_of(&situation::locate(&args.target)?)
+            }
             Self::Script(_) => Situation::default(),
         };
         if let Some(hostname) = &args.hostname {
             situation.hostname.clone_from(hostname);
+        }
+        if let Some(path) = &args.nsswitch {
+            situation.nsswitch = Nsswitch::Found(situation::read_file(path)?);
         }
         for pair in &args.env {
             set_variable(&mut situation, pair)?;
@@ -235,12 +244,13 @@ impl Asking {
 fn set_variable(situation: &mut Situation, pair: &str) -> Result<(), CommandError> {
     let wrong = || {
         CommandError::new(format!("--env {pair}: no variable that a resolver reads"))
-            .hint("there are RES_OPTIONS=…, LOCALDOMAIN=… and HOSTALIASES=FILE")
+            .hint("there are RES_OPTIONS=…, LOCALDOMAIN=…, GODEBUG=… and HOSTALIASES=FILE")
     };
     let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
     match key {
         "RES_OPTIONS" => situation.res_options = Some(value.to_owned()),
         "LOCALDOMAIN" => situation.local_domain = Some(value.to_owned()),
+        "GODEBUG" => situation.go_debug = Some(value.to_owned()),
         "HOSTALIASES" => situation.host_aliases = Some(situation::read_file(value.as_ref())?),
         _ => return Err(wrong()),
     }
@@ -266,7 +276,11 @@ impl One<'_> {
             addrconfig: if self.args.addrconfig { AddrConfig::Honoured } else { AddrConfig::Ignored },
         };
         match conf::interpret(self.file.bytes.as_deref(), self.situation, &profile) {
-            Ok(settings) => self.walk(&request, &profile, &settings, asking, printer),
+            Ok(mut settings) => {
+                self.chosen.apply_call(&mut settings);
+                settings.notes.extend(self.chosen.notes(self.situation));
+                self.walk(&request, &profile, &settings, asking, printer)
+            }
             Err(refused) => {
                 let lookup = self.not_asked(name);
                 let error = refused.to_string();

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use dnsprobe_resolv::conf::{Nsswitch, Presence};
 use dnsprobe_resolv::{Situation, nearest};
 use dnsprobe_sniffer::node::{Container, Network, PodName, PodUid};
 use dnsprobe_sniffer::privileges;
@@ -265,7 +266,20 @@ pub(crate) fn situation_of(located: &Located) -> Situation {
         local_domain: text("LOCALDOMAIN"),
         host_aliases: aliases,
         go_debug: text("GODEBUG"),
+        nsswitch: nsswitch_in(&located.root),
+        mdns_allow: match located.root.read("etc/mdns.allow").content {
+            Content::Missing => Presence::Absent,
+            Content::Found(_) | Content::Unreadable(_) => Presence::Present,
+        },
         addresses: None,
+    }
+}
+
+fn nsswitch_in(root: &Root) -> Nsswitch {
+    match root.read("etc/nsswitch.conf").content {
+        Content::Found(bytes) => Nsswitch::Found(bytes),
+        Content::Missing => Nsswitch::Missing,
+        Content::Unreadable(_) => Nsswitch::Unreadable,
     }
 }
 

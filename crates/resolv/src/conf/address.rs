@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::name;
-use crate::profile::parse::AddressSyntax;
+use crate::profile::parse::{AddressSyntax, Scope};
 
 /// A nameserver in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,17 @@ pub(super) fn read(word: &[u8], syntax: AddressSyntax) -> Option<Nameserver> {
         Err(_) => IpAddr::V4(read_v4(bare, syntax)?),
     };
     Some(Nameserver { text: name::escape(word), address, scope, port: 53, line_index: None })
+}
+
+/// Whether the interface behind `%`, if any, is taken with this address.
+pub(super) fn takes_scope(nameserver: &Nameserver, rule: Scope) -> bool {
+    let (Some(scope), IpAddr::V6(address)) = (&nameserver.scope, nameserver.address) else { return true };
+    let local = address.is_unicast_link_local() || address.octets()[..2] == [0xff, 0x02];
+    let number = || !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_digit());
+    match rule {
+        Scope::Any => true,
+        Scope::NumberUnlessLinkLocal => local || number(),
+    }
 }
 
 /// `a.b.c.d:port`, `[address]:port` and `[address]`; `None` without a port or brackets.

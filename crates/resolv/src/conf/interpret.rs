@@ -4,6 +4,8 @@ mod nameservers;
 mod oddities;
 mod search;
 
+use std::collections::BTreeSet;
+
 use super::Nameserver;
 use super::options::{self, Place, Values, Zeros};
 use super::settings::{Notes, Settings, Shown, Suffix};
@@ -11,8 +13,8 @@ use super::situation::Situation;
 use super::syntax::{self, Line, Word, words_from};
 use crate::name::escape;
 use crate::profile::parse::{
-    Comments, HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, ParseRules, Repeated, ResOptions,
-    Trailing,
+    BadEnv, BareSearch, Comments, DeadlyList, Duplicates, HostAliases, HostnameDomain, Indent, LastWord,
+    LocalDomain, LongLines, ParseRules, Repeated, ResOptions, Trailing, Unprintable,
 };
 use crate::profile::planning::PlanRules;
 use crate::{Profile, Version};
@@ -31,6 +33,11 @@ const KEYWORD_MAX: usize = 16;
 const ALIASES_MAX: usize = 1000;
 /// Nameservers kept of one file where the resolver itself has no limit.
 const NAMESERVERS_MAX: usize = 256;
+
+/// glibc's `MAXDNSRCH`, the size of `defdname`, and that of `dnsrch` where pointers have 64 bits (`resolv/resolv.h`).
+const DEADLY_FIRST: usize = 6;
+const DEADLY_BUFFER: usize = 256;
+const DEADLY_USED: usize = 56;
 
 /// The resolver refuses the file and asks nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,15 +68,44 @@ pub fn interpret(
         reader.res_options(situation)?;
     }
     for line in syntax::lines(file.unwrap_or_default()).filter(|line| !line.bytes.is_empty()) {
-        if !reader.passes_over(line) && !reader.is_worn_out(line.number) {
-            reader.line(line)?;
+        for part in reader.parts(line) {
+            if !reader.passes_over(part) && !reader.is_worn_out(part.number) {
+                reader.line(part)?;
+            }
         }
     }
     if !first {
         reader.res_options(situation)?;
     }
     reader.local_domain(situation);
+    reader.forget_for_bad_env(situation);
     reader.finish(situation)
+}
+
+/// The keywords that every resolver knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keyword {
+    Nameserver,
+    Search,
+    Domain,
+    Options,
+}
+
+impl Keyword {
+    const ALL: [Self; 4] = [Self::Nameserver, Self::Search, Self::Domain, Self::Options];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Nameserver => "nameserver",
+            Self::Search => "search",
+            Self::Domain => "domain",
+            Self::Options => "options",
+        }
+    }
+
+    fn of(word: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|keyword| keyword.word().as_bytes() == word)
+    }
 }
 
 struct Reader<'p> {
@@ -83,6 +119,8 @@ struct Reader<'p> {
     passed_over: bool,
     nameservers: Vec<Nameserver>,
     search: Option<Vec<Suffix>>,
+    /// A `search` line was read that has something behind its keyword.
+    has_search: bool,
     /// The line that the list is of.
     search_at: usize,
     domain: Option<Suffix>,
@@ -90,7 +128,8 @@ struct Reader<'p> {
     domain_is_root: bool,
     /// The line that the domain is of.
     domain_at: usize,
-    takes_next_line: bool,
+    /// The keyword of the line before, which has no word yet (BIND).
+    open: Option<Keyword>,
     values: Values,
     notes: Notes,
     /// Words and lines looked at so far.
@@ -109,11 +148,12 @@ impl<'p> Reader<'p> {
             passed_over: false,
             nameservers: Vec::new(),
             search: None,
+            has_search: false,
             search_at: 0,
             domain: None,
             domain_is_root: false,
             domain_at: 0,
-            takes_next_line: false,
+            open: None,
             values: Values::default(),
             notes: Notes::default(),
             work: 0,
@@ -123,7 +163,7 @@ impl<'p> Reader<'p> {
     /// Whether a line holds nothing for anybody, seen cheaply: hostile files have millions of them.
     fn passes_over(&self, line: Line<'_>) -> bool {
         match line.bytes {
-            _ if self.takes_next_line => false,
+            _ if self.open.is_some() => false,
             [] | [b'\n' | b'#' | b';', ..] => true,
             // No keyword begins so, and there is no room to say it.
             [first, ..] => self.notes.is_full() && !b"dnos \t\r\x0b\x0c".contains(first),
@@ -143,15 +183,15 @@ impl<'p> Reader<'p> {
     }
 
     fn line(&mut self, line: Line<'_>) -> Result<(), ConfError> {
-        if self.rules.line_limit.is_some_and(|limit| line.content().len() >= limit) {
+        if matches!(self.rules.long_lines, LongLines::Ignored(limit) if line.content().len() >= limit) {
             self.notes.add(line.number, 0, format_args!("{} ignores lines of this length", self.resolver));
             return Ok(());
         }
         let content = self.without_comment(line.content());
         self.note_glued_comment(line, content);
         let cut_off = line.bytes.len() == line.content().len();
-        if std::mem::take(&mut self.takes_next_line) {
-            return self.search_line(line.number, content, 0);
+        if let Some(open) = self.open.take() {
+            return self.keyword_line(open, line.number, content, 0);
         }
         let Some(keyword) = self.keyword(content) else { return Ok(()) };
         if keyword.column > 1 && self.rules.indent == Indent::Ignored {
@@ -171,11 +211,19 @@ impl<'p> Reader<'p> {
             );
             return Ok(());
         }
+        if self.is_unprintable(line.number, content, rest) {
+            return Ok(());
+        }
+        if let Some(known) = Keyword::of(keyword.bytes) {
+            let bare = rest == content.len() && !cut_off;
+            return if bare && self.rules.search.bare == BareSearch::TakesNextLine {
+                self.leave_open(line.number, known);
+                Ok(())
+            } else {
+                self.keyword_line(known, line.number, content, rest)
+            };
+        }
         match keyword.bytes {
-            b"nameserver" => self.nameserver_line(line.number, content, rest),
-            b"search" => self.search_line(line.number, content, rest),
-            b"domain" => self.domain_line(line.number, content, rest),
-            b"options" => self.options_line(line.number, content, rest),
             b"sortlist" => self.sortlist_line(line.number, content, keyword.column, rest),
             _ if keyword.bytes.starts_with(b"#") || keyword.bytes.starts_with(b";") => Ok(()),
             word => {
@@ -187,6 +235,63 @@ impl<'p> Reader<'p> {
                 Ok(())
             }
         }
+    }
+
+    fn keyword_line(
+        &mut self,
+        keyword: Keyword,
+        line: usize,
+        content: &[u8],
+        rest: usize,
+    ) -> Result<(), ConfError> {
+        let strict = self.rules.search.bare == BareSearch::TakesNextLine;
+        if strict && words_from(content, rest, self.rules.blanks).next().is_none() {
+            return Err(self.refuse(line, 0, format!("no word after `{}`", keyword.word())));
+        }
+        match keyword {
+            Keyword::Nameserver => self.nameserver_line(line, content, rest),
+            Keyword::Search => {
+                self.has_search |= content.len() > rest + 1;
+                self.search_line(line, content, rest)
+            }
+            Keyword::Domain => self.domain_line(line, content, rest),
+            Keyword::Options => self.options_line(line, content, rest),
+        }
+    }
+
+    /// BIND reads words, and goes to the next line for the one after a keyword if nothing stands behind that, not even
+    /// a blank (`resconf.c`, `getword`).
+    fn leave_open(&mut self, line: usize, keyword: Keyword) {
+        self.open = Some(keyword);
+        let takes = match keyword {
+            Keyword::Nameserver => "the next line for an address",
+            Keyword::Search => "the words of the next line for suffixes",
+            Keyword::Domain => "the next line for a domain",
+            Keyword::Options => "the words of the next line for options",
+        };
+        self.notes.add(line, 0, format_args!("{} takes {takes}", self.resolver));
+    }
+
+    /// A line as the resolver reads it: too long a one may be several.
+    fn parts<'a>(&self, line: Line<'a>) -> impl Iterator<Item = Line<'a>> + use<'a> {
+        let length = match self.rules.long_lines {
+            LongLines::Parted(length) => length.max(1),
+            LongLines::Read | LongLines::Ignored(_) => usize::MAX,
+        };
+        line.bytes.chunks(length).map(move |bytes| Line { bytes, ..line })
+    }
+
+    /// Whether the value has a character for which the line is ignored.
+    fn is_unprintable(&mut self, line: usize, content: &[u8], rest: usize) -> bool {
+        let (content, rest) = search::trimmed(content, rest, self.rules.blanks);
+        let plain = |byte: &u8| (b' '..=b'~').contains(byte);
+        let Some(at) = content[rest..].iter().position(|byte| !plain(byte)) else { return false };
+        if self.rules.unprintable == Unprintable::Read {
+            return false;
+        }
+        let what = format_args!("{} ignores a line with a character like this", self.resolver);
+        self.notes.add(line, rest + at + 1, what);
+        true
     }
 
     /// The first word; of one that is no keyword for its length, the beginning.
@@ -239,9 +344,6 @@ impl<'p> Reader<'p> {
 
     fn options_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         if words_from(content, rest, self.rules.blanks).next().is_none() && line > 0 {
-            if self.rules.nameservers.trailing == Trailing::Refused {
-                return Err(self.refuse(line, 0, "no word after `options`".to_owned()));
-            }
             self.notes.add(
                 line,
                 0,
@@ -282,8 +384,11 @@ impl<'p> Reader<'p> {
         let words = words_from(local.as_bytes(), 0, separators).map(|word| Suffix::new(word.bytes));
         // glibc begins its first word where the value begins, blank or not.
         let led = local.starts_with([' ', '\t']) && rules == LocalDomain::AllWords;
-        let words: Vec<Suffix> = led.then(|| Suffix::new("")).into_iter().chain(words).collect();
-        let unprintable = |word: &Suffix| !word.as_bytes().iter().all(u8::is_ascii_graphic);
+        let mut words: Vec<Suffix> = led.then(|| Suffix::new("")).into_iter().chain(words).collect();
+        if self.rules.search.duplicates == Duplicates::Dropped {
+            let mut seen = BTreeSet::new();
+            words.retain(|word| seen.insert(word.as_bytes().to_ascii_lowercase()));
+        }
         let replaces = match rules {
             LocalDomain::Ignored => false,
             LocalDomain::AllWordsIfAny => !words.is_empty(),
@@ -302,19 +407,38 @@ impl<'p> Reader<'p> {
             LocalDomain::AllWords if words.is_empty() => self.search = Some(vec![Suffix::new(Vec::new())]),
             LocalDomain::AllWordsIfAny if words.is_empty() => {}
             LocalDomain::AllWords | LocalDomain::AllWordsIfAny => self.search = Some(words),
-            LocalDomain::FirstWord if words.first().is_none_or(unprintable) => {
-                self.search = Some(Vec::new());
-                self.nameservers.clear();
-            }
             LocalDomain::FirstWord => self.search = Some(words.into_iter().take(1).collect()),
         }
     }
 
+    /// c-ares takes a value that it cannot read for a failure of all its configuration (`ares_sysconfig.c`,
+    /// `ares_init_by_sysconfig`), and goes on with its defaults.
+    fn forget_for_bad_env(&mut self, situation: &Situation) {
+        if self.rules.env.bad == BadEnv::Ignored {
+            return;
+        }
+        let is_bad_list = |text: &String| {
+            let mut words = words_from(text.as_bytes(), 0, self.rules.search.separators);
+            words.next().is_none() || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        };
+        let variable = match (&situation.local_domain, &situation.res_options) {
+            (Some(local), _) if is_bad_list(local) => "LOCALDOMAIN",
+            (_, Some(options)) if options.is_empty() => "RES_OPTIONS",
+            _ => return,
+        };
+        (self.search, self.domain, self.values) = (None, None, Values::default());
+        self.nameservers.clear();
+        let what = format_args!("{} cannot read {variable} and forgets the file", self.resolver);
+        self.notes.add(0, 0, what);
+    }
+
     fn finish(mut self, situation: &Situation) -> Result<Settings, ConfError> {
-        if self.takes_next_line {
-            return Err(self.refuse(0, 0, "the file ends where `search` wants a suffix".to_owned()));
+        if let Some(open) = self.open {
+            let what = format!("the file ends where `{}` wants a word", open.word());
+            return Err(self.refuse(0, 0, what));
         }
         self.refuse_bad_names()?;
+        self.refuse_deadly_list()?;
         self.note_what_lost(situation);
         let rules = self.rules;
         let mut nameservers = self.nameservers;
@@ -335,6 +459,9 @@ impl<'p> Reader<'p> {
         match rules.hostname_domain {
             HostnameDomain::Always => search.splice(0..0, self.domain.or(own_domain)).for_each(drop),
             HostnameDomain::WhenEmpty if search.is_empty() => search.extend(self.domain.or(own_domain)),
+            HostnameDomain::WhenEmptyNotRoot if search.is_empty() => {
+                search.extend(self.domain.or(own_domain.filter(|domain| !domain.is_root())));
+            }
             _ if search.is_empty() => search.extend(self.domain),
             _ => {}
         }
@@ -353,6 +480,26 @@ impl<'p> Reader<'p> {
             addresses: situation.addresses.clone(),
             notes: self.notes.into_list(),
         })
+    }
+
+    /// The list for which the process dies before it asks anything.
+    fn refuse_deadly_list(&self) -> Result<(), ConfError> {
+        if self.rules.search.deadly == DeadlyList::None {
+            return Ok(());
+        }
+        let mut used = 0;
+        for suffix in self.search.iter().flatten().take(DEADLY_FIRST) {
+            let wanted = suffix.as_bytes().len() + 1;
+            if used + wanted > DEADLY_BUFFER && used <= DEADLY_USED {
+                let what = "the process dies, as a suffix is too long for its place in the list".to_owned();
+                return Err(self.refuse(self.search_at, 0, what));
+            }
+            if used + wanted > DEADLY_BUFFER {
+                break;
+            }
+            used += wanted;
+        }
+        Ok(())
     }
 
     fn refuse(&self, line: usize, column: usize, what: String) -> ConfError {

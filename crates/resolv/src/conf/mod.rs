@@ -16,4 +16,4 @@ pub use address::{Nameserver, inet_aton};
 pub use interpret::{ConfError, interpret};
 pub(crate) use options::first_unknown;
 pub use settings::{Flag, Flags, Note, Settings, Suffix};
-pub use situation::{HostAddress, Situation};
+pub use situation::{HostAddress, Nsswitch, Presence, Situation};

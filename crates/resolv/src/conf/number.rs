@@ -28,12 +28,19 @@ pub(super) fn read(text: &[u8], word: &[u8], syntax: NumberSyntax) -> Number {
             (_, 0) => Number::None,
             (value, _) => Number::Value(value),
         },
-        NumberSyntax::EmptyOrStrict | NumberSyntax::StrictOrRefuse if word.is_empty() => Number::Value(0),
-        NumberSyntax::StrictU32 if digits(word).0 > i64::from(u32::MAX) => Number::None,
+        NumberSyntax::EmptyOrStrict | NumberSyntax::EmptyOrStrictU32 | NumberSyntax::StrictOrRefuse
+            if word.is_empty() =>
+        {
+            Number::Value(0)
+        }
+        NumberSyntax::StrictU32 | NumberSyntax::EmptyOrStrictU32 if digits(word).0 > i64::from(u32::MAX) => {
+            Number::None
+        }
         NumberSyntax::PositiveStrict if digits(word).0 == 0 => Number::None,
         NumberSyntax::Strict
         | NumberSyntax::StrictU32
         | NumberSyntax::EmptyOrStrict
+        | NumberSyntax::EmptyOrStrictU32
         | NumberSyntax::PositiveStrict
         | NumberSyntax::StrictOrRefuse
         | NumberSyntax::NonZeroOrRefuse => match digits(word) {

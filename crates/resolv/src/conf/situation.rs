@@ -13,8 +13,36 @@ pub struct Situation {
     pub host_aliases: Option<Vec<u8>>,
     /// `GODEBUG` of the process, if set.
     pub go_debug: Option<String>,
+    /// `/etc/nsswitch.conf`, which decides when a Go program built with cgo asks the libc.
+    pub nsswitch: Nsswitch,
+    /// Whether there is an `/etc/mdns.allow`.
+    pub mdns_allow: Presence,
     /// The host's addresses apart from loopback, for `AI_ADDRCONFIG`; `None` when not known, then nothing is narrowed.
     pub addresses: Option<Vec<HostAddress>>,
+}
+
+/// Whether something is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Presence {
+    /// It is not, or was not looked for.
+    #[default]
+    Absent,
+    /// It is.
+    Present,
+}
+
+/// `/etc/nsswitch.conf`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Nsswitch {
+    /// Not looked for.
+    #[default]
+    Unknown,
+    /// There is none.
+    Missing,
+    /// It is there but cannot be read.
+    Unreadable,
+    /// What it holds.
+    Found(Vec<u8>),
 }
 
 /// A kind of address an interface of the host has.

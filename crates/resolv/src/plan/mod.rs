@@ -9,7 +9,7 @@ use crate::conf::Flag;
 use crate::idna;
 use crate::name::{self, Fqdn};
 use crate::profile::planning::{
-    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, RepeatedName, RootSuffix, SearchWhen,
+    BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, RepeatedName, RootSuffix, SearchWhen,
     SpecialDoes, Unencodable,
 };
 use crate::{Family, Profile, Settings};
@@ -109,7 +109,7 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
     if special.is_some_and(|special| special.does == SpecialDoes::RootServers) {
         return root_servers(settings, profile);
     }
-    if let Some(refused) = refuse::refuse(typed, &profile.plan.name, family) {
+    if let Some(refused) = refuse::refuse(typed, &profile.plan.name, family, settings.ndots) {
         return Plan { refused: Some(refused), ..Plan::default() };
     }
     let mut planner = Planner { typed, profile, suffixes: settings.search.len(), plan: Plan::default() };
@@ -127,7 +127,8 @@ pub fn plan(typed: &[u8], settings: &Settings, profile: &Profile, family: Family
 fn root_servers(settings: &Settings, profile: &Profile) -> Plan {
     let searches = profile.plan.search == SearchWhen::BelowNdots && settings.ndots > 1;
     let first = settings.search.first().map(|suffix| Fqdn::join(suffix.as_bytes(), None));
-    if let Some(bad) = first.filter(|suffix| searches && !suffix.labels_fit()) {
+    let is_name = |suffix: &Fqdn| suffix.labels_fit() && suffix.encodes();
+    if let Some(bad) = first.filter(|suffix| searches && !is_name(suffix)) {
         return Plan { refused: Some(Refusal::Unencodable(bad)), ..Plan::default() };
     }
     let fqdn = Fqdn::from_presentation("");
@@ -231,10 +232,16 @@ impl Planner<'_> {
         let wire = match rules.root_suffix {
             RootSuffix::Skip if root => return,
             RootSuffix::Malformed if root || tail.ends_with(b"..") => Wire::Malformed,
-            RootSuffix::EmptyLabel if root => Wire::Unencodable,
-            RootSuffix::EmptyLabelUnlessAlone if root && self.suffixes > 1 => Wire::Unencodable,
+            RootSuffix::EmptyLabel if suffix == b"." => Wire::Unencodable,
+            RootSuffix::EmptyLabelUnlessAlone if suffix == b"." && self.suffixes > 1 => Wire::Unencodable,
             _ if self.typed.len() + 1 + tail.len() >= rules.join_limit => return,
             _ if !root && tail.iter().all(|&byte| byte == b'.') => Wire::Unencodable,
+            // ares_dns_write.c takes names of questions for host names.
+            _ if rules.name.check == NameCheck::CAres
+                && !refuse::is_c_ares_name(tail, rules.name.escapes) =>
+            {
+                Wire::Unencodable
+            }
             _ if fqdn.encodes_in(rules.octets_max) => Wire::Valid,
             _ => Wire::Unencodable,
         };
@@ -259,7 +266,7 @@ impl Planner<'_> {
         if rules.repeated == RepeatedName::EarlierDropped {
             self.plan.candidates.retain(|known| known.fqdn != candidate.fqdn);
         }
-        match (candidate.wire, rules.when_unencodable(&candidate.fqdn)) {
+        match (candidate.wire, rules.when_unencodable(&candidate)) {
             (Wire::Unencodable, Unencodable::Skip) => {}
             (Wire::Unencodable, Unencodable::Abort) => {
                 self.plan.refused = Some(Refusal::Unencodable(candidate.fqdn));

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Refusal;
 use crate::Family;
 use crate::conf::{inet_aton, net_pton};
-use crate::name::{self, Fqdn};
+use crate::name::{self, Escapes, Fqdn};
 use crate::profile::planning::{Literal, NameCheck, NameRules, SpecialDoes};
 
 /// Why the name is not asked at all, if so.
-pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<Refusal> {
-    if let Some(address) = literal(typed, rules.literal, family) {
+pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family, ndots: u32) -> Option<Refusal> {
+    if let Some(address) = literal(typed, rules.literal, family, ndots) {
         let wanted = match family {
             _ if rules.literal == Literal::WalkedThenReturned => true,
             Family::Unspec => true,
@@ -38,13 +38,15 @@ pub(super) fn refuse(typed: &[u8], rules: &NameRules, family: Family) -> Option<
     bad_name(typed, rules).map(Refusal::BadName)
 }
 
+/// hickory `resolver.rs`, `lookup_ip`: with more dots wanted than an IPv4 address has it could be a name.
+const WALKED_ABOVE: u32 = 4;
+
 /// The address that is returned without a question.
-fn literal(typed: &[u8], rule: Literal, family: Family) -> Option<IpAddr> {
+fn literal(typed: &[u8], rule: Literal, family: Family, ndots: u32) -> Option<IpAddr> {
     let (v4, v6) = addresses(typed);
     let text = std::str::from_utf8(typed).unwrap_or_default();
     match rule {
         Literal::Aton => inet_aton(text).map(IpAddr::V4).or(v6),
-        Literal::Strict => v4.or(v6),
         Literal::Decimal => decimal(text).or(v6.filter(|_| !typed.contains(&b'%'))),
         Literal::ReverseOrDigits if v4.is_none() && is_digits_and_dots(typed) => {
             inet_aton(text).map(IpAddr::V4)
@@ -54,7 +56,8 @@ fn literal(typed: &[u8], rule: Literal, family: Family) -> Option<IpAddr> {
             Family::Unspec | Family::Inet6 => v6.filter(|_| !typed.contains(&b'%')),
             Family::Inet => decimal(text),
         },
-        Literal::WalkedThenReturned => v6,
+        Literal::WalkedThenReturned if ndots > WALKED_ABOVE => v6,
+        Literal::Strict | Literal::WalkedThenReturned => v4.or(v6),
     }
 }
 
@@ -142,10 +145,7 @@ fn bad_name(typed: &[u8], rules: &NameRules) -> Option<&'static str> {
         NameCheck::Hostname | NameCheck::Word if inner.starts_with(b"-") => Some(DASH),
         NameCheck::GoDomain => bad_go_domain(inner),
         NameCheck::Encodable | NameCheck::Word => (!encodes()).then_some(LENGTH),
-        NameCheck::CAres => {
-            let allowed = |byte: &u8| hostname_byte(byte) || b"/*".contains(byte);
-            (!inner.iter().all(allowed)).then_some(CHARACTER)
-        }
+        NameCheck::CAres => (!inner.iter().copied().all(is_c_ares_byte)).then_some(CHARACTER),
         NameCheck::Idna if labels.clone().any(|label| label.starts_with(b"-")) => Some(DASH),
         NameCheck::Idna
             if labels.any(|label| label.iter().skip(1).any(|&byte| byte == b'_') && label[0] != b'_') =>
@@ -160,6 +160,16 @@ fn bad_name(typed: &[u8], rules: &NameRules) -> Option<&'static str> {
         }
         NameCheck::Hostname => (!inner.iter().all(hostname_byte)).then_some(CHARACTER),
     }
+}
+
+/// Whether a suffix has nothing that no host name has.
+pub(super) fn is_c_ares_name(suffix: &[u8], escapes: Escapes) -> bool {
+    name::read_escapes(suffix, escapes).0.iter().copied().all(is_c_ares_byte)
+}
+
+/// What a host name may have (c-ares `ares_str.c`, `ares_is_hostnamech`).
+fn is_c_ares_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_./*".contains(&byte)
 }
 
 /// Go 1.19 to 1.27, `src/net/dnsclient.go`, `isDomainName`.

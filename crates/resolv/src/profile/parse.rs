@@ -12,8 +12,10 @@ pub struct ParseRules {
     pub comments: Comments,
     /// Bytes that part words.
     pub blanks: &'static [u8],
-    /// A line of this many bytes or more is ignored whole.
-    pub line_limit: Option<usize>,
+    /// Lines that are too long.
+    pub long_lines: LongLines,
+    /// Values with characters that are not printable.
+    pub unprintable: Unprintable,
     /// `search` lines.
     pub search: SearchRules,
     /// `domain` lines.
@@ -30,6 +32,26 @@ pub struct ParseRules {
     pub defaults: Defaults,
     /// A keyword that the file ends with, without a newline behind it.
     pub last_word: LastWord,
+}
+
+/// Lines that are too long, the newline not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LongLines {
+    /// There are none.
+    Read,
+    /// A line of this many bytes or more is ignored whole.
+    Ignored(usize),
+    /// After this many bytes another line begins.
+    Parted(usize),
+}
+
+/// Values with characters that are not printable ASCII, blanks around them not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unprintable {
+    /// They are read.
+    Read,
+    /// The line is ignored.
+    LineIgnored,
 }
 
 /// A keyword that the file ends with, without a newline behind it.
@@ -70,6 +92,8 @@ pub enum Comments {
 pub struct SearchRules {
     /// Bytes that part suffixes.
     pub separators: &'static [u8],
+    /// Blanks in front of the first suffix.
+    pub leading_blanks: LeadingBlanks,
     /// A `search` line without a suffix.
     pub bare: BareSearch,
     /// Several `search` lines.
@@ -84,6 +108,28 @@ pub struct SearchRules {
     pub max: Option<usize>,
     /// A value longer than this many bytes is ignored.
     pub value_limit: Option<usize>,
+    /// Lists that end the process.
+    pub deadly: DeadlyList,
+}
+
+/// Lists that end the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadlyList {
+    /// There are none.
+    None,
+    /// One of which a suffix among the first six does not fit what is left of 256 bytes, while those before it take no
+    /// more than 56 (glibc `resolv/resolv_conf.c`, `resolv_conf_matches`: it takes the size of the array of pointers
+    /// for that of the buffer, and `update_from_conf` asserts what it says).
+    CutOffEarly,
+}
+
+/// Blanks in front of the first suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeadingBlanks {
+    /// Do not matter.
+    Skipped,
+    /// Make an empty suffix of themselves, if there is more than one (busybox).
+    EmptySuffix,
 }
 
 /// A `search` line without a suffix.
@@ -113,8 +159,6 @@ pub enum Repeated {
 pub enum BadLabel {
     /// It stays, and shows when it is used.
     Kept,
-    /// It goes if it has characters that are not printable.
-    UnprintableDropped,
     /// It goes if it has a comma; the file is refused when a suffix in force cannot be a name (hickory).
     CommaDropped,
     /// The file is refused for a label that is too long or empty, in force or not.
@@ -152,6 +196,8 @@ pub enum DomainRule {
     OneWordOrRefuse,
     /// Its first word counts only where there is no `search` line at all.
     WithoutSearch,
+    /// The same, with all its words (busybox).
+    AllWordsWithoutSearch,
     /// The same, and of several such lines the first counts.
     FirstWithoutSearch,
     /// Its first word comes before the search list, and clears the one before it in the file.
@@ -171,6 +217,8 @@ pub struct NameserverRules {
     pub bad: BadNameserver,
     /// What happens to words behind the address.
     pub trailing: Trailing,
+    /// Which interfaces behind `%` it takes, with [`AddressSyntax`]es that know them.
+    pub scope: Scope,
     /// IPv4 addresses in IPv6 form (`::ffff:192.0.2.1`).
     pub mapped: Mapped,
     /// The addresses used when there is none; empty: the file is refused.
@@ -193,6 +241,15 @@ pub enum AddressSyntax {
     AtonWithPort,
 }
 
+/// Which interfaces behind the `%` of an IPv6 address are taken; whether there is such an interface is not known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Any.
+    Any,
+    /// Any with link-local addresses, with others a number (`getaddrinfo` of glibc and musl).
+    NumberUnlessLinkLocal,
+}
+
 /// What happens to IPv4 addresses in IPv6 form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mapped {
@@ -207,6 +264,8 @@ pub enum Mapped {
 pub enum Trailing {
     /// They are ignored.
     Ignored,
+    /// They are more addresses; those that are none are passed over.
+    Addresses,
     /// The file is refused.
     Refused,
 }
@@ -351,6 +410,8 @@ pub enum NumberSyntax {
     Python,
     /// Nothing, which is 0, or digits and nothing else, kept in 32 bits; otherwise the option is ignored.
     EmptyOrStrict,
+    /// The same, but ignored above 32 bits.
+    EmptyOrStrictU32,
     /// Digits and nothing else, above 0; otherwise the option is ignored.
     PositiveStrict,
     /// Nothing, which is 0, or digits and nothing else, a `+` in front apart; otherwise the file is refused.
@@ -366,6 +427,8 @@ pub enum HostnameDomain {
     Never,
     /// When neither `search` nor `domain` left a suffix.
     WhenEmpty,
+    /// The same, but the root is no domain.
+    WhenEmptyNotRoot,
     /// Always, before the search list.
     Always,
 }
@@ -377,6 +440,8 @@ pub struct EnvRules {
     pub local_domain: LocalDomain,
     /// Whether `RES_OPTIONS` is applied after the file.
     pub res_options: ResOptions,
+    /// What a value does that is no value.
+    pub bad: BadEnv,
     /// What a match in the file of `HOSTALIASES` does.
     pub host_aliases: HostAliases,
 }
@@ -390,8 +455,17 @@ pub enum LocalDomain {
     AllWords,
     /// Its words replace the search list; without any nothing changes.
     AllWordsIfAny,
-    /// Its first word replaces the search list; without any the file's list and nameservers are forgotten.
+    /// Its first word replaces the search list; without any it is no value.
     FirstWord,
+}
+
+/// What a value of `LOCALDOMAIN` or `RES_OPTIONS` does that is no value to the resolver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadEnv {
+    /// Nothing.
+    Ignored,
+    /// Everything that the file says is forgotten.
+    FileForgotten,
 }
 
 /// What `RES_OPTIONS` does.

@@ -1,7 +1,7 @@
 //! Which candidates a resolver makes of a name.
 
-use crate::Fqdn;
 use crate::name::Escapes;
+use crate::{Candidate, Fqdn};
 
 /// Which candidates a resolver makes of a name.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,10 @@ pub struct PlanRules {
 
 impl PlanRules {
     /// What happens to this name, which fits no message.
-    pub fn when_unencodable(&self, name: &Fqdn) -> Unencodable {
-        if name.labels_fit() { self.unencodable } else { self.bad_label }
+    pub fn when_unencodable(&self, candidate: &Candidate) -> Unencodable {
+        let suffix = candidate.suffix.as_deref().map(Fqdn::from_presentation);
+        let too_long = suffix.is_some_and(|suffix| suffix.labels_fit() && !suffix.encodes());
+        if candidate.fqdn.labels_fit() && !too_long { self.unencodable } else { self.bad_label }
     }
 }
 
@@ -211,6 +213,8 @@ pub enum SpecialName {
     Undotted(&'static str),
     /// Every name below it.
     Below(&'static str),
+    /// Every name below it, without a dot at the end.
+    UndottedBelow(&'static str),
     /// The word of a record type or class, `TYPE1` and `CLASS1` included (BIND, `lib/dns/rdata.c`, `rdataclass.c`).
     TypeOrClass,
 }
@@ -342,12 +346,15 @@ impl SpecialName {
             Self::Is(known) => name.eq_ignore_ascii_case(known.as_bytes()),
             Self::Exactly(known) => typed == known.as_bytes(),
             Self::TypeOrClass => is_type_or_class(typed),
-            Self::Below(parent) => {
-                let Some(dot) = name.len().checked_sub(parent.len() + 1) else { return false };
-                name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(parent.as_bytes())
-            }
+            Self::Below(parent) => is_below(name, parent),
+            Self::UndottedBelow(parent) => is_below(typed, parent),
         }
     }
+}
+
+fn is_below(name: &[u8], parent: &str) -> bool {
+    let Some(dot) = name.len().checked_sub(parent.len() + 1) else { return false };
+    name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(parent.as_bytes())
 }
 
 fn is_type_or_class(typed: &[u8]) -> bool {

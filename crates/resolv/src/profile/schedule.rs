@@ -305,6 +305,9 @@ pub enum TimeoutRule {
     Same,
     /// Doubled with every pass over the servers.
     DoubledEachRound,
+    /// The same, where `timeout` is no more than 5 s; and five times what the server's answers took on average once there
+    /// are three, 250 ms at least (c-ares since 1.32, `ares_metrics.c`).
+    MeasuredDoubled,
     /// This many µs, whatever the file says; doubled with every pass over the servers.
     FixedDoubled(u64),
 }
@@ -316,6 +319,8 @@ pub enum Sibling {
     Independent,
     /// Once one has addresses, the other is not sent again.
     NotRetried,
+    /// The same, if IPv4 addresses are among them: for IPv4 it goes on.
+    NotRetriedWithIpv4,
 }
 
 /// What a FORMERR answer to a query with EDNS leads to.
@@ -364,12 +369,17 @@ impl EachRules {
         }
     }
 
-    pub(crate) fn timeout_us(&self, settings: &Settings, round: u32) -> u64 {
+    /// How long a transmission of this round is waited for; `measured_us` is what the server's answers took on average.
+    pub(crate) fn timeout_us(&self, settings: &Settings, round: u32, measured_us: Option<u64>) -> u64 {
         let base = (settings.timeout_ms * 1000).max(1);
+        let doubled = |first: u64| first << round.saturating_sub(1).min(20);
         match self.timeout {
             TimeoutRule::Same => base,
-            TimeoutRule::DoubledEachRound => base << round.saturating_sub(1).min(20),
-            TimeoutRule::FixedDoubled(first) => first << round.saturating_sub(1).min(20),
+            TimeoutRule::DoubledEachRound => doubled(base),
+            TimeoutRule::MeasuredDoubled => {
+                doubled(measured_us.map_or(base, |us| 5 * us).clamp(250_000, 5_000_000))
+            }
+            TimeoutRule::FixedDoubled(first) => doubled(first),
         }
     }
 }
@@ -381,7 +391,7 @@ impl Profile {
         match self.schedule {
             Schedule::Paired(_) => paired_timeout_us(settings, server),
             Schedule::Flood(rules) => rules.times_us(settings).1,
-            Schedule::Each(rules) => rules.timeout_us(settings, 1),
+            Schedule::Each(rules) => rules.timeout_us(settings, 1, None),
         }
     }
 

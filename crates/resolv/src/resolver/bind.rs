@@ -3,10 +3,10 @@
 use super::Resolver;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
-    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
-    Trailing,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -26,9 +26,11 @@ const PARSE: ParseRules = ParseRules {
     indent: Indent::Allowed,
     comments: Comments::WordStart,
     blanks: BLANKS,
-    line_limit: None,
+    long_lines: LongLines::Read,
+    unprintable: Unprintable::Read,
     search: SearchRules {
         separators: BLANKS,
+        leading_blanks: LeadingBlanks::Skipped,
         bare: BareSearch::TakesNextLine,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
@@ -36,6 +38,7 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Kept,
         max: Some(8),
         value_limit: None,
+        deadly: DeadlyList::None,
     },
     domain: DomainRule::OneWordOrRefuse,
     nameservers: NameserverRules {
@@ -44,6 +47,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Refused,
+        scope: Scope::NumberUnlessLinkLocal,
         mapped: Mapped::PassedOver,
         when_none: &["::1", "127.0.0.1"],
     },
@@ -60,6 +64,7 @@ const PARSE: ParseRules = ParseRules {
     env: EnvRules {
         local_domain: LocalDomain::Ignored,
         res_options: ResOptions::Ignored,
+        bad: BadEnv::Ignored,
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 3 },

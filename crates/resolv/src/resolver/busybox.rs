@@ -3,9 +3,10 @@
 use super::Resolver;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
-    OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Trailing,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, OptionRules, ParseRules, Repeated, ResOptions, RootWord,
+    Scope, SearchRules, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -27,9 +28,11 @@ const PARSE: ParseRules = ParseRules {
     indent: Indent::Allowed,
     comments: Comments::FirstColumn,
     blanks: BLANKS,
-    line_limit: Some(511),
+    long_lines: LongLines::Parted(511),
+    unprintable: Unprintable::Read,
     search: SearchRules {
         separators: BLANKS,
+        leading_blanks: LeadingBlanks::EmptySuffix,
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
@@ -37,14 +40,16 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
+        deadly: DeadlyList::None,
     },
-    domain: DomainRule::WithoutSearch,
+    domain: DomainRule::AllWordsWithoutSearch,
     nameservers: NameserverRules {
         max: None,
         syntax: AddressSyntax::AtonWithPort,
         duplicates: Duplicates::Kept,
         bad: BadNameserver::LookedUp,
         trailing: Trailing::Ignored,
+        scope: Scope::NumberUnlessLinkLocal,
         mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
@@ -53,6 +58,7 @@ const PARSE: ParseRules = ParseRules {
     env: EnvRules {
         local_domain: LocalDomain::Ignored,
         res_options: ResOptions::Ignored,
+        bad: BadEnv::Ignored,
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },

@@ -4,10 +4,10 @@ use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
-    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
-    Trailing,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -28,16 +28,19 @@ const PARSE: ParseRules = ParseRules {
     indent: Indent::Allowed,
     comments: Comments::Anywhere,
     blanks: b" \t\r\x0b\x0c",
-    line_limit: None,
+    long_lines: LongLines::Read,
+    unprintable: Unprintable::LineIgnored,
     search: SearchRules {
         separators: b" ,",
+        leading_blanks: LeadingBlanks::Skipped,
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Dropped,
         root: RootWord::Kept,
-        bad_label: BadLabel::UnprintableDropped,
+        bad_label: BadLabel::Kept,
         max: None,
         value_limit: Some(511),
+        deadly: DeadlyList::None,
     },
     domain: DomainRule::FirstWithoutSearch,
     nameservers: NameserverRules {
@@ -45,35 +48,45 @@ const PARSE: ParseRules = ParseRules {
         syntax: AddressSyntax::NetPtonWithPort,
         duplicates: Duplicates::Dropped,
         bad: BadNameserver::Ignored,
-        trailing: Trailing::Ignored,
+        trailing: Trailing::Addresses,
+        scope: Scope::Any,
         mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
     options: OptionRules {
         matching: Matching::Word,
         repeated: Repeated::LastWins,
-        known: &[
-            OptionRule::number("ndots:", Target::Ndots, NumberSyntax::EmptyOrStrict, 0, u32::MAX),
-            OptionRule::number("ndots", Target::Ndots, NumberSyntax::EmptyOrStrict, 0, u32::MAX),
-            OptionRule::number("timeout:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
-            OptionRule::number("retrans:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
-            OptionRule::number("attempts:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
-            OptionRule::number("retry:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
-            OptionRule::flag("rotate", Flag::Rotate),
-            // Applications that set the channel's flags, as pycares does, override these two.
-            OptionRule::nothing("use-vc"),
-            OptionRule::nothing("usevc"),
-        ],
+        known: &options(NumberSyntax::EmptyOrStrictU32),
     },
     hostname_domain: HostnameDomain::WhenEmpty,
     env: EnvRules {
         local_domain: LocalDomain::FirstWord,
         res_options: ResOptions::Applied,
+        bad: BadEnv::FileForgotten,
         host_aliases: HostAliases::AsIs,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 2000, attempts: 3 },
     last_word: LastWord::Read,
 };
+
+/// `ares_sysconfig_files.c`, `process_option`, with what is done to ndots.
+const fn options(ndots: NumberSyntax) -> [OptionRule; 9] {
+    [
+        OptionRule::number("ndots:", Target::Ndots, ndots, 0, u32::MAX),
+        OptionRule::number("ndots", Target::Ndots, ndots, 0, u32::MAX),
+        OptionRule::number("timeout:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
+        OptionRule::number("retrans:", Target::Timeout, NumberSyntax::PositiveStrict, 1, u32::MAX),
+        OptionRule::number("attempts:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
+        OptionRule::number("retry:", Target::Attempts, NumberSyntax::PositiveStrict, 1, u32::MAX),
+        OptionRule::flag("rotate", Flag::Rotate),
+        // Applications that set the channel's flags, as pycares does, override these two.
+        OptionRule::nothing("use-vc"),
+        OptionRule::nothing("usevc"),
+    ]
+}
+
+/// Up to 1.34.8 larger numbers are cut to 32 bits.
+const OPTIONS_1_23: &[OptionRule] = &options(NumberSyntax::EmptyOrStrict);
 
 /// `ares_init.c` of 1.18: `timeout` and `attempts` are not known, the first of several values counts.
 const OPTIONS_1_18: OptionRules = OptionRules {
@@ -91,17 +104,22 @@ const OPTIONS_1_18: OptionRules = OptionRules {
 const STEPS: StepTable =
     StepTable { next: &[Outcome::NxDomain, Outcome::NoData, Outcome::Cname], skip_to_as_is: &[] };
 
-/// Since 1.19 localhost is a matter of the hosts file alone, in any case and with any name below it.
+/// Since 1.19 localhost is a matter of the hosts file alone, in any case and with any name below it
+/// (`ares_addrinfo_localhost.c`, `ares_is_localhost`), but not with a dot at the end.
 const SPECIAL: &[Special] = &[
     Special { name: SpecialName::Undotted("localhost"), does: SpecialDoes::Refused },
-    Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Refused },
+    Special { name: SpecialName::UndottedBelow("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
+    LEFT_OUT,
 ];
 const ONION: &[Special] = &[Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused }];
+/// `ares_send.c`: what a suffix puts there is as good as NXDOMAIN.
+const LEFT_OUT: Special = Special { name: SpecialName::Below("onion"), does: SpecialDoes::LeftOut };
 
 const SPECIAL_1_18: &[Special] = &[
     Special { name: SpecialName::Exactly("localhost"), does: SpecialDoes::Refused },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::Refused },
+    LEFT_OUT,
 ];
 
 /// `ares_process.c` of 1.18, `skip_server`.
@@ -161,12 +179,13 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
         schedule: Schedule::Each(EachRules {
             order: if since(29) { Order::FewestFailures } else { Order::InTurn },
             tries: Tries::Attempts,
-            timeout: TimeoutRule::DoubledEachRound,
+            timeout: if since(32) { TimeoutRule::MeasuredDoubled } else { TimeoutRule::DoubledEachRound },
             accept: &[Outcome::Answer, Outcome::NoData, Outcome::Cname, Outcome::NxDomain, Outcome::FormErr],
-            sibling: if since(20) { Sibling::NotRetried } else { Sibling::Independent },
+            sibling: sibling(resolver.version),
             strikes_off: if since(20) { &[] } else { SERVER_ERRORS },
             only_server: OnlyServer::Kept,
-            after_tcp: AfterTcp::TcpOnce,
+            // Until 1.22 a question is not sent twice over one connection (`tcp_connection_generation`).
+            after_tcp: if since(22) { AfterTcp::Tcp } else { AfterTcp::TcpOnce },
             // Since 1.34 (issue 911) a server that knows EDNS is believed, unless cookies may be what it dislikes.
             edns_refused: if since(34) {
                 EdnsRefused::RepeatedWithoutIfBlamed
@@ -181,24 +200,39 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
     }
 }
 
+/// `ares_getaddrinfo.c`, `terminate_retries`, since 1.20; since 1.34.3 `host_callback` wants an IPv4 address first.
+fn sibling(version: Version) -> Sibling {
+    if version < Version::new(1, 20, 0) {
+        Sibling::Independent
+    } else if version < Version::new(1, 34, 3) && !is_last(version) {
+        Sibling::NotRetried
+    } else {
+        Sibling::NotRetriedWithIpv4
+    }
+}
+
+/// 1.34 without a patch number is its last.
+fn is_last(version: Version) -> bool {
+    version == Version::new(1, 34, 0)
+}
+
 fn parse(version: Version) -> ParseRules {
     let since = |minor, patch| version >= Version::new(1, minor, patch);
     let mut parse = PARSE;
     if !since(23, 0) {
         parse.options = OPTIONS_1_18;
+    } else if !since(34, 9) && !is_last(version) {
+        parse.options.known = OPTIONS_1_23;
     }
     if !since(28, 0) {
         parse.domain = DomainRule::FirstWord;
         parse.env.local_domain = LocalDomain::AllWordsIfAny;
         parse.search.value_limit = None;
+        parse.unprintable = Unprintable::Read;
+        parse.env.bad = BadEnv::Ignored;
     }
-    // 1.34 without a patch number is its last.
-    let last = version == Version::new(1, 34, 0);
-    if since(28, 0) && !since(34, 9) && !last {
+    if since(28, 0) && !since(34, 9) && !is_last(version) {
         parse.comments = Comments::LineStart;
-    }
-    if !since(34, 0) {
-        parse.search.bad_label = BadLabel::Kept;
     }
     if !since(20, 0) {
         parse.nameservers.syntax = AddressSyntax::NetPton;

@@ -4,10 +4,10 @@ use super::Resolver;
 use crate::conf::Flag;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
-    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
-    Trailing,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -27,9 +27,11 @@ const PARSE: ParseRules = ParseRules {
     indent: Indent::Allowed,
     comments: Comments::FirstColumn,
     blanks: BLANKS,
-    line_limit: None,
+    long_lines: LongLines::Read,
+    unprintable: Unprintable::Read,
     search: SearchRules {
         separators: BLANKS,
+        leading_blanks: LeadingBlanks::Skipped,
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
@@ -37,6 +39,7 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Refused,
         max: None,
         value_limit: None,
+        deadly: DeadlyList::None,
     },
     domain: DomainRule::FirstWordNotRoot,
     nameservers: NameserverRules {
@@ -45,6 +48,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Refused,
         trailing: Trailing::Ignored,
+        scope: Scope::Any,
         mapped: Mapped::Used,
         when_none: &[],
     },
@@ -58,10 +62,11 @@ const PARSE: ParseRules = ParseRules {
             OptionRule::number("ndots", Target::Ndots, NumberSyntax::Python, 0, u32::MAX),
         ],
     },
-    hostname_domain: HostnameDomain::WhenEmpty,
+    hostname_domain: HostnameDomain::WhenEmptyNotRoot,
     env: EnvRules {
         local_domain: LocalDomain::Ignored,
         res_options: ResOptions::Ignored,
+        bad: BadEnv::Ignored,
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 2000, attempts: 1 },

@@ -4,10 +4,10 @@ use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
-    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
-    Trailing,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -57,9 +57,11 @@ const PARSE: ParseRules = ParseRules {
     indent: Indent::Ignored,
     comments: Comments::FirstColumn,
     blanks: b" \t",
-    line_limit: None,
+    long_lines: LongLines::Read,
+    unprintable: Unprintable::Read,
     search: SearchRules {
         separators: b" \t",
+        leading_blanks: LeadingBlanks::Skipped,
         bare: BareSearch::Keeps,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
@@ -67,6 +69,7 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
+        deadly: DeadlyList::CutOffEarly,
     },
     domain: DomainRule::FirstWord,
     nameservers: NameserverRules {
@@ -75,6 +78,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        scope: Scope::Any,
         mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
@@ -83,6 +87,7 @@ const PARSE: ParseRules = ParseRules {
     env: EnvRules {
         local_domain: LocalDomain::AllWords,
         res_options: ResOptions::Applied,
+        bad: BadEnv::Ignored,
         host_aliases: HostAliases::Searched,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
@@ -127,6 +132,8 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
     if !since(26) {
         // Six suffixes before 2.26 (resolv.h, MAXDNSRCH).
         parse.search.max = Some(6);
+        // The cache of files that the list is compared with came with 2.26.
+        parse.search.deadly = DeadlyList::None;
     }
     Profile {
         resolver: *resolver,

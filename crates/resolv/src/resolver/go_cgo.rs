@@ -1,11 +1,13 @@
-//! When a Go program that was built with cgo asks the libc in place of Go's own resolver (Go 1.22 `src/net/conf.go`).
+//! When a Go program that was built with cgo asks the libc in place of Go's own resolver (Go 1.19 and 1.27
+//! `src/net/conf.go`).
 
+use super::go_nsswitch;
 use crate::conf::{Situation, first_unknown, syntax};
 use crate::name::escape;
 use crate::{Resolver, ResolverId, Version};
 
 /// Why a lookup of this name goes to the libc, in words; `None` when Go's own resolver makes it. For programs with cgo
-/// only: without it there is no libc to go to. What `nsswitch.conf` may decide is not looked at.
+/// only: without it there is no libc to go to.
 pub fn go_hands_over(
     file: Option<&[u8]>,
     situation: &Situation,
@@ -30,8 +32,9 @@ pub fn go_hands_over(
     if name.contains(&b'%') || name.contains(&b'\\') {
         return Some("the name has a character that Go leaves to the libc".to_owned());
     }
-    unknown_option(file.unwrap_or_default(), version)
-        .map(|option| format!("resolv.conf has the option `{option}`, which Go does not know"))
+    unknown_word(file.unwrap_or_default(), version)
+        .map(|word| format!("resolv.conf has {word}, which Go does not know"))
+        .or_else(|| go_nsswitch::why_libc(situation, name, version))
 }
 
 /// The last word of `netdns=` in GODEBUG that names a resolver: `go`, `cgo`, `go+1`, `cgo+2`.
@@ -40,15 +43,25 @@ fn net_dns(go_debug: &str) -> Option<&str> {
     values.flat_map(|value| value.split('+')).rfind(|word| matches!(*word, "go" | "cgo"))
 }
 
-fn unknown_option(file: &[u8], version: Version) -> Option<String> {
+/// The keywords that Go knows; `lookup` is OpenBSD's.
+const KEYWORDS: [&[u8]; 5] = [b"nameserver", b"domain", b"search", b"options", b"lookup"];
+
+/// The first option or keyword of `resolv.conf` that Go does not know (`dnsReadConfig`, `unknownOpt`).
+fn unknown_word(file: &[u8], version: Version) -> Option<String> {
     let profile = Resolver::new(ResolverId::Go).with_version(version).profile();
     let rules = &profile.parse;
-    syntax::lines(file).find_map(|line| {
-        let mut words = line.words(rules.blanks);
-        let keyword = words.next().filter(|word| word.bytes == b"options")?;
+    let comment = |line: &syntax::Line<'_>| matches!(line.bytes.first(), Some(b'#' | b';'));
+    syntax::lines(file).filter(|line| !comment(line)).find_map(|line| {
+        let keyword = line.words(rules.blanks).next()?;
+        if !KEYWORDS.contains(&keyword.bytes) {
+            return Some(format!("the keyword `{}`", escape(keyword.bytes)));
+        }
+        if keyword.bytes != b"options" {
+            return None;
+        }
         let start = keyword.column - 1 + keyword.bytes.len();
         let unknown = first_unknown(line.content(), start, rules.blanks, &rules.options, version)?;
-        Some(escape(unknown.bytes))
+        Some(format!("the option `{}`", escape(unknown.bytes)))
     })
 }
 
@@ -101,6 +114,20 @@ mod tests {
         ];
         for (situation, conf, name, expected) in cases {
             assert_eq!(why(conf, &situation, name).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn keywords_and_options_that_go_learned_late_go_to_the_libc() {
+        let why = |conf: &str, minor| {
+            go_hands_over(Some(conf.as_bytes()), &Situation::default(), b"web", Version::new(1, minor, 0))
+        };
+        let keyword = "resolv.conf has the keyword `sortlist`, which Go does not know";
+        assert_eq!(why("# x\nsortlist 10.0.0.0/8\n", 27).as_deref(), Some(keyword));
+        assert_eq!(why("lookup file bind\n; x\n\n", 27), None);
+        for option in ["edns0", "trust-ad", "no-reload"] {
+            let conf = format!("options {option}\n");
+            assert_eq!((why(&conf, 19).is_some(), why(&conf, 20)), (true, None), "{option}");
         }
     }
 

@@ -4,17 +4,17 @@ use super::{Resolver, Version};
 use crate::conf::Flag;
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
-    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
-    Trailing,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
     RootSuffix, SearchWhen, Special, SpecialDoes, SpecialName, Unencodable,
 };
 use crate::profile::schedule::{
-    AfterTcp, Cache, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Tries,
+    AfterTcp, Cache, EachRules, Icmp, LoneCname, Order, Retransmit, Schedule, Source, Tries,
 };
 use crate::profile::{
     AddrConfigRule, AskRules, Owners, PairRule, Passes, Report, Shape, Socket, StepTable, ThenFailure,
@@ -29,9 +29,11 @@ const PARSE: ParseRules = ParseRules {
     indent: Indent::Allowed,
     comments: Comments::Anywhere,
     blanks: BLANKS,
-    line_limit: None,
+    long_lines: LongLines::Read,
+    unprintable: Unprintable::Read,
     search: SearchRules {
         separators: BLANKS,
+        leading_blanks: LeadingBlanks::Skipped,
         bare: BareSearch::Clears,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
@@ -39,6 +41,7 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::CommaDropped,
         max: None,
         value_limit: None,
+        deadly: DeadlyList::None,
     },
     domain: DomainRule::BeforeSearch,
     nameservers: NameserverRules {
@@ -47,6 +50,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        scope: Scope::Any,
         mapped: Mapped::Used,
         when_none: &[],
     },
@@ -71,6 +75,7 @@ const PARSE: ParseRules = ParseRules {
     env: EnvRules {
         local_domain: LocalDomain::Ignored,
         res_options: ResOptions::Ignored,
+        bad: BadEnv::Ignored,
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },
@@ -96,10 +101,16 @@ const STEPS: StepTable = StepTable {
     skip_to_as_is: &[],
 };
 
+/// The reverse name of `::1`.
+const LOOPBACK_REVERSED: &str = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa";
+
 /// `caching_client.rs`: names of special use (RFC 6761).
 const SPECIAL: &[Special] = &[
     Special { name: SpecialName::Is("localhost"), does: SpecialDoes::Loopback },
     Special { name: SpecialName::Below("localhost"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Is("127.in-addr.arpa"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Below("127.in-addr.arpa"), does: SpecialDoes::Loopback },
+    Special { name: SpecialName::Is(LOOPBACK_REVERSED), does: SpecialDoes::Loopback },
     Special { name: SpecialName::Is("onion"), does: SpecialDoes::LeftOut },
     Special { name: SpecialName::Below("onion"), does: SpecialDoes::LeftOut },
     Special { name: SpecialName::Is("invalid"), does: SpecialDoes::LeftOut },
@@ -166,6 +177,7 @@ pub(super) fn profile(resolver: &Resolver) -> Profile {
                 Outcome::Unknown,
             ],
             cache: Cache::Kept,
+            source: Source::Checked,
             ..EachRules::PLAIN
         }),
     }

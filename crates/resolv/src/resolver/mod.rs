@@ -3,11 +3,13 @@
 mod bind;
 mod busybox;
 mod c_ares;
+mod call;
 mod dnspython;
 mod getent;
 mod glibc;
 mod go;
 mod go_cgo;
+mod go_nsswitch;
 mod hickory;
 mod java;
 mod musl;
@@ -18,7 +20,9 @@ mod version;
 
 use std::fmt;
 
+pub use call::Overrides;
 pub use go_cgo::go_hands_over;
+pub use go_nsswitch::hosts_without_dns;
 pub use table::{Api, TableRow, table};
 pub use version::Version;
 
@@ -153,6 +157,14 @@ pub enum ResolverError {
         /// What was given.
         version: String,
     },
+    /// An option of dig that it does not have, or not so.
+    #[error("`{word}`: {what}")]
+    BadDigOption {
+        /// What was given.
+        word: String,
+        /// What would do.
+        what: &'static str,
+    },
     /// The resolver has no such call.
     #[error("{id} has no call `{word}`; known are {}", api_words(*.id))]
     UnknownApi {
@@ -197,6 +209,17 @@ impl Resolver {
         let api = self.id.apis().iter().find(|api| api.word == word);
         let unknown = || ResolverError::UnknownApi { id: self.id, word: word.to_owned() };
         api.map(|api| Self { api: api.word, ..self }).ok_or_else(unknown)
+    }
+
+    /// Says so, if its version is none of those that are modelled; the model is then that of the nearest one.
+    pub fn outside(&self) -> Option<String> {
+        let row = table::row(self.id);
+        let (first, last) = row.modelled;
+        let after = (self.version.major, self.version.minor) > (last.major, last.minor);
+        (after || self.version < first).then(|| {
+            let Self { id, version, .. } = self;
+            format!("{version} is not among the versions of {id} that are modelled, {}", row.versions)
+        })
     }
 
     /// The model: everything that is data about this resolver.

@@ -3,10 +3,10 @@
 use super::{Resolver, Version};
 use crate::name::{Escapes, WIRE_MAX};
 use crate::profile::parse::{
-    AddressSyntax, BadLabel, BadNameserver, BareSearch, Comments, Defaults, DomainRule, Duplicates, EnvRules,
-    HostAliases, HostnameDomain, Indent, LastWord, LocalDomain, Mapped, Matching, NameserverRules,
-    NumberSyntax, OptionRule, OptionRules, ParseRules, Repeated, ResOptions, RootWord, SearchRules, Target,
-    Trailing,
+    AddressSyntax, BadEnv, BadLabel, BadNameserver, BareSearch, Comments, DeadlyList, Defaults, DomainRule,
+    Duplicates, EnvRules, HostAliases, HostnameDomain, Indent, LastWord, LeadingBlanks, LocalDomain,
+    LongLines, Mapped, Matching, NameserverRules, NumberSyntax, OptionRule, OptionRules, ParseRules,
+    Repeated, ResOptions, RootWord, Scope, SearchRules, Target, Trailing, Unprintable,
 };
 use crate::profile::planning::{
     BeyondAscii, FirstSuffix, LeadingDot, Literal, NameCase, NameCheck, NameRules, PlanRules, RepeatedName,
@@ -28,9 +28,11 @@ const PARSE: ParseRules = ParseRules {
     comments: Comments::None,
     blanks: SPACE,
     // A line buffer of 256 bytes holds 254 with the newline and the end.
-    line_limit: Some(255),
+    long_lines: LongLines::Ignored(255),
+    unprintable: Unprintable::Read,
     search: SearchRules {
         separators: SPACE,
+        leading_blanks: LeadingBlanks::Skipped,
         bare: BareSearch::Clears,
         lines: Repeated::LastWins,
         duplicates: Duplicates::Kept,
@@ -38,6 +40,7 @@ const PARSE: ParseRules = ParseRules {
         bad_label: BadLabel::Kept,
         max: None,
         value_limit: None,
+        deadly: DeadlyList::None,
     },
     domain: DomainRule::AllWords,
     nameservers: NameserverRules {
@@ -46,6 +49,7 @@ const PARSE: ParseRules = ParseRules {
         duplicates: Duplicates::Kept,
         bad: BadNameserver::Ignored,
         trailing: Trailing::Ignored,
+        scope: Scope::NumberUnlessLinkLocal,
         mapped: Mapped::Used,
         when_none: &["127.0.0.1"],
     },
@@ -62,6 +66,7 @@ const PARSE: ParseRules = ParseRules {
     env: EnvRules {
         local_domain: LocalDomain::Ignored,
         res_options: ResOptions::Ignored,
+        bad: BadEnv::Ignored,
         host_aliases: HostAliases::Ignored,
     },
     defaults: Defaults { ndots: 1, timeout_ms: 5000, attempts: 2 },

@@ -25,6 +25,8 @@ pub(super) struct Memory {
     /// At which of all changes the failures of each server were changed last; 0: never.
     changed: Vec<u32>,
     changes: u32,
+    /// How long the answers of each server took together, in whole ms and one at least, and how many there were.
+    latencies: Vec<(u64, u64)>,
     /// Servers that answered a query with a cookie without one, and get none any more.
     pub(super) cookieless: Vec<usize>,
     /// Questions of this lookup that were answered for good (hickory).
@@ -82,6 +84,22 @@ impl Memory {
             self.changes += 1;
             self.changed[server] = self.changes;
         }
+    }
+
+    /// Counts what an answer of a server took (c-ares `ares_metrics.c`, `ares_metrics_record`).
+    pub(super) fn measured(&mut self, server: usize, took_us: u64) {
+        if self.latencies.len() <= server {
+            self.latencies.resize(server + 1, (0, 0));
+        }
+        let (total_ms, count) = &mut self.latencies[server];
+        *total_ms += (took_us / 1000).max(1);
+        *count += 1;
+    }
+
+    /// What an answer of a server takes on average, in µs, when there were three.
+    pub(super) fn average_us(&self, server: usize) -> Option<u64> {
+        let (total_ms, count) = *self.latencies.get(server)?;
+        (count >= 3).then(|| total_ms / count * 1000)
     }
 
     /// The failures in a row of a server.

@@ -27,7 +27,9 @@ enum Position {
     Reserve,
     /// Asking further types for a name that was found.
     Then {
-        candidate: Box<Candidate>,
+        /// The name, and what is tried after it where it does not exist.
+        candidates: Vec<Candidate>,
+        tried: usize,
         index: usize,
     },
     End,
@@ -48,7 +50,8 @@ impl Cursor {
             }
             Position::Candidate(index) => plan.candidates.get(*index).map(|candidate| one(candidate, types)),
             Position::Reserve => plan.reserve.as_ref().map(|candidate| one(candidate, types)),
-            Position::Then { candidate, index } => {
+            Position::Then { candidates, tried, index } => {
+                let candidate = candidates.get(*tried)?;
                 ask.then.get(*index..=*index).map(|types| one(candidate, types))
             }
             Position::End => None,
@@ -72,17 +75,20 @@ impl Cursor {
         matches!(self.position, Position::Then { .. })
     }
 
-    /// Turns to further types for a name that was found.
-    pub(super) fn follow_up(&mut self, found: &Candidate, fqdn: Fqdn) {
+    /// Turns to further types for a name that was found, each followed by `others` while it does not exist.
+    pub(super) fn follow_up(&mut self, found: &Candidate, fqdn: Fqdn, others: Vec<Candidate>) {
         let candidate = Candidate { fqdn, ..found.clone() };
-        self.position = Position::Then { candidate: Box::new(candidate), index: 0 };
+        let candidates = std::iter::once(candidate).chain(others).collect();
+        self.position = Position::Then { candidates, tried: 0, index: 0 };
     }
 
     /// Moves on as decided.
     pub(super) fn advance(&mut self, step: Step, plan: &Plan, ask: &AskRules) {
         self.position = match (&self.position, step) {
-            (Position::Then { candidate, index }, _) => {
-                Position::Then { candidate: candidate.clone(), index: index + 1 }
+            (Position::Then { candidates, tried, index }, step) => {
+                let more = step == Step::Next && tried + 1 < candidates.len();
+                let (tried, index) = if more { (tried + 1, *index) } else { (0, index + 1) };
+                Position::Then { candidates: candidates.clone(), tried, index }
             }
             (Position::Candidate(index), Step::Next) if ask.shape != Shape::Burst => {
                 Position::Candidate(index + 1)

@@ -12,8 +12,8 @@ use crate::profile::schedule::{
 use crate::profile::{AskRules, Shape, Socket};
 use crate::{Message, Outcome, Reply, Settings, Transport};
 
-/// CNAMEs followed for one question.
-const CHAIN_MAX: usize = 8;
+/// CNAMEs followed for one question (hickory `caching_client.rs`, `MAX_QUERY_DEPTH`, with the question itself).
+const CHAIN_MAX: usize = 7;
 
 /// The questions of one candidate under way.
 #[derive(Debug, Clone)]
@@ -24,7 +24,6 @@ pub(super) struct Each {
     questions: Vec<Question>,
     outbox: VecDeque<Transmission>,
     begun_us: Option<u64>,
-    followed: usize,
     /// Transmissions so far, resends within a wait not counted.
     turns: u32,
     /// The questions in the order they ended.
@@ -43,7 +42,6 @@ impl Each {
             questions: vec![Question::new(transport, ask.edns); questions],
             outbox: VecDeque::new(),
             begun_us: None,
-            followed: 0,
             turns: 0,
             order: Vec::new(),
         }
@@ -164,11 +162,11 @@ impl Each {
     }
 
     fn transmit(&mut self, index: usize, context: &mut Context<'_>) {
+        self.questions[index].pick(&self.rules, context);
         let Some(timeout_us) = self.timeout_us(index, context) else {
             self.questions[index].end(Ended::without_answer(Outcome::Timeout, context.now_us));
             return;
         };
-        self.questions[index].pick(&self.rules, context);
         let picked = self.questions[index].group.clone();
         self.questions[index].group.retain(|server| context.settings.reaches(*server));
         if self.questions[index].group.is_empty() {
@@ -181,7 +179,7 @@ impl Each {
         }
         let question = &mut self.questions[index];
         self.turns += 1;
-        question.sent(context.now_us + timeout_us, self.turns);
+        question.sent(context.now_us, timeout_us, self.turns);
         question.sends = 0;
         self.resend(index, context);
     }
@@ -226,7 +224,9 @@ impl Each {
         if self.rules.order == Order::TwoAtOnce && context.settings.timeout_ms == 0 {
             return None;
         }
-        let timeout_us = self.rules.timeout_us(context.settings, self.questions[index].round);
+        let question = &self.questions[index];
+        let measured = question.group.first().and_then(|server| context.memory.average_us(*server));
+        let timeout_us = self.rules.timeout_us(context.settings, question.round, measured);
         let end = match self.rules.lifetime {
             Lifetime::Unlimited => return Some(timeout_us),
             Lifetime::Lookup(lifetime) => lifetime,
@@ -241,7 +241,12 @@ impl Each {
     /// Notes that the servers asked failed, and turns to the next ones or ends the question.
     fn failed(&mut self, index: usize, outcome: Outcome, context: &mut Context<'_>) {
         let end = Ended::without_answer(outcome, context.now_us);
-        if self.rules.sibling == Sibling::NotRetried && self.questions.iter().any(Question::found) {
+        let enough = match self.rules.sibling {
+            Sibling::Independent => false,
+            Sibling::NotRetried => self.questions.iter().any(Question::found),
+            Sibling::NotRetriedWithIpv4 => self.questions.iter().any(Question::found_ipv4),
+        };
+        if enough {
             self.questions[index].end(end);
         } else {
             self.questions[index].failed(end, &self.rules, context);
@@ -288,7 +293,7 @@ impl Each {
     fn message(&mut self, sent: &Transmission, message: &Message, context: &mut Context<'_>) {
         let (index, server) = (sent.question, sent.server);
         let outcome = match self.rules.lame.judge(message) {
-            Outcome::NxDomain if message.cname.is_some() && self.follows() => Outcome::Cname,
+            Outcome::NxDomain if message.cname.is_some() && self.follows(index) => Outcome::Cname,
             outcome => outcome,
         };
         if sent.edns.is_some() && !context.memory.cookieless.contains(&server) {
@@ -297,12 +302,22 @@ impl Each {
         if outcome == Outcome::Truncated && self.questions[index].group.len() > 1 {
             self.one_cut_off(index, server, context);
         } else if outcome == Outcome::Truncated {
-            self.questions[index].repeat_over_tcp();
-            context.memory.tcp_sticks |= self.rules.after_tcp == AfterTcp::Sticks;
+            if self.rules.after_tcp == AfterTcp::Sticks {
+                // dighost.c, requeue_lookup: a lookup of its own.
+                self.questions[index].begin_over_tcp();
+                context.memory.tries_left = None;
+                context.memory.tcp_sticks = true;
+            } else {
+                self.questions[index].repeat_over_tcp();
+            }
         } else if outcome == Outcome::FormErr && self.blames_edns(sent, message) {
             self.questions[index].repeat_without_edns();
         } else if self.rules.accept.contains(&outcome) {
             self.judge_server(server, outcome, context);
+            if outcome != Outcome::FormErr {
+                let took_us = context.now_us.saturating_sub(self.questions[index].sent_us);
+                context.memory.measured(server, took_us);
+            }
             self.accepted(index, message, outcome, context);
         } else if self.rules.ends_pass.contains(&outcome) {
             let end = Ended::without_answer(outcome, context.now_us);
@@ -327,8 +342,8 @@ impl Each {
         }
     }
 
-    fn follows(&self) -> bool {
-        self.rules.lone_cname == LoneCname::Followed && self.followed < CHAIN_MAX
+    fn follows(&self, index: usize) -> bool {
+        self.rules.lone_cname == LoneCname::Followed && self.questions[index].followed < CHAIN_MAX
     }
 
     /// Whether FORMERR is taken for the server's ignorance of EDNS.
@@ -357,12 +372,12 @@ impl Each {
         if let (Cache::Kept, Some(target), true) = (self.rules.cache, &question.target, holds) {
             context.memory.answered.push((target.clone(), index, end.clone()));
         }
-        let Some(target) = message.cname.as_ref().filter(|_| outcome == Outcome::Cname && self.follows())
+        let Some(target) =
+            message.cname.as_ref().filter(|_| outcome == Outcome::Cname && self.follows(index))
         else {
             self.questions[index].end(end);
             return;
         };
-        self.followed += 1;
         let known = context.memory.answered.iter().find(|(name, of, _)| name == target && *of == index);
         match known {
             Some((.., known)) => self.questions[index].end(Ended { at_us: context.now_us, ..known.clone() }),

@@ -195,7 +195,7 @@ impl Flood {
                 });
                 return;
             }
-            (Outcome::ServFail, _) if self.servfail_budget > 0 => {
+            (Outcome::ServFail, _) if self.servfail_budget > 0 && sent.transport == Transport::Udp => {
                 self.servfail_budget -= 1;
                 let again = self.transmission(sent.question, sent.server, sent.transport, context);
                 self.outbox.push_back(again);

@@ -23,13 +23,14 @@ pub use verdict::{Failure, Verdict};
 use std::net::IpAddr;
 
 use crate::conf::Flag;
-use crate::plan::{Direction, Plan, Wire};
+use crate::name::Escapes;
+use crate::plan::{Direction, Phase, Plan, Wire};
 use crate::profile::planning::{Literal, Unencodable};
 use crate::profile::{
     AskRules, Decision, PairRule, Passes, QuestionEnd, Report, Step, ThenFailure, ThenName, combine,
     step_after,
 };
-use crate::{Candidate, Family, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
+use crate::{Candidate, Family, Fqdn, Outcome, Profile, QType, Refusal, Reply, Settings, plan};
 
 use context::{Context, Memory};
 use cursor::{Cursor, Upcoming};
@@ -182,7 +183,7 @@ impl Walk {
         };
         let broken = |candidate: &Candidate| candidate.wire == Wire::Unencodable;
         let exchange = if candidates.len() == 1 && broken(&candidates[0]) {
-            if self.profile.plan.when_unencodable(&candidates[0].fqdn) == Unencodable::SkipTakingTurn {
+            if self.profile.plan.when_unencodable(&candidates[0]) == Unencodable::SkipTakingTurn {
                 self.memory.rotation += types.len();
             }
             Exchange::Unsendable
@@ -282,8 +283,9 @@ impl Walk {
         {
             let found = &self.trail[current.first_step].candidate;
             let chain_end = current.exchange.cname().filter(|_| ask.then_name == ThenName::ChainEnd);
+            let others = chain_end.as_ref().map_or_else(Vec::new, |end| self.searched(end));
             let fqdn = chain_end.unwrap_or_else(|| found.fqdn.clone());
-            self.cursor.follow_up(found, fqdn);
+            self.cursor.follow_up(found, fqdn, others);
             self.memory.tcp_when_found = self.memory.tcp_sticks;
             // Each question of the tools has its own tries.
             self.memory.tries_left = None;
@@ -299,6 +301,25 @@ impl Walk {
             }
             self.cursor.advance(decision.step, &self.plan, ask);
         }
+    }
+
+    /// BIND's tools search for the end of a chain of CNAMEs that has too few dots, unless a search has led to it
+    /// (`dighost.c`, `next_origin` of a lookup without an origin).
+    fn searched(&self, end: &Fqdn) -> Vec<Candidate> {
+        let dots = end.as_str().trim_end_matches('.').matches('.').count();
+        if self.plan.candidates.len() != 1
+            || dots >= usize::try_from(self.settings.ndots).unwrap_or(usize::MAX)
+        {
+            return Vec::new();
+        }
+        let suffixes = self.settings.search.iter().filter(|suffix| !suffix.is_root());
+        let candidates = suffixes.map(|suffix| Candidate {
+            fqdn: Fqdn::join_escaped(end.as_str().as_bytes(), Some(suffix.as_bytes()), Escapes::Decimal),
+            suffix: Some(suffix.to_string()),
+            phase: Phase::Suffix,
+            wire: Wire::Valid,
+        });
+        candidates.filter(|candidate| candidate.fqdn.encodes()).collect()
     }
 
     fn conclude(&mut self) -> Verdict {
@@ -350,7 +371,7 @@ impl Walk {
 impl Decision {
     /// The decision about a candidate that fits no message.
     fn unsendable(profile: &Profile, candidate: &Candidate) -> Self {
-        let step = match profile.plan.when_unencodable(&candidate.fqdn) {
+        let step = match profile.plan.when_unencodable(candidate) {
             _ if candidate.phase == crate::Phase::AsIsFirst => Step::Next,
             Unencodable::Skip | Unencodable::SkipTakingTurn => Step::Next,
             Unencodable::SkipToAsIs => Step::SkipToAsIs,

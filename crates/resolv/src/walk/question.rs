@@ -1,5 +1,7 @@
 //! One question of an [`super::each::Each`] exchange: which servers it is at, and what comes after a failure.
 
+use std::net::IpAddr;
+
 use super::context::Context;
 use super::exchange::{Ended, Transmission};
 use crate::conf::Flag;
@@ -23,6 +25,8 @@ pub(super) struct Question {
     pub(super) edns: Option<u16>,
     /// The target of the CNAME that is followed.
     pub(super) target: Option<Fqdn>,
+    /// How many CNAMEs have been followed.
+    pub(super) followed: usize,
     /// Whether one of several servers asked at once has sent an answer that was cut off.
     pub(super) cut_off: bool,
     /// Transmissions in the present wait, resends included.
@@ -31,6 +35,8 @@ pub(super) struct Question {
     pub(super) turn: u32,
     /// Whether it has been sent more than once, resends within a wait not counted.
     pub(super) repeated: bool,
+    /// When it was sent last, resends within a wait not counted.
+    pub(super) sent_us: u64,
     /// When the next resend is due within the wait.
     pub(super) resend_us: Option<u64>,
     /// Servers tried in the present pass.
@@ -67,10 +73,12 @@ impl Question {
             transport,
             edns,
             target: None,
+            followed: 0,
             cut_off: false,
             sends: 0,
             turn: 0,
             repeated: false,
+            sent_us: 0,
             resend_us: None,
             place: 0,
             first_server: 0,
@@ -88,6 +96,11 @@ impl Question {
     /// Whether it has addresses.
     pub(super) fn found(&self) -> bool {
         self.ended().is_some_and(|end| end.outcome == Outcome::Answer)
+    }
+
+    /// Whether it has addresses of IPv4.
+    pub(super) fn found_ipv4(&self) -> bool {
+        self.ended().is_some_and(|end| end.addresses.iter().any(IpAddr::is_ipv4))
     }
 
     /// When something happens without an answer: a resend, the end of a wait or of a pause.
@@ -140,13 +153,14 @@ impl Question {
         };
     }
 
-    pub(super) fn sent(&mut self, deadline_us: u64, turn: u32) {
+    pub(super) fn sent(&mut self, now_us: u64, timeout_us: u64, turn: u32) {
         self.state = State::InFlight;
+        self.sent_us = now_us;
         self.repeated = self.turn > 0;
         self.turn = turn;
         self.awaited.clone_from(&self.group);
         self.cut_off = false;
-        self.wake_us = Some(deadline_us);
+        self.wake_us = Some(now_us + timeout_us);
     }
 
     pub(super) fn end(&mut self, end: Ended) {
@@ -159,6 +173,12 @@ impl Question {
         self.state = State::Ready;
     }
 
+    /// The same from the first server on.
+    pub(super) fn begin_over_tcp(&mut self) {
+        self.repeat_over_tcp();
+        (self.place, self.round) = (0, 1);
+    }
+
     pub(super) fn repeat_without_edns(&mut self) {
         self.edns = None;
         self.state = State::Ready;
@@ -166,7 +186,12 @@ impl Question {
 
     /// Asks for the target of a CNAME from the beginning.
     pub(super) fn follow(&mut self, target: Fqdn) {
-        *self = Self { target: Some(target), state: State::Ready, ..Self::new(Transport::Udp, self.edns) };
+        *self = Self {
+            target: Some(target),
+            followed: self.followed + 1,
+            state: State::Ready,
+            ..Self::new(Transport::Udp, self.edns)
+        };
     }
 
     /// Turns to the next servers or pass; without any the question ends as it failed.

@@ -30,6 +30,17 @@ pub(super) struct Build {
     pub(super) version: String,
     /// Known since Go 1.18.
     pub(super) cgo: Option<Cgo>,
+    /// The resolver that it was built to prefer, whatever the files say.
+    pub(super) prefers: Option<Prefers>,
+}
+
+/// What a build tag says about resolving (Go 1.27 `src/net/conf.go`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prefers {
+    /// `netgo`: there is no way to the libc.
+    Go,
+    /// `netcgo`: the libc, unless GODEBUG says otherwise.
+    Libc,
 }
 
 /// Reads the section; `at` finds bytes by their address in memory, which older programs need.
@@ -54,7 +65,11 @@ pub(super) fn build<'data>(
         let (version, rest) = counted(section.get(HEADER_LEN..)?)?;
         (version, counted(rest).map_or(&[][..], |(modules, _)| modules))
     };
-    Some(Build { version: String::from_utf8_lossy(version).into_owned(), cgo: cgo(modules) })
+    Some(Build {
+        version: String::from_utf8_lossy(version).into_owned(),
+        cgo: cgo(modules),
+        prefers: prefers(modules),
+    })
 }
 
 /// The number in a version: `1.22.3` of `go1.22.3 X:boringcrypto`; none for a development version without one.
@@ -80,6 +95,17 @@ fn cgo(modules: &[u8]) -> Option<Cgo> {
     let mut lines = modules.split(|&byte| byte == b'\n');
     let value = lines.find_map(|line| line.strip_prefix(b"build\tCGO_ENABLED="))?;
     Some(if value == b"1" { Cgo::Enabled } else { Cgo::Disabled })
+}
+
+fn prefers(modules: &[u8]) -> Option<Prefers> {
+    let mut lines = modules.split(|&byte| byte == b'\n');
+    let tags = lines.find_map(|line| line.strip_prefix(b"build\t-tags="))?;
+    let has = |tag: &[u8]| tags.split(|&byte| byte == b',').any(|word| word == tag);
+    match (has(b"netgo"), has(b"netcgo")) {
+        (true, _) => Some(Prefers::Go),
+        (false, true) => Some(Prefers::Libc),
+        (false, false) => None,
+    }
 }
 
 /// The strings of older programs: a pointer to a pair of pointer and length.

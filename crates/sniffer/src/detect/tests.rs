@@ -32,11 +32,20 @@ fn build(section: &[u8]) -> Option<go::Build> {
 fn go_build_information_gives_version_and_cgo() {
     let modules = "path\tx\nbuild\t-compiler=gc\nbuild\tCGO_ENABLED=0\nbuild\tGOARCH=amd64\n".repeat(2);
     let found = build(&build_info("go1.22.3", &modules)).unwrap();
-    assert_eq!(found, go::Build { version: "go1.22.3".into(), cgo: Some(go::Cgo::Disabled) });
+    assert_eq!(found, go::Build { version: "go1.22.3".into(), cgo: Some(go::Cgo::Disabled), prefers: None });
     let found = build(&build_info("go1.22.3", "build\tCGO_ENABLED=1\n")).unwrap();
     assert_eq!(found.cgo, Some(go::Cgo::Enabled));
     assert_eq!(build(&build_info("go1.22.3", "")).unwrap().cgo, None);
     assert_eq!(build(b"something else"), None);
+}
+
+#[test]
+fn go_build_tags_tell_the_preferred_resolver() {
+    let prefers =
+        |tags: &str| build(&build_info("go1.22.3", &format!("build\t-tags={tags}\n"))).unwrap().prefers;
+    assert_eq!(prefers("osusergo,netgo"), Some(go::Prefers::Go));
+    assert_eq!(prefers("netcgo"), Some(go::Prefers::Libc));
+    assert_eq!(prefers("netgopher"), None);
 }
 
 #[test]
@@ -51,7 +60,7 @@ fn older_go_points_to_its_strings() {
         _ => None,
     };
     let found = go::build(&section, object::Endianness::Little, &memory).unwrap();
-    assert_eq!(found, go::Build { version: "go1.17.5".into(), cgo: None });
+    assert_eq!(found, go::Build { version: "go1.17.5".into(), cgo: None, prefers: None });
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Reader<'_> {
         }
         if rules.trailing == Trailing::Refused {
             self.refuse_behind(line, content, word)?;
-        } else if let Some(behind) = words.next() {
+        } else if let Some(behind) = words.next().filter(|_| rules.trailing == Trailing::Ignored) {
             self.notes.add(
                 line,
                 behind.column,
@@ -36,14 +36,16 @@ impl Reader<'_> {
             );
         }
         drop(words);
-        let several = matches!(rules.syntax, AddressSyntax::NetPton | AddressSyntax::NetPtonWithPort);
-        let comma = |byte: &u8| several && *byte == b',';
-        let mut column = word.column;
-        for bytes in word.bytes.split(comma).take(NAMESERVERS_MAX) {
-            self.nameserver(line, index, rest, Word { column, bytes })?;
-            column += bytes.len() + 1;
+        if rules.trailing != Trailing::Addresses {
+            return self.nameserver(line, index, rest, word);
         }
-        Ok(())
+        let words = words_from(content, rest, self.rules.search.separators);
+        words.take(NAMESERVERS_MAX).try_for_each(|word| {
+            let blank = |byte: &u8| self.rules.blanks.contains(byte);
+            let before = word.bytes.iter().take_while(|byte| blank(byte)).count();
+            let word = Word { column: word.column + before, bytes: word.bytes.trim_ascii() };
+            self.nameserver(line, index, rest, word)
+        })
     }
 
     /// One word that should be an address, on a line whose keyword ends at offset `rest`.
@@ -57,10 +59,15 @@ impl Reader<'_> {
         let rules = &self.rules.nameservers;
         // busybox takes one blank for the separator and the rest for the address.
         let padded = rules.syntax == AddressSyntax::AtonWithPort && word.column > rest + 2;
-        let Some(mut nameserver) = address::read(word.bytes, rules.syntax).filter(|_| !padded) else {
+        let read = address::read(word.bytes, rules.syntax);
+        let takes = |nameserver: &Nameserver| !padded && address::takes_scope(nameserver, rules.scope);
+        let Some(mut nameserver) = read.filter(takes) else {
             return self.no_address(line, word, padded);
         };
-        let same = |known: &Nameserver| (known.address, known.port) == (nameserver.address, nameserver.port);
+        let same = |known: &Nameserver| {
+            (known.address, known.port, &known.scope)
+                == (nameserver.address, nameserver.port, &nameserver.scope)
+        };
         if rules.duplicates == Duplicates::Dropped && self.nameservers.iter().any(same) {
             self.notes.add(
                 line,

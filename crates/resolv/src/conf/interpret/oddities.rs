@@ -139,6 +139,7 @@ impl Reader<'_> {
         let takes_own = match self.rules.hostname_domain {
             HostnameDomain::Never => false,
             HostnameDomain::WhenEmpty => none,
+            HostnameDomain::WhenEmptyNotRoot => none && own.is_some_and(|own| !matches!(own, "" | ".")),
             HostnameDomain::Always => self.domain.is_none(),
         };
         let takes_own = takes_own && !self.domain_is_root;

@@ -5,17 +5,25 @@ use crate::conf::settings::{Shown, Suffix};
 use crate::conf::syntax::{Word, words_from};
 use crate::idna;
 use crate::name::{self, Escapes, Fqdn, LABEL_MAX, WIRE_MAX};
-use crate::profile::parse::{BadLabel, BareSearch, DomainRule, Duplicates, Repeated, RootWord};
+use crate::profile::parse::{
+    BadLabel, BareSearch, DomainRule, Duplicates, LeadingBlanks, Repeated, RootWord,
+};
 
 impl Reader<'_> {
     pub(super) fn search_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         let rules = &self.rules.search;
+        let blanks = content[rest..].iter().take_while(|byte| self.rules.blanks.contains(byte)).count();
         let (content, rest) = trimmed(content, rest, self.rules.blanks);
         if rules.value_limit.is_some_and(|limit| content.len().saturating_sub(rest) > limit) {
             self.notes.add(line, 0, format_args!("{} ignores a search list of this length", self.resolver));
             return Ok(());
         }
         let mut suffixes: Vec<Suffix> = Vec::new();
+        if rules.leading_blanks == LeadingBlanks::EmptySuffix && blanks > 1 {
+            let what = format_args!("{} takes the blanks for an empty suffix", self.resolver);
+            self.notes.add(line, rest, what);
+            suffixes.push(Suffix::new(""));
+        }
         let mut kept = 0;
         let limit = rules.max.unwrap_or(SUFFIXES_MAX);
         for word in words_from(content, rest, rules.separators).take(WORDS_MAX) {
@@ -66,9 +74,6 @@ impl Reader<'_> {
             self.bare_search(line);
             return Ok(());
         }
-        if suffixes.is_empty() && rules.bad_label == BadLabel::UnprintableDropped {
-            return Ok(());
-        }
         self.replaces_search(line, rules.lines);
         match (&mut self.search, rules.lines) {
             (Some(list), Repeated::AddUp) => {
@@ -88,7 +93,6 @@ impl Reader<'_> {
     pub(super) fn keeps_suffix(&mut self, line: usize, word: Word<'_>) -> Result<bool, ConfError> {
         let dropped = match self.rules.search.bad_label {
             BadLabel::Kept => false,
-            BadLabel::UnprintableDropped => !word.bytes.iter().all(u8::is_ascii_graphic),
             BadLabel::CommaDropped => word.bytes.contains(&b','),
             BadLabel::Refused => {
                 self.refuse_bad_label(line, word)?;
@@ -123,27 +127,26 @@ impl Reader<'_> {
                 self.search = Some(Vec::new());
                 "clears the search list here"
             }
-            BareSearch::TakesNextLine => {
-                self.takes_next_line = true;
-                "takes the words of the next line for suffixes"
-            }
+            // The reader has looked at the next line.
+            BareSearch::TakesNextLine => return,
         };
         self.notes.add(line, 0, format_args!("{} {what}", self.resolver));
     }
 
     pub(super) fn domain_line(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
         if self.rules.domain == DomainRule::AllWords {
-            if let Some(second) = words_from(content, rest, self.rules.blanks).nth(1) {
-                let what = format_args!("{} takes every word after `domain`", self.resolver);
-                self.notes.add(line, second.column, what);
+            return self.domain_list(line, content, rest);
+        }
+        if self.rules.domain == DomainRule::AllWordsWithoutSearch {
+            if self.has_search {
+                let what = format_args!("{} takes a `domain` only before any `search`", self.resolver);
+                self.notes.add(line, 0, what);
+                return Ok(());
             }
-            return self.search_line(line, content, rest);
+            return self.domain_list(line, content, rest);
         }
         let mut words = words_from(content, rest, self.rules.blanks);
         let Some(word) = words.next() else {
-            if self.rules.domain == DomainRule::OneWordOrRefuse {
-                return Err(self.refuse(line, 0, "no word after `domain`".to_owned()));
-            }
             self.notes.add(line, 0, format_args!("{} ignores a `domain` line without a word", self.resolver));
             return Ok(());
         };
@@ -185,6 +188,15 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// A `domain` line that is a list like any.
+    fn domain_list(&mut self, line: usize, content: &[u8], rest: usize) -> Result<(), ConfError> {
+        if let Some(second) = words_from(content, rest, self.rules.blanks).nth(1) {
+            let what = format_args!("{} takes every word after `domain`", self.resolver);
+            self.notes.add(line, second.column, what);
+        }
+        self.search_line(line, content, rest)
+    }
+
     /// hickory makes names of the list in force and gives up where that fails; a `domain` beside a list is left out
     /// then (`system_conf/unix.rs`).
     pub(super) fn refuse_bad_names(&mut self) -> Result<(), ConfError> {
@@ -205,7 +217,7 @@ impl Reader<'_> {
 }
 
 /// The line cut to the value from `rest` on, without the blanks around it.
-fn trimmed<'a>(content: &'a [u8], rest: usize, blanks: &[u8]) -> (&'a [u8], usize) {
+pub(super) fn trimmed<'a>(content: &'a [u8], rest: usize, blanks: &[u8]) -> (&'a [u8], usize) {
     let blank = |byte: &&u8| blanks.contains(byte);
     let before = content[rest..].iter().take_while(blank).count();
     let after = content[rest + before..].iter().rev().take_while(blank).count();
@@ -224,5 +236,7 @@ fn is_relaxed_name(bytes: &[u8]) -> bool {
         let first = label.first().is_some_and(|byte| plain(byte) || *byte == b'*');
         first && label.len() <= LABEL_MAX && label[1..].iter().all(|byte| plain(byte) || *byte == b'-')
     };
-    bytes == b"." || inner == b"--" || inner.split(|&byte| byte == b'.').all(label)
+    // RFC 1035 section 2.3.4: 255 octets, with the first length and the root.
+    let fits = inner.len() + 2 <= WIRE_MAX;
+    bytes == b"." || inner == b"--" || fits && inner.split(|&byte| byte == b'.').all(label)
 }
