@@ -1,6 +1,7 @@
 //! Many lookups under every setting: what would be saved, what would change, what is not known.
 
 mod dots;
+mod favourites;
 mod risk;
 mod saving;
 mod standing;
@@ -80,8 +81,9 @@ impl Alteration {
 
 /// Weighs every setting. `beyond` are lookups of which no class was kept, with their transmissions.
 pub fn weigh(classes: &[Class], beyond: (u64, u64), conf: &Conf, knowledge: &Knowledge) -> Weighed {
+    let favourites = favourites::favourites(classes, conf);
     let standings: Vec<Standing<'_>> =
-        classes.iter().map(|class| Standing::new(class, conf, knowledge)).collect();
+        classes.iter().map(|class| Standing::new(class, conf, knowledge, &favourites)).collect();
     let resolvers = resolvers(&standings);
     let first = resolvers.first().map_or(Resolver::new(ResolverId::Glibc), |(resolver, _)| *resolver);
     let settings = conf.settings(&first.profile());
