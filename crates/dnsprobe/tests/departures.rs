@@ -6,7 +6,7 @@ mod common;
 mod made;
 
 use common::{file, findings, list, run, text, words};
-use made::{Made, NXDOMAIN};
+use made::{Made, NOERROR, NXDOMAIN};
 
 const NAME: [&[u8]; 3] = [b"gone", b"example", b"com"];
 const SUFFIXES: [&[&[u8]]; 3] =
@@ -20,6 +20,11 @@ fn candidate(made: &mut Made, place: usize) {
 
 /// What `read` finds departing from the plan when the file says this `ndots`.
 fn departures(made: &Made, ndots: u32) -> Vec<String> {
+    departures_with(made, ndots, &[])
+}
+
+/// The same with more options of `read`.
+fn departures_with(made: &Made, ndots: u32, more: &[&str]) -> Vec<String> {
     let (capture, conf) = (
         file(&made.bytes),
         file(format!(
@@ -27,8 +32,8 @@ fn departures(made: &Made, ndots: u32) -> Vec<String> {
         )),
     );
     let (capture, conf) = (capture.path(), conf.path());
-    let report =
-        run(&["read", words(&capture), "--resolv-conf", words(&conf), "-o", "json"]).exits(0).report();
+    let line = ["read", words(&capture), "--resolv-conf", words(&conf), "-o", "json"];
+    let report = run(&[&line, more].concat()).exits(0).report();
     let departing = report.lookups.iter().filter(|lookup| findings(lookup).contains(&"departs-from-plan"));
     let found = departing.flat_map(|lookup| list(&lookup["findings"]));
     found
@@ -71,4 +76,47 @@ fn a_process_with_an_older_file_is_told_by_the_names_it_asks() {
     let messages = departures(&made, 2);
     let telling = "it looks like gone.example.com under the suffix";
     assert!(messages.iter().any(|message| message.contains(telling)), "{messages:#?}");
+}
+
+#[test]
+fn a_server_that_walks_the_search_list_itself_is_named() {
+    let mut made = Made::new();
+    let address = ["192.0.2.1".parse().unwrap()];
+    let name: [&[u8]; 3] = [b"www", b"example", b"com"];
+    made.aliased(&[&name, SUFFIXES[0]].concat(), &name, &address, 300);
+    made.wait_us(3_000_000);
+    let [message] = &departures(&made, 5)[..] else { panic!("{:?}", departures(&made, 5)) };
+    let stop = "the search stopped at www.example.com.shop.svc.cluster.local.";
+    assert!(message.starts_with(stop) && message.contains("autopath"), "{message}");
+}
+
+#[test]
+fn a_name_that_nobody_typed_is_traced_to_the_file_of_aliases() {
+    let mut made = Made::new();
+    made.candidate(&[b"db", b"example", b"org"], NOERROR, &["192.0.2.1".parse().unwrap()], 300);
+    made.wait_us(3_000_000);
+    assert_eq!(departures(&made, 5), Vec::<String>::new());
+    let aliases = file("db db.example.org\n");
+    let variable = format!("HOSTALIASES={}", words(&aliases.path()));
+    let messages = departures_with(&made, 5, &["--env", &variable]);
+    assert!(matches!(&messages[..], [one] if one.contains("as HOSTALIASES makes of db")), "{messages:?}");
+    let capture = file(&made.bytes);
+    run(&["read", words(&capture.path()), "--env", "LANG=C"])
+        .exits(2)
+        .complains(&["--env LANG=C", "HOSTALIASES=FILE"]);
+}
+
+#[test]
+fn a_candidate_that_is_missing_and_was_answered_before_may_come_from_a_cache() {
+    let mut made = Made::new();
+    (0..4).for_each(|place| candidate(&mut made, place));
+    made.wait_us(4_000_000);
+    for place in [0, 2, 3] {
+        candidate(&mut made, place);
+    }
+    made.wait_us(4_000_000);
+    (0..4).for_each(|place| candidate(&mut made, place));
+    made.wait_us(4_000_000);
+    let messages = departures(&made, 5);
+    assert!(messages.iter().any(|message| message.contains("cache")), "{messages:#?}");
 }

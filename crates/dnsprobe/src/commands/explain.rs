@@ -215,9 +215,7 @@ impl Asking {
         if let Some(hostname) = &args.hostname {
             situation.hostname.clone_from(hostname);
         }
-        for pair in &args.env {
-            set_variable(&mut situation, pair)?;
-        }
+        situation::set_variables(&mut situation, &args.env)?;
         if let Some(words) = &args.host_addresses {
             let kind = |word: &String| {
                 HostAddress::from_word(word).ok_or_else(|| {
@@ -230,21 +228,6 @@ impl Asking {
         }
         Ok(situation)
     }
-}
-
-fn set_variable(situation: &mut Situation, pair: &str) -> Result<(), CommandError> {
-    let wrong = || {
-        CommandError::new(format!("--env {pair}: no variable that a resolver reads"))
-            .hint("there are RES_OPTIONS=…, LOCALDOMAIN=… and HOSTALIASES=FILE")
-    };
-    let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
-    match key {
-        "RES_OPTIONS" => situation.res_options = Some(value.to_owned()),
-        "LOCALDOMAIN" => situation.local_domain = Some(value.to_owned()),
-        "HOSTALIASES" => situation.host_aliases = Some(situation::read_file(value.as_ref())?),
-        _ => return Err(wrong()),
-    }
-    Ok(())
 }
 
 /// One resolver and what it reads.

@@ -23,11 +23,24 @@ pub(crate) struct Advised {
     pub(crate) client: Option<IpAddr>,
     pub(crate) weighed: Weighed,
     pub(crate) conf: Conf,
-    pub(crate) resolver_from: ResolverFrom,
+    /// The resolver that the user named.
+    pub(crate) given: Option<Resolver>,
+    /// Those that were found in the target, of which the version is known.
+    pub(crate) present: Vec<Resolver>,
     pub(crate) workload: Option<Workload>,
 }
 
 impl Advised {
+    /// How a resolver came to be known.
+    fn from(&self, resolver: Resolver) -> ResolverFrom {
+        let found = |it: &Resolver| (it.id, it.version) == (resolver.id, resolver.version);
+        match self.given {
+            Some(_) => ResolverFrom::Given,
+            None if self.present.iter().any(found) => ResolverFrom::Detected,
+            None => ResolverFrom::Inferred,
+        }
+    }
+
     /// The setting that is recommended.
     pub(crate) fn recommended(&self) -> Option<&Setting> {
         let outlook = &self.weighed.outlook;
@@ -85,12 +98,12 @@ pub(crate) fn advised_json(advised: &[Advised]) -> Vec<Value> {
 fn one(it: &Advised) -> Value {
     let weighed = &it.weighed;
     let outlook = &weighed.outlook;
-    let first = weighed.resolvers.first().map(|(resolver, _)| resolver_json(*resolver, it.resolver_from));
+    let first = weighed.resolvers.first().map(|(resolver, _)| resolver_json(*resolver, it.from(*resolver)));
     let resolvers: Vec<Value> = weighed
         .resolvers
         .iter()
         .map(|(resolver, lookups)| {
-            let mut fields = resolver_json(*resolver, it.resolver_from);
+            let mut fields = resolver_json(*resolver, it.from(*resolver));
             fields["lookups"] = (*lookups).into();
             fields
         })
@@ -117,9 +130,10 @@ fn one(it: &Advised) -> Value {
     })
 }
 
-/// The version is only known where it was given; what stands for an unknown one is none.
+/// The version is only known where it was given or found; what stands for an unknown one is none.
 fn resolver_json(resolver: Resolver, from: ResolverFrom) -> Value {
-    let version = (from == ResolverFrom::Given).then(|| resolver.version.to_string());
+    let known = matches!(from, ResolverFrom::Given | ResolverFrom::Detected);
+    let version = known.then(|| resolver.version.to_string());
     json!({"id": resolver.id.as_str(), "version": version, "api": resolver.api, "from": from.as_str()})
 }
 

@@ -22,7 +22,7 @@ use std::rc::Rc;
 use dnsprobe_lookup::{Counters, InferredConf, Lookup, Summary, Timestamp};
 use dnsprobe_resolv::advice::Advice;
 use dnsprobe_resolv::whatif::Conf;
-use dnsprobe_resolv::{Family, Profile, Settings};
+use dnsprobe_resolv::{Family, Profile, Resolver, ResolverId, Settings};
 
 use crate::cli::{Color, Global};
 
@@ -172,6 +172,14 @@ pub(crate) enum Told {
     Not,
 }
 
+/// A resolver that some program of a namespace has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Present {
+    pub(crate) id: ResolverId,
+    /// The model of its version; `None` where the version is not known.
+    pub(crate) exact: Option<Resolver>,
+}
+
 /// Where lookups are seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SeenAt {
@@ -183,6 +191,8 @@ pub(crate) struct SeenAt {
     pub(crate) among_others: Option<String>,
     /// The `resolv.conf` that its clients read; `None` where it is read from the traffic.
     pub(crate) conf: Option<Rc<Conf>>,
+    /// The resolvers that its programs have; empty where that is not known.
+    pub(crate) present: Rc<[Present]>,
 }
 
 /// Shows lookups as they finish, and the sums at the end.
