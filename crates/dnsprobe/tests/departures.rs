@@ -5,7 +5,7 @@
 mod common;
 mod made;
 
-use common::{file, findings, list, run, text, words};
+use common::{file, findings, list, run, testdata, text, words};
 use made::{Made, NOERROR, NXDOMAIN};
 
 const NAME: [&[u8]; 3] = [b"gone", b"example", b"com"];
@@ -119,4 +119,58 @@ fn a_candidate_that_is_missing_and_was_answered_before_may_come_from_a_cache() {
     made.wait_us(4_000_000);
     let messages = departures(&made, 5);
     assert!(messages.iter().any(|message| message.contains("cache")), "{messages:#?}");
+}
+
+#[test]
+fn explain_holds_its_plan_against_what_a_capture_shows() {
+    let mut made = Made::new();
+    (0..4).for_each(|place| candidate(&mut made, place));
+    made.wait_us(8_000_000);
+    (0..2).for_each(|place| candidate(&mut made, place));
+    made.wait_us(8_000_000);
+    (0..4).for_each(|place| candidate(&mut made, place));
+    made.wait_us(8_000_000);
+    let capture = file(&made.bytes);
+    let conf = file("search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n");
+    let line = |more: &[&'static str]| {
+        let line = ["explain", "gone.example.com", "-r"];
+        let files = [words(&capture.path()), "--resolv-conf", words(&conf.path())].map(str::to_owned);
+        let all: Vec<String> = line.into_iter().map(str::to_owned).chain(files).collect();
+        let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
+        [all, more].concat()
+    };
+    let explain = |more: &[&'static str]| {
+        let line = line(more);
+        run(&line.iter().map(String::as_str).collect::<Vec<_>>()).exits(1)
+    };
+    let explained = explain(&["--resolver", "glibc", "-o", "json"]).object();
+    assert_eq!(explained["totals"]["questions"], 8);
+    let observed = &explained["observed"];
+    assert_eq!((&observed["lookups"], &observed["as_planned"]), (&3.into(), &2.into()), "{observed}");
+    let [departure] = list(&observed["departures"]) else { panic!("{observed}") };
+    assert!(
+        text(departure, "message").starts_with("the search stopped at gone.example.com.svc"),
+        "{departure}"
+    );
+    // Under another resolver all of them depart: busybox asks for all A first.
+    let other = explain(&["--resolver", "busybox-nslookup", "-o", "json"]).object();
+    assert_eq!(other["observed"]["as_planned"], 0, "{}", other["observed"]);
+    let table = explain(&["--resolver", "glibc"]).text();
+    assert!(table.contains("observed: 3 lookups, 2 as planned"), "{table}");
+    assert!(table.contains("the search stopped at gone.example.com.svc"), "{table}");
+}
+
+#[test]
+fn explain_takes_the_answers_from_the_capture() {
+    let capture = testdata("traces/wildcard-suffix.pcap");
+    let conf = testdata("traces/wildcard-suffix.conf");
+    let summary =
+        run(&["read", words(&capture), "--resolv-conf", words(&conf), "-o", "json"]).exits(0).report();
+    let hijacked = summary.lookups.iter().find(|it| findings(it).contains(&"suffix-answered")).unwrap();
+    let name = text(hijacked, "name").to_owned();
+    let line = ["explain", &name, "-r", words(&capture), "--resolv-conf", words(&conf), "-o", "json"];
+    let explained = run(&line).exits(0).object();
+    assert_eq!(explained["steps"].as_array().unwrap().len(), list(&hijacked["steps"]).len());
+    assert_eq!(explained["observed"]["departures"].as_array().unwrap().len(), 0, "{}", explained["observed"]);
+    assert!(findings(&explained).contains(&"suffix-answered"));
 }

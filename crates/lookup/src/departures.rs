@@ -70,7 +70,7 @@ impl Departures {
             self.passed_over += 1;
             return None;
         }
-        let found = from_plan(lookup, conf, &|asked| self.last_answered(lookup, asked));
+        let found = from_plan(lookup, None, conf, &|asked| self.last_answered(lookup, asked));
         if let (None, Some(shape)) = (&found, shape) {
             if self.as_planned.len() >= MOST_SHAPES {
                 self.as_planned.clear();
@@ -149,19 +149,31 @@ pub fn departure(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
         return None;
     }
     beyond_the_plan(lookup, conf)
-        .or_else(|| (!is_regular(lookup)).then(|| from_plan(lookup, conf, &|_| None))?)
+        .or_else(|| (!is_regular(lookup)).then(|| from_plan(lookup, None, conf, &|_| None))?)
+}
+
+/// Where a lookup departs from the plan of this resolver, whoever seems to have asked. A name that was asked as it stands
+/// counts as typed so: whether it was searched first, its plan tells.
+pub fn departure_from(lookup: &Lookup, resolver: Resolver, conf: &Conf) -> Option<Finding> {
+    beyond_the_plan(lookup, conf).or_else(|| from_plan(lookup, Some(resolver), conf, &|_| None))
+}
+
+/// A search that a server ended, which walked the list itself.
+pub fn autopath(lookup: &Lookup) -> Option<Finding> {
+    let last = lookup.steps.last().filter(|_| lookup.is_autopath())?;
+    let message = format!(
+        "the search stopped at {}, whose answer is an alias to the name that exists: the server walked the search list \
+         itself (CoreDNS autopath).",
+        last.candidate
+    );
+    Some(finding(FindingCode::DepartsFromPlan, message, &last.questions))
 }
 
 /// What the questions alone do not show to depart: a server that walks the search list itself, a name that nobody typed.
 fn beyond_the_plan(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
     let last = lookup.steps.last()?;
-    if lookup.is_autopath() {
-        let message = format!(
-            "the search stopped at {}, whose answer is an alias to the name that exists: the server walked the search list \
-             itself (CoreDNS autopath).",
-            last.candidate
-        );
-        return Some(finding(FindingCode::DepartsFromPlan, message, &last.questions));
+    if let Some(found) = autopath(lookup) {
+        return Some(found);
     }
     let alias = alias_behind(lookup, conf)?;
     let message = format!(
@@ -189,11 +201,17 @@ fn alias_behind(lookup: &Lookup, conf: &Conf) -> Option<String> {
 /// Answers that a cache may hold: how long ago a question was answered.
 type Lately<'a> = dyn Fn(&Asked) -> Option<Nanos> + 'a;
 
-fn from_plan(lookup: &Lookup, conf: &Conf, lately: &Lately<'_>) -> Option<Finding> {
-    let seen = observation(lookup, None)?;
+/// `planned` is the resolver whose plan counts, where it is not the one that the packets show.
+fn from_plan(
+    lookup: &Lookup,
+    planned: Option<Resolver>,
+    conf: &Conf,
+    lately: &Lately<'_>,
+) -> Option<Finding> {
+    let seen = observation(lookup, planned.map(|resolver| (resolver, Told::Inferred)))?;
     if let Some(explained) = explain(&seen, conf) {
         let same = explained.variant.resolver.id == seen.resolver.id;
-        if same || lookup.resolver.known_id().is_none() {
+        if same || (planned.is_none() && lookup.resolver.known_id().is_none()) {
             return None;
         }
     }

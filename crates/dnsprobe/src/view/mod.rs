@@ -124,6 +124,24 @@ pub(crate) struct Explained<'a> {
     pub(crate) advice: &'a [Advice],
     /// The resolver's model; `None` when it refuses the file.
     pub(crate) profile: Option<&'a Profile>,
+    /// What was really asked, where a capture shows it.
+    pub(crate) held: Option<&'a Held>,
+}
+
+/// Lookups of a name held against its plan.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) lookups: u64,
+    pub(crate) as_planned: u64,
+    pub(crate) departing: Vec<Departing>,
+}
+
+/// A lookup that departs from its plan.
+#[derive(Debug)]
+pub(crate) struct Departing {
+    pub(crate) client: Option<std::net::IpAddr>,
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) message: String,
 }
 
 /// Everything there is to say at the end of a run.
