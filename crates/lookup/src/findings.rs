@@ -97,6 +97,15 @@ fn suffix_answered(lookup: &Lookup, context: &Context) -> Option<Finding> {
     ))
 }
 
+/// The suffix under which a dotted name was found that has not the form of a service of this cluster: whoever typed it may
+/// have meant another host. `full` is the candidate that answered, `search` the search list.
+pub fn doubtful_suffix(typed: &str, full: &str, search: &[String]) -> Option<String> {
+    let context = Context::new(search, Nanos(0));
+    let suffix = full.trim_end_matches('.').strip_prefix(typed.trim_end_matches('.'))?.strip_prefix('.')?;
+    let is_doubtful = typed.contains('.') && !is_service(typed, suffix, &context.cluster_domain);
+    is_doubtful.then(|| suffix.to_owned())
+}
+
 /// What the name stands for by itself, where that was seen and is something else.
 fn should_be(lookup: &Lookup, context: &Context) -> String {
     match context.as_is.filter(|address| !lookup.addresses.contains(address)) {
@@ -124,7 +133,7 @@ fn is_service(typed: &str, suffix: &str, cluster_domain: &str) -> bool {
     }
 }
 
-fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
+fn search_waste(lookup: &Lookup, context: &Context) -> Option<Finding> {
     let totals = lookup.totals();
     let wasted = lookup.steps.iter().filter(|step| step.wasted).count();
     if wasted == 0 {
@@ -138,13 +147,17 @@ fn search_waste(lookup: &Lookup, _: &Context) -> Option<Finding> {
             "{} of {} questions{time} went to {wasted} {candidates} that did not answer; {} asks only for what is meant.",
             totals.wasted_questions,
             totals.questions,
-            remedy(lookup),
+            remedy(lookup, context),
         ),
         lookup.steps.iter().filter(|step| step.wasted).flat_map(|step| &step.questions),
     ))
 }
 
-fn remedy(lookup: &Lookup) -> String {
+fn remedy(lookup: &Lookup, context: &Context) -> String {
+    if suffix_answered(lookup, context).is_some() {
+        // The candidate that answered is not what was meant.
+        return format!("`{}.` with its trailing dot", lookup.name);
+    }
     lookup
         .absolute_name()
         .map_or_else(|| "another name".to_owned(), |name| format!("`{name}` with its trailing dot"))

@@ -300,10 +300,8 @@ impl One<'_> {
                 rows?;
                 (lookup.map_err(unmeasured)?, target)
             }
-            Asking::Script(answers) => {
-                (self.rehearse(&subject, request, answers.as_ref(), printer)?, self.target)
-            }
-            Asking::Captured(captured) => (self.rehearse(&subject, request, captured, printer)?, self.target),
+            Asking::Script(answers) => (rehearse(&subject, request, answers.as_ref(), printer)?, self.target),
+            Asking::Captured(captured) => (rehearse(&subject, request, captured, printer)?, self.target),
         };
         lookup.findings = judge(&lookup, &context(profile, settings));
         lookup.findings.extend(autopath(&lookup));
@@ -339,21 +337,6 @@ impl One<'_> {
         }
     }
 
-    /// Walks without asking, and shows every step.
-    fn rehearse(
-        &self,
-        subject: &Subject<'_>,
-        request: &Request,
-        answers: &dyn Answers,
-        printer: &mut Printer,
-    ) -> Result<Lookup, CommandError> {
-        let lookup = measure::rehearse(subject, request, answers);
-        for step in &lookup.steps {
-            printer.step(step)?;
-        }
-        Ok(lookup)
-    }
-
     fn seen(&self) -> ResolverSeen {
         self.chosen.seen()
     }
@@ -375,6 +358,20 @@ impl One<'_> {
             findings: Vec::new(),
         }
     }
+}
+
+/// Walks without asking, and shows every step.
+fn rehearse(
+    subject: &Subject<'_>,
+    request: &Request,
+    answers: &dyn Answers,
+    printer: &mut Printer,
+) -> Result<Lookup, CommandError> {
+    let lookup = measure::rehearse(subject, request, answers);
+    for step in &lookup.steps {
+        printer.step(step)?;
+    }
+    Ok(lookup)
 }
 
 fn unmeasured(error: measure::MeasureError) -> CommandError {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use dnsprobe_lookup::ResolverFrom;
+use dnsprobe_lookup::findings::doubtful_suffix;
 use dnsprobe_resolv::Resolver;
 use dnsprobe_resolv::whatif::{Conf, Dot, Origin, Risk, Setting, Unknown, Weighed};
 use serde_json::{Value, json};
@@ -124,7 +125,7 @@ fn one(it: &Advised) -> Value {
         "unexplained": weighed.unexplained.iter().map(|(name, lookups)| json!({"name": name, "lookups": lookups})).collect::<Vec<_>>(),
         "settings": outlook.settings.iter().map(setting).collect::<Vec<_>>(),
         "without_suffix": outlook.without_suffix.iter().map(setting).collect::<Vec<_>>(),
-        "dots": outlook.dots.iter().map(dot).collect::<Vec<_>>(),
+        "dots": outlook.dots.iter().map(|dot| self::dot(dot, &weighed.search)).collect::<Vec<_>>(),
         "risks": outlook.risks.iter().map(risk).collect::<Vec<_>>(),
         "recommended": outlook.recommended.map(|ndots| recommended(ndots, it)),
     })
@@ -180,14 +181,24 @@ fn unknown(it: &Unknown) -> Value {
     })
 }
 
-fn dot(dot: &Dot) -> Value {
+/// Where a name must not be written so: for all names, and for this one.
+pub(crate) fn dot_unsafe(dot: &Dot, search: &[String]) -> String {
+    match doubtful_suffix(&dot.name, &dot.write, search) {
+        Some(suffix) => {
+            format!("another host is meant than the one that {suffix} answered for; {DOT_UNSAFE}")
+        }
+        None => DOT_UNSAFE.to_owned(),
+    }
+}
+
+fn dot(dot: &Dot, search: &[String]) -> Value {
     json!({
         "name": dot.name,
         "write": dot.write,
         "lookups": dot.lookups,
         "saves_questions": dot.saves_questions,
         "saves_us": us(dot.saves_ns),
-        "unsafe_when": DOT_UNSAFE,
+        "unsafe_when": dot_unsafe(dot, search),
     })
 }
 
