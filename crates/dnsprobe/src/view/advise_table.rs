@@ -360,7 +360,7 @@ fn patches(text: &mut String, advised: &[Advised], ui: &Ui) {
             None => it.weighed.outlook.recommended,
         };
         let Some(ndots) = ndots else { continue };
-        let (workload, yaml) = (it.workload.as_ref(), patch::patch(ndots, &it.conf));
+        let (workload, yaml) = (it.workload.as_ref(), patch::patch(ndots, &it.conf, it.workload.as_ref()));
         match patches.iter_mut().find(|(known, text, _)| (*known, text.as_str()) == (workload, &yaml)) {
             Some((.., clients)) => clients.push(title(it)),
             None => patches.push((workload, yaml, vec![title(it)])),

@@ -123,7 +123,7 @@ fn verdict(it: &Advised) -> String {
     let mut html = String::new();
     match it.recommended() {
         Some(best) => {
-            let yaml = patch::patch(best.ndots, &it.conf);
+            let yaml = patch::patch(best.ndots, &it.conf, it.workload.as_ref());
             let _ = write!(
                 html,
                 "<p><b>Set ndots:{}.</b> It saves {} of {} and {} and changes no result.</p><pre class=\"command\">{}</pre>\
