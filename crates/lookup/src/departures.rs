@@ -1,8 +1,8 @@
 //! Where a lookup is not what its resolver plans at the settings in force: a question too many, one missing, another
 //! order, a stop too early; and the likely reason.
 
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
@@ -32,7 +32,9 @@ pub struct Departures {
     second: i64,
     questions: usize,
     /// Shapes of lookups that are as planned, by hash.
-    as_planned: std::collections::HashSet<u64>,
+    as_planned: HashSet<u64>,
+    /// Why lookups of a shape depart, by hash.
+    reasons: HashMap<u64, String>,
     /// When a client was last answered a question, by hash of both.
     answered: HashMap<u64, Timestamp>,
     /// Lookups that were not held against their plan, because there were too many in their second.
@@ -70,14 +72,21 @@ impl Departures {
             self.passed_over += 1;
             return None;
         }
-        let found = from_plan(lookup, None, conf, &|asked| self.last_answered(lookup, asked));
-        if let (None, Some(shape)) = (&found, shape) {
-            if self.as_planned.len() >= MOST_SHAPES {
-                self.as_planned.clear();
-            }
-            self.as_planned.insert(shape);
+        if self.as_planned.len() + self.reasons.len() >= MOST_SHAPES {
+            self.as_planned.clear();
+            self.reasons.clear();
         }
-        found
+        let known = shape.and_then(|shape| self.reasons.get(&shape)).cloned();
+        let lately = |asked: &Asked| self.last_answered(lookup, asked);
+        let departs = from_plan(lookup, None, conf, &Memory { lately: &lately, reason: known.as_deref() });
+        match (&departs, shape) {
+            (None, Some(shape)) => _ = self.as_planned.insert(shape),
+            (Some(departs), Some(shape)) => {
+                self.reasons.entry(shape).or_insert_with(|| departs.reason.clone());
+            }
+            (_, None) => {}
+        }
+        departs.map(|departs| departs.finding)
     }
 
     /// How long before a lookup its client was answered a question, if lately.
@@ -148,14 +157,19 @@ pub fn departure(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
     if lookup.partial || !lookup.certain {
         return None;
     }
-    beyond_the_plan(lookup, conf)
-        .or_else(|| (!is_regular(lookup)).then(|| from_plan(lookup, None, conf, &|_| None))?)
+    if let Some(found) = beyond_the_plan(lookup, conf) {
+        return Some(found);
+    }
+    if is_regular(lookup) {
+        return None;
+    }
+    Some(from_plan(lookup, None, conf, &NONE)?.finding)
 }
 
 /// Where a lookup departs from the plan of this resolver, whoever seems to have asked. A name that was asked as it stands
 /// counts as typed so: whether it was searched first, its plan tells.
 pub fn departure_from(lookup: &Lookup, resolver: Resolver, conf: &Conf) -> Option<Finding> {
-    beyond_the_plan(lookup, conf).or_else(|| from_plan(lookup, Some(resolver), conf, &|_| None))
+    beyond_the_plan(lookup, conf).or_else(|| Some(from_plan(lookup, Some(resolver), conf, &NONE)?.finding))
 }
 
 /// A search that a server ended, which walked the list itself.
@@ -201,15 +215,33 @@ fn alias_behind(lookup: &Lookup, conf: &Conf) -> Option<String> {
 /// Answers that a cache may hold: how long ago a question was answered.
 type Lately<'a> = dyn Fn(&Asked) -> Option<Nanos> + 'a;
 
+/// What lookups before have shown.
+struct Memory<'a> {
+    lately: &'a Lately<'a>,
+    /// Why lookups of the same shape depart.
+    reason: Option<&'a str>,
+}
+
+/// No lookup was before.
+const NONE: Memory<'static> = Memory { lately: &|_| None, reason: None };
+
+/// A lookup that departs from its plan.
+struct Departs {
+    finding: Finding,
+    /// Why others of its shape do so, too.
+    reason: String,
+}
+
 /// `planned` is the resolver whose plan counts, where it is not the one that the packets show.
 fn from_plan(
     lookup: &Lookup,
     planned: Option<Resolver>,
     conf: &Conf,
-    lately: &Lately<'_>,
-) -> Option<Finding> {
+    memory: &Memory<'_>,
+) -> Option<Departs> {
     let seen = observation(lookup, planned.map(|resolver| (resolver, Told::Inferred)))?;
-    if let Some(explained) = explain(&seen, conf) {
+    let departed = memory.reason.is_some();
+    if let Some(explained) = (!departed).then(|| explain(&seen, conf)).flatten() {
         let same = explained.variant.resolver.id == seen.resolver.id;
         if same || (planned.is_none() && lookup.resolver.known_id().is_none()) {
             return None;
@@ -217,10 +249,12 @@ fn from_plan(
     }
     let plan = expected(&seen, conf)?;
     let (what, missing) = difference(&seen, &plan)?;
-    let message = format!("{what}{}.", reason(&seen, &plan, conf, &missing, lately));
+    let own = own_reason(&seen, &plan, &missing, memory.lately);
+    let reason = memory.reason.map_or_else(|| reason(&seen, conf), str::to_owned);
+    let message = format!("{what}{}.", own.as_ref().unwrap_or(&reason));
     // Where it was left: the last questions that were seen.
     let last = lookup.steps.last().map(|step| &step.questions[..]).unwrap_or_default();
-    Some(finding(FindingCode::DepartsFromPlan, message, last))
+    Some(Departs { finding: finding(FindingCode::DepartsFromPlan, message, last), reason })
 }
 
 /// Whether nothing about a lookup can depart: it was answered, and each candidate was asked once for the same types.
@@ -293,25 +327,26 @@ fn in_words(asked: &[Asked]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// The likely reason, with what leads up to it; empty where none is known.
-fn reason(
+/// The likely reason that this lookup itself shows, with what leads up to it.
+fn own_reason(
     seen: &Observation,
     plan: &Explained,
-    conf: &Conf,
     missing: &[Asked],
     lately: &Lately<'_>,
-) -> String {
+) -> Option<String> {
+    let searched = |(typed, suffix): (String, String)| {
+        format!("; it looks like {typed} under the suffix {suffix}: {OTHER_FILE}")
+    };
+    answered_before(seen, plan, missing, lately).or_else(|| looks_searched(seen, plan).map(searched))
+}
+
+/// The likely reason that all lookups of its shape have, with what leads up to it; empty where none is known.
+fn reason(seen: &Observation, conf: &Conf) -> String {
     let same = |conf: &Conf, resolver: Resolver| {
         let told = Observation { resolver, told: Told::Given, ..seen.clone() };
         explain(&told, conf).is_some()
     };
-    if let Some(cached) = answered_before(seen, plan, missing, lately) {
-        return cached;
-    }
     let text = String::from_utf8_lossy(conf.file.as_deref().unwrap_or_default()).into_owned();
-    if let Some((typed, suffix)) = looks_searched(seen, plan) {
-        return format!("; it looks like {typed} under the suffix {suffix}: {OTHER_FILE}");
-    }
     if let Some(id) = ResolverId::ALL.into_iter().find(|id| same(conf, Resolver::new(*id))) {
         return format!("; another resolver may have asked: {id} would ask so");
     }

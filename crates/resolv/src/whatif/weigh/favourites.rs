@@ -1,7 +1,7 @@
 //! Which resolver does a client seem to have? Its lookups together tell more than each does.
 
-use super::super::explain::fit;
-use super::super::{Conf, Told};
+use super::super::Told;
+use super::super::explain::{Models, fit};
 use super::Class;
 use crate::ResolverId;
 
@@ -23,7 +23,7 @@ const MOST_CLASSES: usize = 256;
 
 /// The resolvers that may have asked what leaves open who did, those first that explain most of it. Empty where nothing
 /// is open.
-pub(super) fn favourites(classes: &[Class], conf: &Conf) -> Vec<ResolverId> {
+pub(super) fn favourites(classes: &[Class], models: &Models<'_>) -> Vec<ResolverId> {
     let mut open: Vec<&Class> = classes.iter().filter(|class| class.seen.told == Told::Open).collect();
     open.sort_by_key(|class| std::cmp::Reverse(class.lookups));
     open.truncate(MOST_CLASSES);
@@ -32,7 +32,7 @@ pub(super) fn favourites(classes: &[Class], conf: &Conf) -> Vec<ResolverId> {
     }
     let all: u64 = open.iter().map(|class| 2 * class.lookups).sum();
     let explains = |id: ResolverId| -> (ResolverId, u64) {
-        (id, open.iter().map(|class| fit(&class.seen, conf, id) * class.lookups).sum())
+        (id, open.iter().map(|class| fit(&class.seen, models, id) * class.lookups).sum())
     };
     let mut ranked: Vec<(ResolverId, u64)> = USUAL.map(explains).into();
     if ranked.iter().all(|(_, explained)| *explained < all) {

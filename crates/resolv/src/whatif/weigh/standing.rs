@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::explain::{self, with_variant};
+use super::super::explain::with_variant;
 use super::super::{Asked, Conf, Explained, Extent, Knowledge, Replay, Variant, readings, replay};
 use super::{Alteration, Class};
 use crate::profile::planning::SearchWhen;
-use crate::{Family, Outcome, Profile, QType, Resolver, ResolverId, Settings, Simulation, name};
+use crate::{Family, Outcome, Profile, QType, Resolver, Settings, Simulation, name};
 
 /// One kind of lookup, and the model that explains it.
 pub(super) struct Standing<'a> {
@@ -33,15 +33,13 @@ pub(super) enum Fate {
 }
 
 impl<'a> Standing<'a> {
-    /// `favourites` are the resolvers that its client may have, the likeliest first.
+    /// What a model explains to its end was seen whole, wherever the capture began or ended.
     pub(super) fn new(
         class: &'a Class,
         conf: &Conf,
         knowledge: &Knowledge,
-        favourites: &[ResolverId],
+        explained: Option<Explained>,
     ) -> Self {
-        // What a model explains to its end was seen whole, wherever the capture began or ended.
-        let explained = explain::explain_among(&class.seen, conf, favourites);
         let guess = || {
             let variant = Variant::plain(class.seen.resolver, likely_family(&class.seen.asked));
             with_variant(&class.seen, conf, variant, knowledge)
