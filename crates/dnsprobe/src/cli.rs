@@ -133,6 +133,10 @@ pub(crate) struct LookupArgs {
     /// The resolv.conf of the clients, instead of the target's own or of what the traffic shows
     #[arg(long, value_name = "FILE")]
     pub(crate) resolv_conf: Option<PathBuf>,
+    /// A variable of the clients' environment, instead of the target's own: `RES_OPTIONS`, `LOCALDOMAIN`, or `HOSTALIASES`
+    /// (a file)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) env: Vec<String>,
     /// A port that carries DNS (may be given several times)
     #[arg(long = "port", value_name = "PORT", default_values_t = [53])]
     pub(crate) ports: Vec<u16>,

@@ -108,6 +108,17 @@ fn another_order_fits_another_ndots() {
 }
 
 #[test]
+fn variables_of_the_client_are_part_of_its_plan() {
+    let mut order = WHOLE.to_vec();
+    order.rotate_right(1);
+    let lookup = lookup("gone.example.com", &order, &PAIR, Outcome::NxDomain);
+    let mut conf = conf("ndots:5");
+    assert!(departure(&lookup, &conf).is_some());
+    conf.situation.res_options = Some("ndots:1".to_owned());
+    assert_eq!(departure(&lookup, &conf), None);
+}
+
+#[test]
 fn a_name_that_was_searched_first_shows_an_older_file() {
     let lookup = lookup(WHOLE[0].0.trim_end_matches('.'), &[(WHOLE[0].0, None)], &PAIR, Outcome::NxDomain);
     let said = message(&lookup, "ndots:2").unwrap();
@@ -121,6 +132,68 @@ fn half_a_pair_that_is_missing_may_be_cached() {
     let said = message(&lookup, "ndots:5").unwrap();
     assert!(said.contains("would have asked for AAAA gone.example.com.svc.cluster.local., too"), "{said}");
     assert!(said.contains("cache"), "{said}");
+}
+
+#[test]
+fn a_question_that_was_answered_lately_may_come_from_a_cache() {
+    let conf = conf("ndots:5");
+    let mut departures = Departures::default();
+    let first = lookup("gone.example.com", &WHOLE, &PAIR, Outcome::NxDomain);
+    assert_eq!(departures.judge(&first, &conf), None);
+    let mut second = first.clone();
+    second.start = first.start.map(|start| start + Nanos::from_millis(2_000));
+    second.steps.remove(1);
+    let said = departures.judge(&second, &conf).unwrap().message;
+    assert!(said.contains("would have asked for A gone.example.com.svc.cluster.local."), "{said}");
+    assert!(said.contains("a cache in the process"), "{said}");
+    // Nobody was seen to answer that before: no cache can have had it.
+    let said = Departures::default().judge(&second, &conf).unwrap().message;
+    assert!(!said.contains("cache"), "{said}");
+}
+
+#[test]
+fn a_server_that_walks_the_list_is_named() {
+    let first = [("www.example.com.shop.svc.cluster.local.", Some("shop.svc.cluster.local"))];
+    let mut lookup = lookup("www.example.com", &first, &PAIR, Outcome::Answer);
+    assert_eq!(message(&lookup, "ndots:5"), None);
+    for question in &mut lookup.steps[0].questions {
+        question.alias = Some("www.example.com.".into());
+    }
+    let said = message(&lookup, "ndots:5").unwrap();
+    assert!(said.contains("autopath"), "{said}");
+}
+
+#[test]
+fn a_name_that_an_alias_stands_for_is_told_by_the_file_of_aliases() {
+    let asked = [("db.example.org.", None)];
+    let lookup = lookup("db.example.org.", &asked, &PAIR, Outcome::Answer);
+    let mut conf = conf("ndots:5");
+    assert_eq!(departure(&lookup, &conf), None);
+    conf.situation.host_aliases = Some(b"db db.example.org\nother x.example\n".to_vec());
+    let said = departure(&lookup, &conf).unwrap().message;
+    assert!(said.contains("as HOSTALIASES makes of db"), "{said}");
+    // musl knows no such file.
+    let mut other = lookup.clone();
+    other.resolver.id = "musl";
+    assert_eq!(departure(&other, &conf), None);
+}
+
+#[test]
+fn a_flood_of_lookups_as_planned_is_held_against_one_plan() {
+    let conf = conf("ndots:5");
+    let planned = lookup("gone.example.com", &WHOLE, &PAIR, Outcome::NxDomain);
+    let mut departures = Departures::default();
+    for count in 0..1_000 {
+        let mut other = planned.clone();
+        let renamed = |name: &str| name.replace("gone", &format!("gone-{count}"));
+        other.name = renamed(&other.name).into();
+        for step in &mut other.steps {
+            step.candidate = renamed(&step.candidate).into();
+            step.questions.iter_mut().for_each(|question| question.qname = renamed(&question.qname).into());
+        }
+        assert_eq!(departures.judge(&other, &conf), None);
+    }
+    assert_eq!(departures.passed_over, 0);
 }
 
 #[test]

@@ -190,25 +190,37 @@ fn answering_step(lookup: &Lookup) -> Option<&Step> {
 
 /// A dotted name that a suffixed candidate answered, and that has not the form of a service of this cluster.
 fn suffix_answered(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
-    let step = answering_step(lookup)?;
-    let suffix = step.suffix.as_ref()?;
-    let typed = &*lookup.name;
-    if !typed.contains('.')
-        || is_service(typed, suffix, &judge.context.cluster_domain)
-        || lookup.is_autopath()
-    {
-        return None;
-    }
+    let (step, suffix) = wrong_suffix(lookup, judge.context)?;
+    let typed = &lookup.name;
     let address = || lookup.addresses.first().map_or_else(String::new, |address| format!(" with {address}"));
-    Some(judge.finding(FindingCode::SuffixAnswered,
-        || format!(
+    let message = || {
+        format!(
             "{typed} was answered{} under the search suffix {suffix}: the application may talk to the wrong \
              host{}. Write the name with a trailing dot, or take the suffix out of the search list.",
             address(),
             should_be(lookup, judge)
-        ),
-        &step.questions,
-    ))
+        )
+    };
+    Some(judge.finding(FindingCode::SuffixAnswered, message, &step.questions))
+}
+
+/// The step that answered a dotted name under a suffix that it has no place under.
+fn wrong_suffix<'a>(lookup: &'a Lookup, context: &Context) -> Option<(&'a Step, &'a str)> {
+    let step = answering_step(lookup)?;
+    let suffix = step.suffix.as_deref()?;
+    let typed = &*lookup.name;
+    let expected =
+        !typed.contains('.') || is_service(typed, suffix, &context.cluster_domain) || lookup.is_autopath();
+    (!expected).then_some((step, suffix))
+}
+
+/// The suffix under which a dotted name was found that has not the form of a service of this cluster: whoever typed it may
+/// have meant another host. `full` is the candidate that answered, `search` the search list.
+pub fn doubtful_suffix(typed: &str, full: &str, search: &[String]) -> Option<String> {
+    let context = Context::new(search, Nanos(0));
+    let suffix = full.trim_end_matches('.').strip_prefix(typed.trim_end_matches('.'))?.strip_prefix('.')?;
+    let is_doubtful = typed.contains('.') && !is_service(typed, suffix, &context.cluster_domain);
+    is_doubtful.then(|| suffix.to_owned())
 }
 
 /// What the name stands for by itself, where that was seen and is something else.
@@ -246,19 +258,24 @@ fn search_waste(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     }
     let time = || totals.added_by_search.map_or_else(String::new, |time| format!(" and {}", millis(time)));
     let candidates = if wasted == 1 { "candidate" } else { "candidates" };
-    Some(judge.finding(FindingCode::SearchWaste,
-        || format!(
+    let message = || {
+        format!(
             "{} of {} questions{} went to {wasted} {candidates} that did not answer; {} asks only for what is meant.",
             totals.wasted_questions,
             totals.questions,
             time(),
-            remedy(lookup),
-        ),
-        lookup.steps.iter().filter(|step| step.wasted).flat_map(|step| &step.questions),
-    ))
+            remedy(lookup, judge.context),
+        )
+    };
+    let questions = lookup.steps.iter().filter(|step| step.wasted).flat_map(|step| &step.questions);
+    Some(judge.finding(FindingCode::SearchWaste, message, questions))
 }
 
-fn remedy(lookup: &Lookup) -> String {
+fn remedy(lookup: &Lookup, context: &Context) -> String {
+    if wrong_suffix(lookup, context).is_some() {
+        // The candidate that answered is not what was meant.
+        return format!("`{}.` with its trailing dot", lookup.name);
+    }
     lookup
         .absolute_name()
         .map_or_else(|| "another name".to_owned(), |name| format!("`{name}` with its trailing dot"))
@@ -277,7 +294,8 @@ fn unanswered(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
     };
     let lost = all.iter().find(|question| !answered(question) && question.outcome == Outcome::Timeout)?;
     let sent = all.iter().filter(|other| other.qname == lost.qname && other.qtype == lost.qtype).count();
-    Some(judge.finding(FindingCode::Unanswered,
+    Some(judge.finding(
+        FindingCode::Unanswered,
         || format!(
             "{} {} was sent {} to {} and never answered. Is the server up, and does a network policy let port 53 through?",
             lost.qtype,
@@ -301,7 +319,8 @@ fn stall(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
         " Does the server answer slowly, or are packets lost on the way? `options timeout:1` shortens the wait."
     };
     let pattern = stall_pattern(lookup);
-    Some(judge.finding(FindingCode::Stall,
+    Some(judge.finding(
+        FindingCode::Stall,
         || format!(
             "the application waited {waited} because {} {} got no answer and was sent again after the resolver's timeout{pattern}.{race}",
             first.qtype, first.qname
@@ -493,7 +512,8 @@ fn suffix_leak(lookup: &Lookup, judge: &Judge<'_>) -> Option<Finding> {
         .filter(|question| is_on_the_internet(question.server))
         .collect();
     let first = leaked.first()?;
-    Some(judge.finding(FindingCode::SuffixLeak,
+    Some(judge.finding(
+        FindingCode::SuffixLeak,
         || format!(
             "{} was asked of {}, a server on the internet that cannot know it: list the cluster's DNS server alone, or \
              take the suffix out of the search list.",

@@ -70,6 +70,18 @@ fn codes(lookup: &Lookup) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_full_name_is_doubtful_where_no_service_is_named_so() {
+    let search =
+        ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.test"].map(str::to_owned);
+    let doubtful = |typed: &str, full: &str| doubtful_suffix(typed, full, &search);
+    assert_eq!(doubtful("www.example.com", "www.example.com.corp.test.").as_deref(), Some("corp.test"));
+    assert_eq!(doubtful("www.example.com", "www.example.com."), None);
+    assert_eq!(doubtful("web", "web.corp.test."), None);
+    assert_eq!(doubtful("api.payments", "api.payments.svc.cluster.local."), None);
+    assert_eq!(doubtful("api.payments", "elsewhere.svc.cluster.local."), None);
+}
+
+#[test]
 fn a_healthy_lookup_has_no_findings() {
     let question = question("web.shop.svc.cluster.local.", QType::A, 0, Outcome::Answer);
     assert!(codes(&one("web", Some("shop.svc.cluster.local"), vec![question])).is_empty());

@@ -139,11 +139,12 @@ fn outcome_of(reply: &Reply) -> Outcome {
 /// A lookup as what-if takes it; `None` where nothing was asked.
 pub fn observation(lookup: &Lookup, told: Option<(Resolver, Told)>) -> Option<Observation> {
     let seen_as = resolver(lookup);
+    let by_packets = if lookup.resolver.known_id().is_some() { Told::Inferred } else { Told::Open };
     let (resolver, told) = match told {
         // What was found in the files is of use where the packets show the same resolver.
-        Some((resolver, Told::Detected)) if resolver.id != seen_as.id => (seen_as, Told::Inferred),
+        Some((resolver, Told::Detected)) if resolver.id != seen_as.id => (seen_as, by_packets),
         Some((resolver, told)) => (Resolver { api: same_api(resolver, seen_as), ..resolver }, told),
-        None => (seen_as, Told::Inferred),
+        None => (seen_as, by_packets),
     };
     let start = lookup.start.unwrap_or_default();
     let mut questions: Vec<(&Step, &Question)> =

@@ -11,6 +11,11 @@ use crate::{Action, Outcome, Profile, Query, Reply, Request, Settings, Verdict, 
 pub trait Answers {
     /// What comes back for this transmission.
     fn answer(&self, query: &Query) -> Answered;
+
+    /// Whether the rest of the walk is of no interest: it is broken off then, as if the process had been killed.
+    fn enough(&self) -> bool {
+        false
+    }
 }
 
 /// What comes back for one transmission.
@@ -133,6 +138,9 @@ struct Run<'a> {
 impl Run<'_> {
     fn finish(&mut self) -> Verdict {
         loop {
+            if self.answers.enough() {
+                return Verdict::hung();
+            }
             match self.walk.next(self.now_us) {
                 Action::Send(_) if self.sent.len() >= SENT_MAX => return Verdict::hung(),
                 Action::Send(query) => self.transmit(query),

@@ -427,3 +427,14 @@ fn overlong_suffix_ends_the_list_on_glibc_and_is_skipped_elsewhere() {
     asks(&lookup("nslookup", &name, &conf), "A +b.test, A !");
     asks(&lookup("c-ares", &name, &conf), "");
 }
+
+#[test]
+fn go_reports_the_error_of_the_name_itself_whenever_it_was_tried() {
+    let two = "search a.test b.test\nnameserver 10.96.0.10\n";
+    for conf in [two.to_owned(), format!("{two}options ndots:5\n")] {
+        let failing = lookup("go", X, &conf).answer("www.example.com./*", "SERVFAIL");
+        assert_eq!(failing.run().verdict.outcome.as_str(), "SERVFAIL", "{conf}");
+        let missing = lookup("go", X, &conf).answer("www.example.com.a.test./*", "SERVFAIL");
+        assert_eq!(missing.run().verdict.outcome.as_str(), "NXDOMAIN", "{conf}");
+    }
+}

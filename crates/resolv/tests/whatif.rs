@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "test code; clippy only exempts functions marked as tests")]
 
 use dnsprobe_resolv::whatif::{
-    Asked, Class, Conf, Extent, Knowledge, Observation, Pair, Servers, Silence, Told, explain, weigh,
+    Asked, Class, Conf, Extent, Knowledge, Observation, Pair, Servers, Silence, Told, Weighed, explain, weigh,
 };
 use dnsprobe_resolv::{Fqdn, Message, Outcome, QType, Rcode, Reply, Resolver, ResolverId, Transport};
 
@@ -143,4 +143,99 @@ fn lookups_of_which_no_kind_was_kept_are_counted_and_not_judged() {
         assert!(setting.unknown.iter().any(|it| it.name.is_none() && it.lookups == 10), "{setting:?}");
     }
     assert_eq!(weighed.outlook.recommended, None);
+}
+
+/// A lookup by nobody in particular: A alone, one candidate after another, which all do not exist.
+fn only_a(name: &str, candidates: &[&str], reply: &Message) -> Class {
+    let at = |index: usize| u64::try_from(index).unwrap() * 500;
+    let asked: Vec<Asked> = candidates
+        .iter()
+        .enumerate()
+        .map(|(index, qname)| asked(qname, QType::A, 0, at(index), Some((reply.clone(), 400))))
+        .collect();
+    let outcome = if reply.rcode == Rcode::NXDOMAIN { Outcome::NxDomain } else { Outcome::NoData };
+    let seen = Observation { told: Told::Open, ..observed(name, ResolverId::Glibc, asked, outcome) };
+    let steps = candidates.len();
+    let samples = vec![vec![Some(500_000); steps]];
+    Class { seen, lookups: 1, added_ns: vec![(500_000, 1); steps], samples }
+}
+
+fn one_server(options: &str) -> Conf {
+    let text = format!(
+        "nameserver {}\nsearch shop.svc.cluster.local svc.cluster.local\noptions {options}\n",
+        SERVERS[0]
+    );
+    Conf { file: Some(text.into_bytes()), servers: vec![SERVERS[0].parse().unwrap()], ..Conf::default() }
+}
+
+fn weighed(classes: &[Class], options: &str) -> Weighed {
+    let mut knowledge = Knowledge::default();
+    classes.iter().flat_map(|class| &class.seen.asked).for_each(|asked| knowledge.note(asked));
+    weigh(classes, (0, 0), &one_server(options), &knowledge)
+}
+
+fn gone() -> Message {
+    Message { soa: true, ..Message::with_rcode(Rcode::NXDOMAIN) }
+}
+
+#[test]
+fn lookups_that_show_no_resolver_are_those_of_the_one_that_explains_them_all() {
+    let searched = ["gone.example.com.shop.svc.cluster.local.", "gone.example.com.svc.cluster.local."];
+    let whole = [&searched[..], &["gone.example.com."]].concat();
+    // At ndots:3 a name with as many dots is asked as-is and nothing else: musl does so, glibc would go on.
+    let telling = only_a("a.b.example.com", &["a.b.example.com."], &gone());
+    let both = weighed(&[only_a("gone.example.com", &whole, &gone()), telling], "ndots:3");
+    assert_eq!(both.resolvers.iter().map(|(it, _)| it.id).collect::<Vec<_>>(), [ResolverId::Musl]);
+    assert_eq!((both.self_check(), both.outlook.settings[1].questions), (Some(1.0), 2));
+    let alone = weighed(&[only_a("gone.example.com", &whole, &gone())], "ndots:3");
+    assert_eq!(alone.resolvers[0].0.id, ResolverId::Glibc);
+    assert_eq!(alone.outlook.settings[1].questions, 3);
+}
+
+#[test]
+fn a_name_asked_as_it_stands_may_have_been_typed_with_its_dot_before_another_resolver_is_thought_of() {
+    let empty = no_data();
+    let candidates =
+        ["img.example.com.", "img.example.com.shop.svc.cluster.local.", "img.example.com.svc.cluster.local."];
+    // glibc goes on after NODATA, so where nothing follows the dot was typed; musl would have stopped both times.
+    let classes =
+        [only_a("img.example.com", &candidates, &empty), only_a("img.example.com", &candidates[..1], &empty)];
+    let weighed = weighed(&classes, "ndots:1");
+    assert_eq!(weighed.resolvers.len(), 1, "{:?}", weighed.resolvers);
+    assert_eq!(weighed.resolvers[0].0.id, ResolverId::Glibc);
+    // With the dot nothing is searched at any ndots.
+    let questions: Vec<u64> = weighed.outlook.settings.iter().map(|it| it.questions).collect();
+    assert_eq!(questions, [4, 4, 4, 4, 4]);
+}
+
+#[test]
+fn what_a_model_explains_to_its_end_was_seen_whole() {
+    let mut class = found_later(ResolverId::Glibc);
+    class.seen.extent = Extent::Partial;
+    let weighed = weighed(&[class], "ndots:5");
+    assert_eq!((weighed.whole, weighed.explained), (3, 3));
+    assert_eq!(weighed.outlook.without_suffix[0].saved_questions, 6);
+}
+
+#[test]
+fn two_failures_that_the_application_cannot_tell_apart_are_no_change() {
+    // Go says `server misbehaving` for the name itself, before and after.
+    let suffixes = ["www.example.com.shop.svc.cluster.local.", "www.example.com.svc.cluster.local."];
+    let failing = Message::with_rcode(Rcode::SERVFAIL);
+    let mut all: Vec<Asked> = Vec::new();
+    for (index, suffix) in suffixes.into_iter().enumerate() {
+        all.extend(pair(suffix, 0, u64::try_from(index).unwrap() * 500, &gone()));
+    }
+    for round in 0..2 {
+        all.extend(pair("www.example.com.", 0, 1_000 + round * 500, &failing));
+    }
+    for asked in all.iter_mut().skip(4) {
+        asked.reply = Some(Reply::Message(failing.clone()));
+    }
+    let seen = observed("www.example.com", ResolverId::Go, all, Outcome::ServFail);
+    let class =
+        Class { seen, lookups: 1, added_ns: vec![(500_000, 1); 3], samples: vec![vec![Some(500_000); 3]] };
+    let weighed = weighed(&[class], "ndots:5");
+    assert_eq!(weighed.self_check(), Some(1.0), "{:?}", weighed.unexplained);
+    assert_eq!(weighed.outlook.settings[0].changes, []);
 }

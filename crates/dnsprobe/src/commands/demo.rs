@@ -42,6 +42,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         output: args.output,
         summary: false,
         resolv_conf: None,
+        env: Vec::new(),
         ports: vec![53],
         write: args.write.clone(),
         count: None,

@@ -223,6 +223,7 @@ impl Report {
             output: args.output,
             summary: args.summary,
             resolv_conf: None,
+            env: Vec::new(),
             ports: args.ports.clone(),
             write: args.write.clone(),
             count: None,

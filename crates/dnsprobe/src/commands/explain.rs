@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
+use dnsprobe_lookup::departures::autopath;
 use dnsprobe_lookup::findings::{Context, judge};
 use dnsprobe_lookup::{Lookup, Nanos, ResolverSeen, Step};
 use dnsprobe_resolv::answers::Offline;
 use dnsprobe_resolv::conf::{HostAddress, Nsswitch};
 use dnsprobe_resolv::walk::AddrConfig;
+use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_resolv::{
     Answers, Family, Outcome, Profile, Request, Resolver, ResolverId, Settings, Situation, conf,
 };
 use dnsprobe_sniffer::{Located, detect};
 use serde_json::Value;
 
+use super::captured::Captured;
 use super::chosen::Chosen;
 use super::situation::{self, ConfFile};
 use super::workload::{Planned, WorkloadArgs};
@@ -53,6 +56,9 @@ pub(crate) struct Args {
     /// Ask nothing: take what the servers do from this JSON file
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// Ask nothing: take what the servers do from this capture, and hold its lookups of the names against the plan
+    #[arg(short = 'r', long = "read", value_name = "FILE", conflicts_with_all = ["offline", "answers", "manifest"])]
+    capture: Option<PathBuf>,
     /// The addresses wanted
     #[arg(long, value_enum, default_value_t = FamilyArg::Unspec, value_name = "FAMILY")]
     family: FamilyArg,
@@ -109,7 +115,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
         return resolvers::list(args.output, ui);
     }
     let planned = args.manifest.planned(ui)?;
-    let asking = Asking::new(args)?;
+    let asking = Asking::new(args, ui)?;
     let resolvers = asking.resolvers(args, planned.as_ref())?;
     let file = match &planned {
         Some(planned) => planned.conf_file(),
@@ -117,10 +123,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     };
     let target = planned.as_ref().map_or(Value::Null, Planned::target);
     let situation = asking.situation(args)?;
-    let times = if args.answers.is_some() || matches!(asking, Asking::Live(..)) {
-        Times::Known
-    } else {
-        Times::Unknown
+    let times = match &asking {
+        Asking::Script(_) if args.answers.is_none() => Times::Unknown,
+        _ => Times::Known,
     };
     let mut printer = Printer::new(args, times, ui);
     let mut status = Status::Done;
@@ -145,10 +150,16 @@ enum Asking {
     Live(Box<Located>, Value),
     /// From a script.
     Script(Box<dyn Answers>),
+    /// From a capture, which shows as well what was really asked.
+    Captured(Captured),
 }
 
 impl Asking {
-    fn new(args: &Args) -> Result<Self, CommandError> {
+    fn new(args: &Args, ui: &Ui) -> Result<Self, CommandError> {
+        if let Some(path) = &args.capture {
+            let captured = Captured::read(path, &args.names, args.resolv_conf.as_deref(), ui)?;
+            return Ok(Self::Captured(captured));
+        }
         if let Some(path) = &args.answers {
             return Ok(Self::Script(Box::new(answers::read(path)?)));
         }
@@ -169,7 +180,12 @@ impl Asking {
         }
         match self {
             Self::Live(located, _) => Ok(situation::conf_of(located)),
-            Self::Script(_) => Ok(situation::conf_of(&situation::locate(&args.target)?)),
+            Self::Captured(captured) if !situation::is_named(&args.target) => {
+                let place = "what the capture shows".to_owned();
+                let bytes = captured.resolv_conf().map(String::into_bytes);
+                Ok(ConfFile { bytes, place, problem: None })
+            }
+            Self::Script(_) | Self::Captured(_) => Ok(situation::conf_of(&situation::locate(&args.target)?)),
         }
     }
 
@@ -199,10 +215,10 @@ impl Asking {
     fn detected(&self, args: &Args) -> Result<Chosen, CommandError> {
         let found = match self {
             Self::Live(located, _) => Some(detect::resolver_of(located)),
-            Self::Script(_) if situation::is_named(&args.target) => {
+            Self::Script(_) | Self::Captured(_) if situation::is_named(&args.target) => {
                 Some(detect::resolver_of(&situation::locate(&args.target)?))
             }
-            Self::Script(_) => None,
+            Self::Script(_) | Self::Captured(_) => None,
         };
         Ok(match found {
             Some(found) => Chosen::detected(found),
@@ -213,10 +229,10 @@ impl Asking {
     fn situation(&self, args: &Args) -> Result<Situation, CommandError> {
         let mut situation = match self {
             Self::Live(located, _) => situation::situation_of(located),
-            Self::Script(_) if situation::is_named(&args.target) => {
+            Self::Script(_) | Self::Captured(_) if situation::is_named(&args.target) => {
                 situation::situation_of(&situation::locate(&args.target)?)
             }
-            Self::Script(_) => Situation::default(),
+            Self::Script(_) | Self::Captured(_) => Situation::default(),
         };
         if let Some(hostname) = &args.hostname {
             situation.hostname.clone_from(hostname);
@@ -224,9 +240,7 @@ impl Asking {
         if let Some(path) = &args.nsswitch {
             situation.nsswitch = Nsswitch::Found(situation::read_file(path)?);
         }
-        for pair in &args.env {
-            set_variable(&mut situation, pair)?;
-        }
+        situation::set_variables(&mut situation, &args.env)?;
         if let Some(words) = &args.host_addresses {
             let kind = |word: &String| {
                 HostAddress::from_word(word).ok_or_else(|| {
@@ -239,22 +253,6 @@ impl Asking {
         }
         Ok(situation)
     }
-}
-
-fn set_variable(situation: &mut Situation, pair: &str) -> Result<(), CommandError> {
-    let wrong = || {
-        CommandError::new(format!("--env {pair}: no variable that a resolver reads"))
-            .hint("there are RES_OPTIONS=…, LOCALDOMAIN=…, GODEBUG=… and HOSTALIASES=FILE")
-    };
-    let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
-    match key {
-        "RES_OPTIONS" => situation.res_options = Some(value.to_owned()),
-        "LOCALDOMAIN" => situation.local_domain = Some(value.to_owned()),
-        "GODEBUG" => situation.go_debug = Some(value.to_owned()),
-        "HOSTALIASES" => situation.host_aliases = Some(situation::read_file(value.as_ref())?),
-        _ => return Err(wrong()),
-    }
-    Ok(())
 }
 
 /// One resolver and what it reads.
@@ -312,20 +310,25 @@ impl One<'_> {
                 rows?;
                 (lookup.map_err(unmeasured)?, target)
             }
-            Asking::Script(answers) => {
-                let lookup = measure::rehearse(&subject, request, answers.as_ref());
-                for step in &lookup.steps {
-                    printer.step(step)?;
-                }
-                (lookup, self.target)
-            }
+            Asking::Script(answers) => (rehearse(&subject, request, answers.as_ref(), printer)?, self.target),
+            Asking::Captured(captured) => (rehearse(&subject, request, captured, printer)?, self.target),
         };
         lookup.findings = judge(&lookup, &context(profile, settings));
+        lookup.findings.extend(autopath(&lookup));
+        let held = match asking {
+            Asking::Captured(captured) => {
+                let (file, situation) = (self.file.bytes.clone(), self.situation.clone());
+                let conf = Conf { file, situation, ..Conf::default() };
+                Some(captured.held(&String::from_utf8_lossy(&request.name), self.chosen.resolver, &conf))
+            }
+            Asking::Live(..) | Asking::Script(_) => None,
+        };
         let advice = crate::commands::advice::advise(profile, settings, request, &lookup);
         printer.finished(&Explained {
             settings: Some(settings),
             advice: &advice,
             profile: Some(profile),
+            held: held.as_ref(),
             ..self.explained(&lookup, target)
         })?;
         Ok(lookup.outcome)
@@ -340,6 +343,7 @@ impl One<'_> {
             error: lookup.error.as_deref(),
             advice: &[],
             profile: None,
+            held: None,
         }
     }
 
@@ -364,6 +368,20 @@ impl One<'_> {
             findings: Vec::new(),
         }
     }
+}
+
+/// Walks without asking, and shows every step.
+fn rehearse(
+    subject: &Subject<'_>,
+    request: &Request,
+    answers: &dyn Answers,
+    printer: &mut Printer,
+) -> Result<Lookup, CommandError> {
+    let lookup = measure::rehearse(subject, request, answers);
+    for step in &lookup.steps {
+        printer.step(step)?;
+    }
+    Ok(lookup)
 }
 
 fn unmeasured(error: measure::MeasureError) -> CommandError {

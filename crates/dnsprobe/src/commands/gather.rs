@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use dnsprobe_lookup::{Counters, InferredConf, Lookup, Observed, ResolverFrom, Summary, Timestamp};
+use dnsprobe_lookup::{Counters, InferredConf, Lookup, Observed, Summary, Timestamp};
 use dnsprobe_resolv::Resolver;
 use dnsprobe_resolv::whatif::{Conf, Origin, Told};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{read, watch};
 use crate::cli::{Format, LookupArgs, TargetArgs};
 use crate::error::CommandError;
-use crate::view::{Advised, Closing, Detail, Gallery, Reporter, SeenAt, Ui, Workload};
+use crate::view::{Advised, Closing, Detail, Gallery, Present, Reporter, SeenAt, Ui, Workload};
 
 /// Clients that are kept apart; the lookups of others are counted in the sums alone.
 const MOST_CLIENTS: usize = 1_024;
@@ -49,6 +49,10 @@ pub(crate) struct GatherArgs {
     /// The resolv.conf of the clients, instead of the target's own or of what the traffic shows
     #[arg(long, value_name = "FILE")]
     resolv_conf: Option<PathBuf>,
+    /// A variable of the clients' environment, instead of the target's own: `RES_OPTIONS`, `LOCALDOMAIN`, or `HOSTALIASES`
+    /// (a file)
+    #[arg(long, value_name = "KEY=VALUE")]
+    env: Vec<String>,
     /// A port that carries DNS (may be given several times)
     #[arg(long = "port", value_name = "PORT", default_values_t = [53])]
     ports: Vec<u16>,
@@ -66,6 +70,7 @@ impl GatherArgs {
             output: Format::Json,
             summary: false,
             resolv_conf: self.resolv_conf.clone(),
+            env: self.env.clone(),
             ports: self.ports.clone(),
             write: self.write.clone(),
             rotate_size: None,
@@ -141,7 +146,13 @@ impl Gathered {
             return;
         }
         let new = || Client { seen_at: seen_at.clone(), observed: Observed::default(), origin: Origin::File };
-        let told = self.given.map(|resolver| (resolver, Told::Given));
+        let present = |it: &&Present| it.id.as_str() == lookup.resolver.id && it.exact.is_some();
+        let detected = seen_at.present.iter().find(present).and_then(|it| it.exact);
+        let told = match (self.given, detected) {
+            (Some(given), _) => Some((given, Told::Given)),
+            (None, Some(detected)) => Some((detected, Told::Detected)),
+            (None, None) => None,
+        };
         self.clients.entry(key).or_insert_with(new).observed.add(lookup, told);
     }
 
@@ -178,14 +189,17 @@ impl Gathered {
             .map(|((_, client, file), entry)| {
                 let servers = entry.observed.servers().to_vec();
                 let file = file.clone().flatten();
-                let conf = Conf { file, servers, origin: entry.origin, ..Conf::default() };
+                let known = entry.seen_at.conf.as_ref();
+                let situation = known.map(|conf| conf.situation.clone()).unwrap_or_default();
+                let conf = Conf { file, servers, origin: entry.origin, situation };
                 Advised {
                     target: entry.seen_at.target.clone(),
                     title: entry.seen_at.name.clone(),
                     client: *client,
                     weighed: entry.observed.weigh(&conf),
                     conf,
-                    resolver_from: self.given.map_or(ResolverFrom::Inferred, |_| ResolverFrom::Given),
+                    given: self.given,
+                    present: entry.seen_at.present.iter().filter_map(|it| it.exact).collect(),
                     workload: Workload::of(&entry.seen_at.target),
                 }
             })

@@ -3,7 +3,8 @@
 mod advice;
 pub(crate) mod advise;
 mod answers;
-pub(crate) mod chosen;
+pub(crate) mod captured;
+mod chosen;
 mod cluster;
 pub(crate) mod completions;
 mod conntrack;

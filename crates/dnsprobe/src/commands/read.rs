@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dnsprobe_lookup::pcap::{self, Ending, ReadError};
 use dnsprobe_lookup::{Nanos, SearchList};
+use dnsprobe_resolv::Situation;
 
 use super::session::{Session, Showing};
 use super::{input, situation};
@@ -45,7 +46,10 @@ pub(super) fn observe(
     let shown = file.display().to_string();
     let input = input::open(file)?;
     keep_apart(file, lookups.write.as_deref())?;
-    let mut session = Session::new(showing, search, Vec::new(), ui)?.reporting_to(reporter);
+    let mut situation = Situation::default();
+    situation::set_variables(&mut situation, &lookups.env)?;
+    let session = Session::new(showing, search, Vec::new(), ui)?;
+    let mut session = session.with_situation(situation).reporting_to(reporter);
     if std::fs::metadata(file).is_ok_and(|data| data.is_file()) {
         session = session.at_leisure();
     }

@@ -12,7 +12,7 @@ use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{
     Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
 };
-use dnsprobe_resolv::ResolverId;
+use dnsprobe_resolv::Situation;
 use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_sniffer::SourceId;
 
@@ -21,8 +21,8 @@ use super::packet_file::{PacketFile, Rotation};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
-    Beside, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Reporter, Rows, SeenAt, Shown, Ui, note,
-    output,
+    Beside, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Present, Reporter, Rows, SeenAt, Shown,
+    Ui, note, output,
 };
 
 /// The one namespace of a session that has no more.
@@ -94,6 +94,11 @@ impl Lane {
         Self { pipeline, seen_at: Rc::new(seen_at), departures: Departures::default() }
     }
 
+    fn with_resolvers(&mut self, present: &[Present]) {
+        self.pipeline.with_resolvers(present.iter().map(|it| it.id).collect());
+        Rc::make_mut(&mut self.seen_at).present = present.into();
+    }
+
     /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
     fn judged(&mut self, step: impl FnOnce(&mut Pipeline) -> Vec<Lookup>) -> Vec<Lookup> {
         let mut finished = step(&mut self.pipeline);
@@ -114,7 +119,7 @@ pub(crate) struct Known {
     /// The only clients that count: where a namespace forwards for others, their lookups are seen where they begin.
     pub(crate) clients: Option<BTreeSet<IpAddr>>,
     /// The resolvers that its programs have; empty where that is not known.
-    pub(crate) resolvers: Vec<ResolverId>,
+    pub(crate) resolvers: Vec<Present>,
 }
 
 /// How a session shows what it finds.
@@ -153,7 +158,8 @@ impl Session {
         let packets = path.map(|path| PacketFile::create(path, rotation, interfaces)).transpose()?;
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
         let conf = conf_of(&search);
-        let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None, conf };
+        let (target, name) = (showing.target, showing.target_name);
+        let seen_at = SeenAt { target, name, conf, ..SeenAt::default() };
         let lane = Lane::new(session.pipeline(search), seen_at);
         session.lanes.insert(ONLY, lane);
         Ok(session)
@@ -257,8 +263,9 @@ impl Session {
         if let Some(addresses) = known.clients {
             pipeline.only_of(addresses);
         }
-        pipeline.with_resolvers(known.resolvers);
-        self.lanes.insert(source, Lane::new(pipeline, seen_at));
+        let mut lane = Lane::new(pipeline, seen_at);
+        lane.with_resolvers(&known.resolvers);
+        self.lanes.insert(source, lane);
     }
 
     /// Shows what is left of a namespace that is gone.
@@ -335,9 +342,19 @@ impl Session {
     }
 
     /// Tells which resolvers the programs of the only namespace have.
-    pub(crate) fn with_resolvers(mut self, detected: Vec<ResolverId>) -> Self {
+    pub(crate) fn with_resolvers(mut self, present: &[Present]) -> Self {
         if let Some(lane) = self.lanes.get_mut(&ONLY) {
-            lane.pipeline.with_resolvers(detected);
+            lane.with_resolvers(present);
+        }
+        self
+    }
+
+    /// Tells what beside the file decides how the clients of the only namespace ask.
+    pub(crate) fn with_situation(mut self, situation: Situation) -> Self {
+        if let Some(conf) =
+            self.lanes.get_mut(&ONLY).and_then(|lane| Rc::make_mut(&mut lane.seen_at).conf.as_mut())
+        {
+            Rc::make_mut(conf).situation = situation;
         }
         self
     }

@@ -283,6 +283,25 @@ fn nsswitch_in(root: &Root) -> Nsswitch {
     }
 }
 
+/// Puts variables as typed, `KEY=VALUE`, in place of those of the process.
+pub(crate) fn set_variables(situation: &mut Situation, pairs: &[String]) -> Result<(), CommandError> {
+    for pair in pairs {
+        let wrong = || {
+            CommandError::new(format!("--env {pair}: no variable that a resolver reads"))
+                .hint("there are RES_OPTIONS=…, LOCALDOMAIN=…, GODEBUG=… and HOSTALIASES=FILE")
+        };
+        let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
+        match key {
+            "RES_OPTIONS" => situation.res_options = Some(value.to_owned()),
+            "LOCALDOMAIN" => situation.local_domain = Some(value.to_owned()),
+            "GODEBUG" => situation.go_debug = Some(value.to_owned()),
+            "HOSTALIASES" => situation.host_aliases = Some(read_file(value.as_ref())?),
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(())
+}
+
 fn hostname_of(located: &Located) -> String {
     match &located.process {
         Some(process) => match process.hostname() {

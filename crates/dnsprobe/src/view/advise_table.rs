@@ -1,13 +1,17 @@
-//! Advice for people: every setting with what it saves and breaks, then what to do, ready to paste.
+//! Advice for people: for each client what to do, then every setting with what it saves and breaks; at the end the patches,
+//! ready to paste.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
 use dnsprobe_lookup::Nanos;
+use dnsprobe_lookup::findings::doubtful_suffix;
 use dnsprobe_resolv::Outcome;
 use dnsprobe_resolv::whatif::{Change, Origin, Risk, Setting, Unknown};
 
 use super::advise_json::{Advised, DOT_UNSAFE, best_for_workload, by_workload};
+use super::patch::Workload;
 use super::rows::{filled, wrapped};
 use super::text::{Paint, duration, escape, plural};
 use super::{Detail, Ui, patch, tables};
@@ -25,6 +29,7 @@ pub(crate) fn advised_table(advised: &[Advised], ui: &Ui) -> String {
         one(&mut text, it, ui);
     }
     workloads(&mut text, advised, ui);
+    patches(&mut text, advised, ui);
     if advised.is_empty() {
         text.push_str("No DNS lookups were seen.\n");
     }
@@ -35,27 +40,32 @@ pub(crate) fn advised_table(advised: &[Advised], ui: &Ui) -> String {
 
 fn one(text: &mut String, it: &Advised, ui: &Ui) {
     head(text, it, ui);
+    verdict(text, it, ui);
     let _ = writeln!(text, "\n{}", settings(it, ui));
     causes(text, it, ui);
     risks(text, it, ui);
     dots(text, it, ui);
-    verdict(text, it, ui);
+}
+
+/// The client in a word.
+fn title(it: &Advised) -> String {
+    let client = it.client.map(|client| client.to_string());
+    match (&it.title, client) {
+        (Some(title), Some(client)) => format!("{} ({client})", escape(title)),
+        (Some(title), None) => escape(title),
+        (None, client) => client.unwrap_or_default(),
+    }
 }
 
 fn head(text: &mut String, it: &Advised, ui: &Ui) {
     let weighed = &it.weighed;
-    let client = it.client.map(|client| client.to_string());
-    let title = match (&it.title, client) {
-        (Some(title), Some(client)) => format!("{} ({client})", escape(title)),
-        (Some(title), None) => escape(title),
-        (None, client) => client.unwrap_or_default(),
-    };
     let resolvers: Vec<String> = match &weighed.resolvers[..] {
         [(only, _)] => vec![only.id.to_string()],
         several => several.iter().map(|(it, lookups)| format!("{} {lookups}", it.id)).collect(),
     };
     let line = format!(
-        "{title}: {}, {} at ndots:{}, {}",
+        "{}: {}, {} at ndots:{}, {}",
+        title(it),
         plural(weighed.lookups, "lookup"),
         plural(weighed.questions, "question"),
         weighed.ndots,
@@ -86,7 +96,7 @@ fn head(text: &mut String, it: &Advised, ui: &Ui) {
 
 fn settings(it: &Advised, ui: &Ui) -> String {
     let mut table = tables::bare(ContentArrangement::Dynamic, ui);
-    table.set_header(vec!["SETTING", "QUESTIONS", "SAVED", "TIME", "P50", "P99", "RESULTS"]);
+    table.set_header(vec!["SETTING", "QUESTIONS", "SAVED", "TIME SAVED", "P50", "P99", "RESULTS"]);
     let outlook = &it.weighed.outlook;
     let tried = outlook.settings.iter().chain(&outlook.without_suffix);
     for setting in tried {
@@ -115,11 +125,7 @@ fn settings(it: &Advised, ui: &Ui) -> String {
 }
 
 fn results(setting: &Setting) -> String {
-    let names = |count: usize, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 name {what}")),
-        count => Some(format!("{count} names {what}")),
-    };
+    let names = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
     let parts = [names(setting.changes.len(), "changed"), names(setting.unknown.len(), "unknown")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "safe".to_owned() } else { parts.join(", ") }
@@ -134,26 +140,56 @@ fn setting_name(setting: &Setting, it: &Advised) -> String {
     }
 }
 
-/// Why settings are not safe; those of the search list with `-v`.
+/// Why settings are not safe, the nearest first; what was told of one is not told again of the next. Those of the search
+/// list with `-v`.
 fn causes(text: &mut String, it: &Advised, ui: &Ui) {
     let outlook = &it.weighed.outlook;
     let more = ui.detail == Detail::More;
-    let suffixes = outlook.without_suffix.iter().filter(|_| more);
-    for setting in outlook.settings.iter().chain(suffixes) {
-        if setting.is_safe() || setting.saved_questions <= 0 {
-            continue;
+    // What costs more is of no interest, safe or not.
+    let refused = |setting: &&Setting| !setting.is_safe() && (more || setting.saved_questions >= 0);
+    let most = if more { usize::MAX } else { MOST_NAMES };
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    let mut tried: Vec<&Setting> = outlook.settings.iter().filter(refused).collect();
+    tried.sort_by_key(|setting| setting.ndots.abs_diff(it.weighed.ndots));
+    for setting in tried {
+        let is_new = |line: &String| !told.contains(line);
+        let changes: Vec<&Change> =
+            setting.changes.iter().filter(|change| is_new(&change_words(change))).collect();
+        let unknown: Vec<&Unknown> = setting.unknown.iter().filter(|it| is_new(&unknown_key(it))).collect();
+        let known = setting.changes.len() + setting.unknown.len() - changes.len() - unknown.len();
+        let beside = match known {
+            0 => String::new(),
+            1 => " the same name, and".to_owned(),
+            all => format!(" the same {all} names, and"),
+        };
+        for line in cause_lines(&changes, &unknown, most) {
+            let line = format!("! {}:{beside} {line}", setting_name(setting, it));
+            let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Warn));
         }
-        let most = if more { usize::MAX } else { MOST_NAMES };
-        let mut lines: Vec<String> = setting.changes.iter().take(most).map(change_words).collect();
-        if setting.changes.len() > most {
-            lines.push(format!("{} more changes; -v lists all", setting.changes.len() - most));
-        }
-        lines.extend(unknown_words(&setting.unknown, most));
-        for line in lines {
+        told.extend(changes.into_iter().map(change_words));
+        told.extend(unknown.into_iter().map(unknown_key));
+    }
+    for setting in outlook.without_suffix.iter().filter(|_| more).filter(refused) {
+        let (changes, unknown): (Vec<_>, Vec<_>) =
+            (setting.changes.iter().collect(), setting.unknown.iter().collect());
+        for line in cause_lines(&changes, &unknown, most) {
             let line = format!("! {}: {line}", setting_name(setting, it));
             let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Warn));
         }
     }
+}
+
+fn cause_lines(changes: &[&Change], unknown: &[&Unknown], most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = changes.iter().copied().take(most).map(change_words).collect();
+    if changes.len() > most {
+        lines.push(format!("{} more changes; -v lists all", changes.len() - most));
+    }
+    lines.extend(unknown_words(unknown, most));
+    lines
+}
+
+fn unknown_key(unknown: &Unknown) -> String {
+    format!("{} {}", unknown_name(unknown), unknown_reason(unknown))
 }
 
 fn change_words(change: &Change) -> String {
@@ -168,9 +204,9 @@ fn change_words(change: &Change) -> String {
 }
 
 /// What is not known, the names together that have the same reason.
-fn unknown_words(unknown: &[Unknown], most: usize) -> Vec<String> {
+fn unknown_words(unknown: &[&Unknown], most: usize) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&Unknown>)> = Vec::new();
-    for it in unknown {
+    for it in unknown.iter().copied() {
         let reason = unknown_reason(it);
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, names)) => names.push(it),
@@ -254,13 +290,18 @@ fn dots(text: &mut String, it: &Advised, ui: &Ui) {
     let _ = writeln!(text, "\nor write these names in full, with the trailing dot:");
     for dot in dots.iter().take(most) {
         let saves = plural(dot.saves_questions.unsigned_abs(), "question");
+        let doubtful = doubtful_suffix(&dot.name, &dot.write, &it.weighed.search);
+        let caution = doubtful.as_ref().map_or_else(String::new, |suffix| {
+            format!(", if the host is meant that {} answered for", escape(suffix))
+        });
         let line = format!(
-            "`{}` saves {saves} and {} in {}",
+            "`{}` saves {saves} and {} in {}{caution}",
             escape(&dot.write),
             duration(Nanos(dot.saves_ns)),
             plural(dot.lookups, "lookup")
         );
-        let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Good));
+        let paint = if doubtful.is_some() { Paint::Warn } else { Paint::Good };
+        let _ = writeln!(text, "{}", wrapped(&line, ui, paint));
     }
     if dots.len() > most {
         let _ = writeln!(text, "    {} more; -v lists all", dots.len() - most);
@@ -268,32 +309,72 @@ fn dots(text: &mut String, it: &Advised, ui: &Ui) {
     let _ = writeln!(text, "{}", wrapped(&format!("unsafe where {DOT_UNSAFE}"), ui, Paint::Warn));
 }
 
+/// What to do, in a line or two.
 fn verdict(text: &mut String, it: &Advised, ui: &Ui) {
-    text.push('\n');
-    let Some(best) = it.recommended() else {
-        let why = if it.weighed.outlook.settings.iter().any(|it| it.saved_questions > 0) {
-            "No ndots that would save questions is safe by what was seen."
-        } else {
-            "No ndots would save a question."
-        };
-        let _ = writeln!(text, "{why}");
-        return;
+    let questions = it.weighed.questions;
+    let share = |saved: i64| 100.0 * saved as f64 / questions.max(1) as f64;
+    let (line, paint) = match it.recommended() {
+        Some(best) => {
+            let line = format!(
+                "fix: ndots:{} saves {} of {} ({:.0} %) and {}, and changes no result.",
+                best.ndots,
+                best.saved_questions,
+                plural(questions, "question"),
+                share(best.saved_questions),
+                duration(Nanos(best.saved_ns)),
+            );
+            (line, Paint::Good)
+        }
+        None if it.weighed.outlook.settings.iter().any(|it| it.saved_questions > 0) => {
+            ("No ndots that would save questions is safe by what was seen.".to_owned(), Paint::Warn)
+        }
+        None if it.weighed.outlook.settings.iter().any(|it| !it.unknown.is_empty()) => {
+            ("No ndots is known to save a question: what decides was never seen.".to_owned(), Paint::Warn)
+        }
+        None => ("No ndots would save a question.".to_owned(), Paint::Dim),
     };
-    let share = 100.0 * best.saved_questions as f64 / it.weighed.questions.max(1) as f64;
-    let line = format!(
-        "fix: ndots:{} saves {} of {} ({share:.0} %) and {}, and changes no result.",
-        best.ndots,
-        best.saved_questions,
-        plural(it.weighed.questions, "question"),
-        duration(Nanos(best.saved_ns)),
-    );
     for line in filled(&line, ui.width) {
-        let _ = writeln!(text, "{}", ui.out.paint(Paint::Good, &line));
+        let _ = writeln!(text, "{}", ui.out.paint(paint, &line));
     }
-    let yaml = patch::patch(best.ndots, &it.conf);
-    let workload = it.workload.as_ref();
-    let _ = writeln!(text, "\n# ndots.yaml, for: {}\n{yaml}", patch::kubectl(workload));
-    let _ = write!(text, "# or in kustomization.yaml\n{}", patch::kustomize(&yaml, workload));
+    let least = it.recommended().map_or(0, |best| best.saved_questions);
+    let bold = it.weighed.outlook.settings.iter().filter(|it| !it.is_safe() && it.saved_questions > least);
+    if let Some(bold) = bold.max_by_key(|it| (it.saved_questions, it.ndots)) {
+        let line = format!(
+            "ndots:{} would save {} ({:.0} %): {}, see below",
+            bold.ndots,
+            bold.saved_questions,
+            share(bold.saved_questions),
+            results(bold),
+        );
+        let _ = writeln!(text, "{}", wrapped(&line, ui, Paint::Warn));
+    }
+}
+
+/// The patches, each once with those it is for: workloads where there are any, else clients.
+fn patches(text: &mut String, advised: &[Advised], ui: &Ui) {
+    let workloads = by_workload(advised);
+    let mut patches: Vec<(Option<&Workload>, String, Vec<String>)> = Vec::new();
+    for it in advised {
+        let ndots = match &it.workload {
+            Some(workload) => best_for_workload(&workloads[workload]).map(|(ndots, _)| ndots),
+            None => it.weighed.outlook.recommended,
+        };
+        let Some(ndots) = ndots else { continue };
+        let (workload, yaml) = (it.workload.as_ref(), patch::patch(ndots, &it.conf, it.workload.as_ref()));
+        match patches.iter_mut().find(|(known, text, _)| (*known, text.as_str()) == (workload, &yaml)) {
+            Some((.., clients)) => clients.push(title(it)),
+            None => patches.push((workload, yaml, vec![title(it)])),
+        }
+    }
+    for (workload, yaml, clients) in patches {
+        let _ = writeln!(text, "\n# ndots.yaml, for: {}", patch::kubectl(workload));
+        if advised.len() > 1 {
+            for line in filled(&clients.join(", "), ui.width.saturating_sub(2)) {
+                let _ = writeln!(text, "# {line}");
+            }
+        }
+        let _ = write!(text, "{yaml}\n# or in kustomization.yaml\n{}", patch::kustomize(&yaml, workload));
+    }
 }
 
 fn workloads(text: &mut String, advised: &[Advised], ui: &Ui) {

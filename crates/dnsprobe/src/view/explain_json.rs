@@ -6,7 +6,7 @@ use dnsprobe_resolv::conf::Note;
 use dnsprobe_resolv::{Family, Settings};
 use serde_json::{Value, json};
 
-use super::{Explained, json};
+use super::{Departing, Explained, Held, json};
 
 /// One object for one name and resolver.
 pub(crate) fn explained_json(explained: &Explained<'_>) -> Value {
@@ -24,7 +24,18 @@ pub(crate) fn explained_json(explained: &Explained<'_>) -> Value {
         "error": explained.error,
         "totals": json::totals(explained.lookup),
         "findings": json::findings(explained.lookup),
+        "observed": explained.held.map(held),
         "advice": explained.advice.iter().map(advice).collect::<Vec<_>>(),
+    })
+}
+
+/// What was really asked: how many lookups, and which depart from the plan.
+fn held(held: &Held) -> Value {
+    let departing = |it: &Departing| json!({"client": it.client, "start": it.start.map(json::time), "message": it.message});
+    json!({
+        "lookups": held.lookups,
+        "as_planned": held.as_planned,
+        "departures": held.departing.iter().map(departing).collect::<Vec<_>>(),
     })
 }
 

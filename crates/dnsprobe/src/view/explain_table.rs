@@ -8,8 +8,8 @@ use dnsprobe_resolv::answers::Offline;
 use dnsprobe_resolv::{Outcome, Profile, Request, Settings, name, simulate};
 
 use super::rows::{filled, steps_block, wrapped};
-use super::text::{Paint, duration, plural};
-use super::{Detail, Explained, Ui};
+use super::text::{Paint, clock_time, duration, plural};
+use super::{Detail, Explained, Held, Ui};
 
 /// Widths of the columns behind the candidate: type, outcome, latency, added, total.
 const COLUMNS: [usize; 5] = [7, 12, 9, 9, 9];
@@ -149,7 +149,32 @@ impl ExplainTable {
             let line = format!("! {}: {}", finding.code.as_str(), finding.message);
             let _ = writeln!(text, "{}", wrapped(&line, &self.ui, Paint::Warn));
         }
+        text.push_str(&explained.held.map(|held| self.held(held)).unwrap_or_default());
         text.push_str(&self.fixes(explained));
+        text
+    }
+
+    /// What was really asked, held against the plan.
+    fn held(&self, held: &Held) -> String {
+        const MOST: usize = 5;
+        let most = if self.ui.detail == Detail::More { usize::MAX } else { MOST };
+        let mut text = String::new();
+        let line = match held.lookups {
+            0 => "observed: the capture has no lookup of it from beginning to end".to_owned(),
+            all => format!("observed: {}, {} as planned", plural(all, "lookup"), held.as_planned),
+        };
+        let paint = if held.departing.is_empty() { Paint::Dim } else { Paint::Warn };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", self.ui.out.paint(paint, &line));
+        for it in held.departing.iter().take(most) {
+            let client = it.client.map(|client| client.to_string()).unwrap_or_default();
+            let at = it.start.map(clock_time).unwrap_or_default();
+            let line = format!("! {at} {client}: {}", super::escape(&it.message));
+            let _ = writeln!(text, "{}", wrapped(&line, &self.ui, Paint::Warn));
+        }
+        if held.departing.len() > most {
+            let _ = writeln!(text, "    {} more; -v lists all", held.departing.len() - most);
+        }
         text
     }
 

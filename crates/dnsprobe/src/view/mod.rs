@@ -23,7 +23,7 @@ use std::rc::Rc;
 use dnsprobe_lookup::{Counters, InferredConf, Lookup, Summary, Timestamp};
 use dnsprobe_resolv::advice::Advice;
 use dnsprobe_resolv::whatif::Conf;
-use dnsprobe_resolv::{Family, Profile, Settings};
+use dnsprobe_resolv::{Family, Profile, Resolver, ResolverId, Settings};
 
 use crate::cli::{Color, Global};
 
@@ -125,6 +125,24 @@ pub(crate) struct Explained<'a> {
     pub(crate) advice: &'a [Advice],
     /// The resolver's model; `None` when it refuses the file.
     pub(crate) profile: Option<&'a Profile>,
+    /// What was really asked, where a capture shows it.
+    pub(crate) held: Option<&'a Held>,
+}
+
+/// Lookups of a name held against its plan.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) lookups: u64,
+    pub(crate) as_planned: u64,
+    pub(crate) departing: Vec<Departing>,
+}
+
+/// A lookup that departs from its plan.
+#[derive(Debug)]
+pub(crate) struct Departing {
+    pub(crate) client: Option<std::net::IpAddr>,
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) message: String,
 }
 
 /// Everything there is to say at the end of a run.
@@ -173,6 +191,14 @@ pub(crate) enum Told {
     Not,
 }
 
+/// A resolver that some program of a namespace has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Present {
+    pub(crate) id: ResolverId,
+    /// The model of its version; `None` where the version is not known.
+    pub(crate) exact: Option<Resolver>,
+}
+
 /// Where lookups are seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SeenAt {
@@ -184,6 +210,8 @@ pub(crate) struct SeenAt {
     pub(crate) among_others: Option<String>,
     /// The `resolv.conf` that its clients read; `None` where it is read from the traffic.
     pub(crate) conf: Option<Rc<Conf>>,
+    /// The resolvers that its programs have; empty where that is not known.
+    pub(crate) present: Rc<[Present]>,
 }
 
 /// Shows lookups as they finish, and the sums at the end.

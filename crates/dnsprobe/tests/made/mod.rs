@@ -9,6 +9,7 @@ pub(crate) const NOERROR: u16 = 0;
 pub(crate) const NXDOMAIN: u16 = 3;
 pub(crate) const A: u16 = 1;
 pub(crate) const AAAA: u16 = 28;
+const CNAME: u16 = 5;
 
 const CLIENT: [u8; 4] = [10, 244, 1, 7];
 const SERVER: [u8; 4] = [10, 96, 0, 10];
@@ -36,6 +37,15 @@ impl Made {
 
     /// glibc's questions for one candidate, labels given apart, and their answers after so many µs.
     pub(crate) fn candidate(&mut self, labels: &[&[u8]], rcode: u16, addresses: &[IpAddr], after_us: u64) {
+        self.pair(labels, &Answer { rcode, alias: &[], addresses }, after_us);
+    }
+
+    /// The same, answered with an alias to another name and that name's addresses.
+    pub(crate) fn aliased(&mut self, labels: &[&[u8]], alias: &[&[u8]], addresses: &[IpAddr], after_us: u64) {
+        self.pair(labels, &Answer { rcode: NOERROR, alias, addresses }, after_us);
+    }
+
+    fn pair(&mut self, labels: &[&[u8]], answer: &Answer<'_>, after_us: u64) {
         // glibc's ids are random: two of a pair are far apart.
         self.id = self.id.wrapping_mul(25_173).wrapping_add(13_849);
         let ids = [self.id, self.id ^ 0x8000];
@@ -46,7 +56,7 @@ impl Made {
         }
         self.wait_us(after_us);
         for (id, qtype) in ids.into_iter().zip([A, AAAA]) {
-            self.packet((SERVER, 53), (CLIENT, port), &message(id, labels, qtype, Some((rcode, addresses))));
+            self.packet((SERVER, 53), (CLIENT, port), &message(id, labels, qtype, Some(answer)));
             self.wait_us(5);
         }
     }
@@ -74,30 +84,56 @@ impl Made {
     }
 }
 
-/// A query, or an answer with its response code and those of the addresses that are of the type.
-fn message(id: u16, labels: &[&[u8]], qtype: u16, answer: Option<(u16, &[IpAddr])>) -> Vec<u8> {
+/// What a server says.
+struct Answer<'a> {
+    rcode: u16,
+    /// The labels of the name that the one asked for is an alias of; none where it is none.
+    alias: &'a [&'a [u8]],
+    addresses: &'a [IpAddr],
+}
+
+fn name(labels: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in labels {
+        bytes.push(u8::try_from(label.len()).unwrap());
+        bytes.extend(*label);
+    }
+    bytes.push(0);
+    bytes
+}
+
+/// A query, or an answer with those of the addresses that are of the type.
+fn message(id: u16, labels: &[&[u8]], qtype: u16, answer: Option<&Answer<'_>>) -> Vec<u8> {
     let data: Vec<Vec<u8>> = answer
         .iter()
-        .flat_map(|(_, addresses)| addresses.iter())
+        .flat_map(|answer| answer.addresses.iter())
         .filter_map(|address| match (address, qtype) {
             (IpAddr::V4(it), A) => Some(it.octets().to_vec()),
             (IpAddr::V6(it), AAAA) => Some(it.octets().to_vec()),
             _ => None,
         })
         .collect();
-    let flags = answer.map_or(0x0100, |(rcode, _)| 0x8180 | rcode);
+    let alias = answer.map(|answer| answer.alias).filter(|alias| !alias.is_empty());
+    let flags = answer.map_or(0x0100, |answer| 0x8180 | answer.rcode);
+    let records = u16::try_from(data.len()).unwrap() + u16::from(alias.is_some());
     let mut bytes = Vec::new();
-    for word in [id, flags, 1, u16::try_from(data.len()).unwrap(), 0, 0] {
+    for word in [id, flags, 1, records, 0, 0] {
         bytes.extend(word.to_be_bytes());
     }
-    for label in labels {
-        bytes.push(u8::try_from(label.len()).unwrap());
-        bytes.extend(*label);
-    }
-    bytes.push(0);
+    bytes.extend(name(labels));
     bytes.extend([qtype, 1].iter().flat_map(|word| word.to_be_bytes()));
+    let mut owner = vec![0xc0, 12];
+    if let Some(alias) = alias {
+        let target = name(alias);
+        bytes.extend(&owner);
+        bytes.extend(
+            [CNAME, 1, 0, 5, u16::try_from(target.len()).unwrap()].iter().flat_map(|it| it.to_be_bytes()),
+        );
+        bytes.extend(&target);
+        owner = target;
+    }
     for address in data {
-        bytes.extend([0xc0, 12]);
+        bytes.extend(&owner);
         bytes.extend([qtype, 1, 0, 5].iter().flat_map(|word| word.to_be_bytes()));
         bytes.extend(u16::try_from(address.len()).unwrap().to_be_bytes());
         bytes.extend(address);

@@ -16,9 +16,14 @@ pub(crate) struct Late<'n> {
 
 impl<'n> Late<'n> {
     pub(crate) fn start(node: &'n Node, namespace: &str, pod: &str, uid: &str) -> Self {
+        Self::start_at(node, namespace, pod, uid, 5)
+    }
+
+    /// The same with another `ndots`.
+    pub(crate) fn start_at(node: &'n Node, namespace: &str, pod: &str, uid: &str, ndots: u64) -> Self {
         let own = format!("{namespace}.svc.cluster.local");
         let pods = json!([{"namespace": namespace, "name": pod, "uid": uid, "qos": "burstable",
-            "dns": {"servers": [SERVER], "searches": [own, "svc.cluster.local", "cluster.local"], "options": ["ndots:5"]},
+            "dns": {"servers": [SERVER], "searches": [own, "svc.cluster.local", "cluster.local"], "options": [format!("ndots:{ndots}")]},
             "containers": [{"name": "app", "image": "localhost/dnsprobe/musl:1"}]}]);
         let pods = file(pods.to_string());
         node.kubelet(&["run", words(&pods)]);

@@ -86,6 +86,8 @@ impl Pod {
             side.ip(&["link", "set", "eth0", "up"]);
         }
         pod.node.ip(&["address", "add", &format!("{SERVER}/32"), "dev", "lo"]);
+        // Where the machine forwards, a namespace does so, too, and would answer with ICMP as often as it likes.
+        pod.node.ip(&["route", "add", "blackhole", NOBODY]);
         pod.pod.ip(&["route", "add", "default", "via", NODE]);
         fs::create_dir_all(&pod.pod.etc).unwrap();
         fs::write(pod.pod.etc.join("resolv.conf"), format!("{} {options}\n", POD_CONF.trim_end())).unwrap();

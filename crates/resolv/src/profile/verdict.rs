@@ -60,7 +60,7 @@ pub enum Report {
     Last,
     /// The same, but a CNAME without an address is an empty list of addresses (Node's `dns.resolve4`).
     LastOrEmpty,
-    /// By the first candidate that failed, in the words of DNS (Go).
+    /// By the name as-is, else by the first candidate that failed, in the words of DNS (Go).
     First,
     /// The same, but without any candidate an empty list of addresses is reported as success (Go's `LookupHost`).
     FirstOrEmpty,

@@ -94,10 +94,17 @@ impl Verdict {
             Report::Last | Report::LastOrEmpty => Self::error(last, plain(last)),
             Report::First | Report::FirstOrEmpty => {
                 let first = outcomes().next().unwrap_or(Outcome::NxDomain);
-                Self::error(first, plain(first))
+                let outcome = of_the_name_itself(trail).unwrap_or(first);
+                Self::error(outcome, plain(outcome))
             }
         }
     }
+}
+
+/// The error of the name as-is, whenever it was tried (Go 1.27 `src/net/dnsclient_unix.go`, `goLookupIPCNAMEOrder`, which
+/// prefers it to those of candidates with a suffix).
+fn of_the_name_itself(trail: &[StepRecord]) -> Option<Outcome> {
+    trail.iter().filter(|step| step.candidate.phase != Phase::Suffix).find_map(|step| step.outcome)
 }
 
 /// The error of the name as-is if it was tried first, else NODATA if a suffix had it, else SERVFAIL if one had it, else

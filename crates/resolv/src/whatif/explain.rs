@@ -1,7 +1,10 @@
 //! Which model asks exactly what was seen?
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::replay::replay_alone;
 use super::{Asked, Conf, Knowledge, Observation, Origin, Replay, Told, asks_the_same, replay};
 use crate::conf::{Flag, Nameserver};
 use crate::walk::AddrConfig;
@@ -73,18 +76,115 @@ pub struct Explained {
 
 /// The first model that asks exactly what was seen, the likeliest ones first; `None` when none does.
 pub fn explain(seen: &Observation, conf: &Conf) -> Option<Explained> {
-    // What it was not answered itself must not help it.
-    let nothing = Knowledge::default();
-    variants(seen, conf.origin).into_iter().find_map(|variant| {
-        let explained = with_variant(seen, conf, variant, &nothing)?;
-        let same = asks_the_same(
-            &explained.now.simulation,
-            &explained.settings,
-            &explained.asked,
-            seen.other_type(),
-        );
-        (same && explained.now.unknown.is_empty()).then_some(explained)
+    first_that_fits(seen, &Models::new(conf), &resolvers(seen))
+}
+
+/// The models with the settings in force, each read once.
+pub(super) struct Models<'a> {
+    conf: &'a Conf,
+    read: RefCell<HashMap<Resolver, Option<Model>>>,
+}
+
+/// A resolver and what it takes from the file.
+#[derive(Debug, Clone)]
+pub(super) struct Model {
+    profile: Profile,
+    settings: Settings,
+}
+
+impl<'a> Models<'a> {
+    pub(super) fn new(conf: &'a Conf) -> Self {
+        Self { conf, read: RefCell::new(HashMap::new()) }
+    }
+
+    /// `None` when the resolver refuses the file.
+    fn of(&self, resolver: Resolver) -> Option<Model> {
+        let mut read = self.read.borrow_mut();
+        let model = read.entry(resolver).or_insert_with(|| {
+            let profile = resolver.profile();
+            let settings = self.conf.settings(&profile)?;
+            Some(Model { profile, settings })
+        });
+        model.clone()
+    }
+}
+
+/// How far to look for a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Every resolver there is a model of.
+    Everybody,
+    /// The likely ones.
+    Likely,
+}
+
+/// As [`explain`]; where its packets leave open who asked, by these first, and where nobody likely asks so, by any of
+/// the others. A name asked as it stands may have been typed with its dot: so it is taken sooner than as another
+/// resolver's.
+pub(super) fn explain_among(
+    seen: &Observation,
+    models: &Models<'_>,
+    favourites: &[ResolverId],
+    reach: Reach,
+) -> Option<Explained> {
+    let of = |id: ResolverId| in_all_ways(id, id.default_version()).collect::<Vec<Resolver>>();
+    let dotted = dotted(seen);
+    if seen.told == Told::Open {
+        for id in favourites {
+            let plain = first_that_fits(seen, models, &of(*id));
+            let explained = plain.or_else(|| first_that_fits(dotted.as_ref()?, models, &of(*id)));
+            if explained.is_some() {
+                return explained;
+            }
+        }
+    }
+    let likely = resolvers(seen);
+    let own = likely.iter().take_while(|it| it.id == seen.resolver.id).copied().collect::<Vec<_>>();
+    let own = first_that_fits(seen, models, &own)
+        .or_else(|| first_that_fits(dotted.as_ref()?, models, &own))
+        .or_else(|| first_that_fits(seen, models, &likely[own.len()..]));
+    if own.is_some() || seen.told == Told::Given || reach == Reach::Likely {
+        return own;
+    }
+    let others = ResolverId::ALL.into_iter().filter(|id| likely.iter().all(|it| it.id != *id));
+    first_that_fits(seen, models, &others.flat_map(of).collect::<Vec<_>>())
+}
+
+/// The same lookup of a name typed with its dot, where that asks the same.
+fn dotted(seen: &Observation) -> Option<Observation> {
+    let [only] = &seen.candidates[..] else { return None };
+    let name = format!("{}.", seen.name);
+    (only.as_str().eq_ignore_ascii_case(&name)).then(|| Observation { name, ..seen.clone() })
+}
+
+/// How well a resolver explains a lookup in any of its versions and calls: 2 as it seems to be typed, 1 if it was typed
+/// with a dot, 0 not at all.
+pub(super) fn fit(seen: &Observation, models: &Models<'_>, id: ResolverId) -> u64 {
+    let ways: Vec<Resolver> = in_all_ways(id, id.default_version()).collect();
+    let fits = |seen: &Observation| first_that_fits(seen, models, &ways).is_some();
+    if fits(seen) {
+        return 2;
+    }
+    u64::from(dotted(seen).is_some_and(|dotted| fits(&dotted)))
+}
+
+fn first_that_fits(seen: &Observation, models: &Models<'_>, resolvers: &[Resolver]) -> Option<Explained> {
+    resolvers.iter().find_map(|resolver| {
+        let model = models.of(*resolver)?;
+        variants(seen, models.conf.origin, *resolver)
+            .into_iter()
+            .find_map(|variant| exactly(seen, model.clone(), variant))
     })
+}
+
+/// The lookup as this model makes it, where it asks exactly what was seen. What the lookup was not answered itself must
+/// not help it.
+fn exactly(seen: &Observation, model: Model, variant: Variant) -> Option<Explained> {
+    let prepared = Prepared::new(seen, model, variant)?;
+    let Prepared { settings, request, asked, profile } = &prepared;
+    let now = replay_alone(profile, settings, request, asked, seen.other_type())?;
+    asks_the_same(&now.simulation, settings, asked, seen.other_type())
+        .then(|| prepared.explained(variant, now))
 }
 
 /// What the resolver that a lookup is attributed to would have asked at the settings in force, with the answers that the
@@ -106,17 +206,45 @@ pub(super) fn with_variant(
     variant: Variant,
     knowledge: &Knowledge,
 ) -> Option<Explained> {
-    let profile = variant.resolver.profile();
-    let mut settings = conf.settings(&profile)?;
-    variant.apply(&mut settings, &seen.asked);
-    let asked = match variant.silence {
-        Silence::Lost => seen.asked.clone(),
-        Silence::Refused => with_refusals(&seen.asked, &settings)?,
-    };
-    let request =
-        Request { name: name::unescape(&seen.name), family: variant.family, addrconfig: AddrConfig::Ignored };
-    let now = replay(&profile, &settings, &request, &asked, seen.other_type(), knowledge);
-    Some(Explained { variant, profile, settings, request, asked, now })
+    let prepared = Prepared::new(seen, Models::new(conf).of(variant.resolver)?, variant)?;
+    let Prepared { profile, settings, request, asked } = &prepared;
+    let now = replay(profile, settings, request, asked, seen.other_type(), knowledge);
+    Some(prepared.explained(variant, now))
+}
+
+/// Everything that a walk begins with.
+struct Prepared {
+    profile: Profile,
+    settings: Settings,
+    request: Request,
+    asked: Vec<Asked>,
+}
+
+impl Prepared {
+    /// `None` where the variant is none: nothing was refused, or the order of nameservers is the usual one.
+    fn new(seen: &Observation, model: Model, variant: Variant) -> Option<Self> {
+        let Model { profile, mut settings } = model;
+        let listed = settings.nameservers.clone();
+        variant.apply(&mut settings, &seen.asked);
+        if variant.servers == Servers::AsAsked
+            && settings.nameservers == listed
+            && !settings.flags.has(Flag::Rotate)
+        {
+            return None;
+        }
+        let asked = match variant.silence {
+            Silence::Lost => seen.asked.clone(),
+            Silence::Refused => with_refusals(&seen.asked, &settings)?,
+        };
+        let name = name::unescape(&seen.name);
+        let request = Request { name, family: variant.family, addrconfig: AddrConfig::Ignored };
+        Some(Self { profile, settings, request, asked })
+    }
+
+    fn explained(self, variant: Variant, now: Replay) -> Explained {
+        let Self { profile, settings, request, asked } = self;
+        Explained { variant, profile, settings, request, asked, now }
+    }
 }
 
 impl Variant {
@@ -169,17 +297,15 @@ fn with_refusals(asked: &[Asked], settings: &Settings) -> Option<Vec<Asked>> {
 /// Timeouts that people set, in ms.
 const TIMEOUTS_MS: [Option<u64>; 4] = [None, Some(1_000), Some(2_000), Some(3_000)];
 
-/// Everything worth a try, the likeliest first.
-fn variants(seen: &Observation, origin: Origin) -> Vec<Variant> {
+/// Everything of a resolver worth a try, the likeliest first.
+fn variants(seen: &Observation, origin: Origin, resolver: Resolver) -> Vec<Variant> {
     let lossy = seen.asked.iter().any(|asked| asked.latency_us.is_none_or(|us| us > 900_000));
     let timeouts = if origin == Origin::Traffic && lossy { &TIMEOUTS_MS[..] } else { &TIMEOUTS_MS[..1] };
     let mut variants = Vec::new();
-    for resolver in resolvers(seen) {
-        for (servers, pair, silence) in quirks(resolver.id) {
-            for timeout_ms in timeouts.iter().copied() {
-                for family in families(seen) {
-                    variants.push(Variant { resolver, family, servers, pair, silence, timeout_ms });
-                }
+    for (servers, pair, silence) in quirks(resolver.id) {
+        for timeout_ms in timeouts.iter().copied() {
+            for family in families(seen) {
+                variants.push(Variant { resolver, family, servers, pair, silence, timeout_ms });
             }
         }
     }
@@ -200,12 +326,15 @@ fn quirks(id: ResolverId) -> Vec<(Servers, Pair, Silence)> {
     quirks
 }
 
-/// The families that fit the types seen.
+/// The families that fit the types seen; both where a resolver may stop after the first of a pair.
 fn families(seen: &Observation) -> Vec<Family> {
-    if seen.other_type().is_some() {
-        return vec![Family::Inet];
+    let has = |qtype: QType| seen.asked.iter().any(|asked| asked.qtype == qtype);
+    match (has(QType::A), has(QType::Aaaa)) {
+        _ if seen.other_type().is_some() => vec![Family::Inet],
+        (true, false) => vec![Family::Unspec, Family::Inet],
+        (false, true) => vec![Family::Unspec, Family::Inet6],
+        _ => vec![Family::Unspec],
     }
-    vec![Family::Unspec, Family::Inet, Family::Inet6]
 }
 
 /// The resolver that it seems to be, in its other calls and versions, then the resolvers that most programs have.
@@ -220,21 +349,17 @@ fn resolvers(seen: &Observation) -> Vec<Resolver> {
             list.push(resolver);
         }
     };
-    let ids = match seen.told {
-        Told::Inferred => vec![first.id, ResolverId::Glibc, ResolverId::Musl, ResolverId::Go],
-        Told::Given | Told::Detected => vec![first.id],
-    };
-    for id in ids {
-        let versions = if seen.told == Told::Detected { &[][..] } else { turning_points(id) };
-        let versions = std::iter::once(if id == first.id { first.version } else { id.default_version() })
-            .chain(versions.iter().copied());
-        for version in versions {
-            for api in id.apis() {
-                add(Resolver { id, version, api: api.word });
-            }
-        }
+    for id in [first.id, ResolverId::Glibc, ResolverId::Musl, ResolverId::Go] {
+        let version = if id == first.id { first.version } else { id.default_version() };
+        in_all_ways(id, version).for_each(&mut add);
     }
     list
+}
+
+/// A resolver in all its calls, in this version first and then in those that ask otherwise.
+fn in_all_ways(id: ResolverId, version: Version) -> impl Iterator<Item = Resolver> {
+    let versions = std::iter::once(version).chain(turning_points(id).iter().copied());
+    versions.flat_map(move |version| id.apis().iter().map(move |api| Resolver { id, version, api: api.word }))
 }
 
 /// The versions in which a model begins to ask otherwise, beside the default one.

@@ -52,6 +52,8 @@ pub enum Told {
     Detected,
     /// By its packets: others may explain them better.
     Inferred,
+    /// By nothing: its packets leave it open.
+    Open,
 }
 
 /// How much of a lookup was seen.

@@ -27,16 +27,23 @@ pub fn replay(
     stands_for: Option<QType>,
     knowledge: &Knowledge,
 ) -> Replay {
-    let answers = Recorded {
-        settings,
-        own,
-        used: RefCell::new(vec![false; own.len()]),
-        stands_for,
-        knowledge,
-        unknown: RefCell::new(BTreeSet::new()),
-    };
+    let answers = Recorded::new(settings, own, stands_for, Some(knowledge));
     let simulation = simulate(profile, settings, request, &answers);
     Replay { simulation, unknown: answers.unknown.into_inner() }
+}
+
+/// The same with the lookup's own answers alone; `None` as soon as it asks what the lookup did not.
+pub(super) fn replay_alone(
+    profile: &Profile,
+    settings: &Settings,
+    request: &Request,
+    own: &[Asked],
+    stands_for: Option<QType>,
+) -> Option<Replay> {
+    let answers = Recorded::new(settings, own, stands_for, None);
+    let simulation = simulate(profile, settings, request, &answers);
+    let unknown = answers.unknown.into_inner();
+    unknown.is_empty().then_some(Replay { simulation, unknown })
 }
 
 struct Recorded<'a> {
@@ -44,8 +51,21 @@ struct Recorded<'a> {
     own: &'a [Asked],
     used: RefCell<Vec<bool>>,
     stands_for: Option<QType>,
-    knowledge: &'a Knowledge,
+    /// What is known beside; `None` where what is not its own ends the walk.
+    knowledge: Option<&'a Knowledge>,
     unknown: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Recorded<'a> {
+    fn new(
+        settings: &'a Settings,
+        own: &'a [Asked],
+        stands_for: Option<QType>,
+        knowledge: Option<&'a Knowledge>,
+    ) -> Self {
+        let used = RefCell::new(vec![false; own.len()]);
+        Self { settings, own, used, stands_for, knowledge, unknown: RefCell::new(BTreeSet::new()) }
+    }
 }
 
 impl Answers for Recorded<'_> {
@@ -64,14 +84,19 @@ impl Answers for Recorded<'_> {
             used[index] = true;
             return Answered { reply: asked.reply.clone(), delay_us: asked.latency_us };
         }
-        let known =
-            server.and_then(|server| self.knowledge.known(&query.qname, qtype, server, query.transport));
+        let known = server
+            .zip(self.knowledge)
+            .and_then(|(server, knowledge)| knowledge.known(&query.qname, qtype, server, query.transport));
         known.unwrap_or_else(|| {
             self.unknown.borrow_mut().insert(query.qname.to_string());
             // Only to go on: the replay is reported as unknown.
             let message = Message { soa: true, ..Message::with_rcode(Rcode::NXDOMAIN) };
             Answered { reply: Some(Reply::Message(message)), delay_us: None }
         })
+    }
+
+    fn enough(&self) -> bool {
+        self.knowledge.is_none() && !self.unknown.borrow().is_empty()
     }
 }
 

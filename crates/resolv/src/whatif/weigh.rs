@@ -1,12 +1,14 @@
 //! Many lookups under every setting: what would be saved, what would change, what is not known.
 
 mod dots;
+mod favourites;
 mod risk;
 mod saving;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::explain::{Models, Reach, explain_among};
 use super::{Change, Conf, Knowledge, Observation, Outlook, Setting, Stands, Unknown};
 use crate::{Resolver, ResolverId, Settings};
 use saving::Savings;
@@ -55,6 +57,9 @@ impl Weighed {
     }
 }
 
+/// Kinds of lookup that no model explains, after which only the likely ones are tried on the next.
+const MOST_ODD: usize = 256;
+
 /// The `ndots` that are tried.
 const NDOTS: std::ops::RangeInclusive<u32> = 1..=5;
 
@@ -80,8 +85,7 @@ impl Alteration {
 
 /// Weighs every setting. `beyond` are lookups of which no class was kept, with their transmissions.
 pub fn weigh(classes: &[Class], beyond: (u64, u64), conf: &Conf, knowledge: &Knowledge) -> Weighed {
-    let standings: Vec<Standing<'_>> =
-        classes.iter().map(|class| Standing::new(class, conf, knowledge)).collect();
+    let standings = standings(classes, conf, knowledge);
     let resolvers = resolvers(&standings);
     let first = resolvers.first().map_or(Resolver::new(ResolverId::Glibc), |(resolver, _)| *resolver);
     let settings = conf.settings(&first.profile());
@@ -121,6 +125,20 @@ pub fn weigh(classes: &[Class], beyond: (u64, u64), conf: &Conf, knowledge: &Kno
         ndots,
         search,
     }
+}
+
+/// Every kind of lookup with the model that explains it.
+fn standings<'a>(classes: &'a [Class], conf: &Conf, knowledge: &Knowledge) -> Vec<Standing<'a>> {
+    let models = Models::new(conf);
+    let favourites = favourites::favourites(classes, &models);
+    let mut odd = 0;
+    let stands = |class: &'a Class| {
+        let reach = if odd < MOST_ODD { Reach::Everybody } else { Reach::Likely };
+        let explained = explain_among(&class.seen, &models, &favourites, reach);
+        odd += usize::from(explained.is_none());
+        Standing::new(class, conf, knowledge, explained)
+    };
+    classes.iter().map(stands).collect()
 }
 
 /// The safe setting with the fewest questions, on a tie the one nearest to today's.

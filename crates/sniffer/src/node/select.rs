@@ -206,21 +206,38 @@ fn is_of_workload(pod: &str, workload: &str) -> bool {
     parts.len() <= 2 && parts.iter().all(|part| is_generated(part))
 }
 
-/// The workload that a pod's name tells, with its likely kind: `Deployment`, `StatefulSet` or `DaemonSet`. A name is a
-/// guess, not a fact: the API server knows better.
+/// The workload that a pod's name tells, with its likely kind: `Deployment`, `StatefulSet`, `DaemonSet` or `CronJob`. A
+/// name is a guess, not a fact: the API server knows better.
 pub fn workload_of(pod: &str) -> Option<(&'static str, &str)> {
     let (rest, last) = pod.rsplit_once('-')?;
     if !rest.is_empty() && (1..=4).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(("StatefulSet", rest));
     }
-    if last.len() != RANDOM_LEN || !is_generated(last) {
+    let before = rest.rsplit_once('-').filter(|(name, _)| !name.is_empty());
+    // Behind the hash of a pod template anything of that length will do.
+    let of_template = before.is_some_and(|(_, hash)| is_template_hash(hash));
+    let word = last.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+    if last.len() != RANDOM_LEN || !(is_generated(last) || (of_template && word)) {
         return None;
     }
-    match rest.rsplit_once('-') {
-        Some((name, hash)) if !name.is_empty() && is_generated(hash) => Some(("Deployment", name)),
+    match before {
+        // The minute for which it was scheduled (`pkg/controller/cronjob/utils.go`, `getJobName`).
+        Some((name, minute)) if minute.len() == 8 && minute.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(("CronJob", name))
+        }
+        Some((name, hash)) if is_generated(hash) => Some(("Deployment", name)),
         _ if !rest.is_empty() => Some(("DaemonSet", rest)),
         _ => None,
     }
+}
+
+/// Whether this is the hash of a pod template: letters without vowels, and digits (`k8s.io/apimachinery/pkg/util/rand`,
+/// `SafeEncodeString`).
+fn is_template_hash(part: &str) -> bool {
+    is_generated(part)
+        && part.len() >= RANDOM_LEN
+        && part.bytes().any(|byte| byte.is_ascii_digit())
+        && !part.bytes().any(|byte| b"aeiou".contains(&byte))
 }
 
 fn is_generated(part: &str) -> bool {
@@ -280,9 +297,11 @@ mod tests {
     #[test]
     fn a_pods_name_tells_its_workload() {
         assert_eq!(workload_of("web-7d4b9c-x2x1z"), Some(("Deployment", "web")));
+        assert_eq!(workload_of("web-7d4b9c-abcde"), Some(("Deployment", "web")));
+        assert_eq!(workload_of("backup-27812340-qzxcv"), Some(("CronJob", "backup")));
         assert_eq!(workload_of("kafka-broker-2"), Some(("StatefulSet", "kafka-broker")));
         assert_eq!(workload_of("hostnet-5k2xq"), Some(("DaemonSet", "hostnet")));
-        for none in ["web", "web-front", "-1", "x2x1z"] {
+        for none in ["web", "web-front", "web-front-plane", "web-v1beta-plane", "-1", "x2x1z"] {
             assert_eq!(workload_of(none), None, "{none}");
         }
     }

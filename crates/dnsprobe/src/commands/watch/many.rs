@@ -205,5 +205,5 @@ fn seen_at(joined: &Joined) -> SeenAt {
             "host_network": first.network == Network::Host,
         })
     };
-    SeenAt { target, name: Some(name.clone()), among_others: Some(name), conf: None }
+    SeenAt { target, name: Some(name.clone()), among_others: Some(name), ..SeenAt::default() }
 }

@@ -82,6 +82,8 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     let located = situation::locate(&args.target)?;
     situation::say_notes(&located);
     let search = search_list(args, &located)?;
+    let mut situation = situation::situation_of(&located);
+    situation::set_variables(&mut situation, &args.lookups.env)?;
     let mut source = Capture::new(stoppable()?)?;
     let embedded = embedded::in_namespace(&located.netns)?;
     let id = source.attach(&located.netns, &options(args).with(embedded.as_ref()))?;
@@ -95,7 +97,8 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     let found = located.found.as_ref().map(|found| std::slice::from_ref(&found.entry)).unwrap_or_default();
     let mut session = session
         .with_embedded(embedded)
-        .with_resolvers(present::resolvers(&situation::host(&args.target), found))
+        .with_resolvers(&present::resolvers(&situation::host(&args.target), found))
+        .with_situation(situation)
         .with_conntrack(Counters::open(&args.target.host_root))
         .reporting_to(reporter);
     // Sockets and files are open: nothing needs a privilege any more.

@@ -1,12 +1,14 @@
 //! Which resolvers do the programs of a pod have? They decide between those that look alike on the wire.
 
-use dnsprobe_resolv::ResolverId;
+use dnsprobe_resolv::{Resolver, ResolverId};
 use dnsprobe_sniffer::{Detection, Entry, Host, detect};
+
+use crate::view::Present;
 
 /// The resolvers of all running containers of these pods; none when one of them cannot be told, since then it could be
 /// any.
-pub(super) fn resolvers(host: &Host, pods: &[Entry]) -> Vec<ResolverId> {
-    let mut found = Vec::new();
+pub(super) fn resolvers(host: &Host, pods: &[Entry]) -> Vec<Present> {
+    let mut found: Vec<Present> = Vec::new();
     let running =
         |pod: &'_ Entry| -> Vec<_> { pod.containers.iter().filter(|it| it.pid.is_some()).cloned().collect() };
     for pod in pods {
@@ -14,14 +16,40 @@ pub(super) fn resolvers(host: &Host, pods: &[Entry]) -> Vec<ResolverId> {
             let Ok(opened) = pod.open(host, Some(&container)) else { return Vec::new() };
             match detect::resolver_in(opened.process.as_ref(), &opened.root) {
                 Detection::Known(known) => {
-                    let words = std::iter::once(known.id).chain(known.others.iter().map(|other| other.id));
-                    found.extend(words.filter_map(ResolverId::from_word));
+                    found.extend(present(known.id, known.version.as_deref()));
+                    let others = known.others.iter();
+                    found.extend(others.filter_map(|it| present(it.id, it.version.as_deref())));
                 }
                 Detection::Unknown(_) => return Vec::new(),
             }
         }
     }
-    found.sort_unstable();
-    found.dedup();
+    found.sort_by_key(|present| present.id);
+    // Two versions of one resolver: which of them asked, nobody can tell.
+    found.dedup_by(|other, first| {
+        let same = other.id == first.id;
+        if same && other.exact != first.exact {
+            first.exact = None;
+        }
+        same
+    });
     found
+}
+
+fn present(id: &str, version: Option<&str>) -> Option<Present> {
+    let exact = version.and_then(|version| Resolver::parse(&format!("{id}@{version}")).ok());
+    Some(Present { id: ResolverId::from_word(id)?, exact })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_there_is_no_model_of_is_not_known() {
+        let exact = |version| present("glibc", version).and_then(|it| it.exact);
+        assert_eq!(exact(Some("2.36")).map(|it| it.to_string()), Some("glibc@2.36".to_owned()));
+        assert_eq!((exact(None), exact(Some("wheezy"))), (None, None));
+        assert_eq!(present("nscd", None), None);
+    }
 }

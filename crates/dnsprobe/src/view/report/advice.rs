@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use dnsprobe_lookup::Nanos;
+use dnsprobe_lookup::findings::doubtful_suffix;
 use dnsprobe_resolv::whatif::{Setting, Stands};
 
 use super::super::advise_json::{Advised, DOT_UNSAFE, best_for_workload, by_workload};
@@ -69,6 +70,7 @@ fn client(it: &Advised) -> String {
         html.push_str(&bar(setting, it, most.max(weighed.questions)));
     }
     html.push_str(&verdict(it));
+    html.push_str(&risks(it));
     html.push_str(&dots(it));
     html.push_str("</div>\n");
     html
@@ -121,11 +123,11 @@ fn verdict(it: &Advised) -> String {
     let mut html = String::new();
     match it.recommended() {
         Some(best) => {
-            let yaml = patch::patch(best.ndots, &it.conf);
+            let yaml = patch::patch(best.ndots, &it.conf, it.workload.as_ref());
             let _ = write!(
                 html,
-                "<p><b>Set ndots:{}.</b> It saves {} of {} and {} and changes no result.</p><pre># ndots.yaml, for: {}\n{}\
-                 </pre><details><summary>as a patch of kustomization.yaml</summary><pre>{}</pre></details>",
+                "<p><b>Set ndots:{}.</b> It saves {} of {} and {} and changes no result.</p><pre class=\"command\">{}</pre>\
+                 <pre># ndots.yaml\n{}</pre><details><summary>as a patch of kustomization.yaml</summary><pre>{}</pre></details>",
                 best.ndots,
                 best.saved_questions,
                 plural(it.weighed.questions, "question"),
@@ -135,14 +137,14 @@ fn verdict(it: &Advised) -> String {
                 text(&patch::kustomize(&yaml, it.workload.as_ref())),
             );
         }
-        None => html.push_str("<p>No other ndots is both safe and cheaper by what was seen.</p>"),
+        None => html.push_str("<p>No other ndots is known to be both safe and cheaper by what was seen.</p>"),
     }
     let refused: String = it
         .weighed
         .outlook
         .settings
         .iter()
-        .filter(|setting| !setting.is_safe() && setting.saved_questions > 0)
+        .filter(|setting| !setting.is_safe() && setting.saved_questions >= 0)
         .map(refusal)
         .collect();
     if !refused.is_empty() {
@@ -184,6 +186,32 @@ fn refusal(setting: &Setting) -> String {
     html
 }
 
+/// What each ndots would break, by resolver.
+fn risks(it: &Advised) -> String {
+    let risks = &it.weighed.outlook.risks;
+    if risks.iter().all(|risk| risk.breaks.is_empty()) {
+        return String::new();
+    }
+    let mut ids: Vec<_> = risks.iter().map(|risk| risk.resolver).collect();
+    ids.dedup();
+    let mut rows = String::new();
+    for id in ids {
+        let _ = write!(rows, "<tr><td>{id}</td>");
+        for risk in risks.iter().filter(|risk| risk.resolver == id) {
+            let _ = match risk.breaks.len() {
+                0 => write!(rows, "<td>-</td>"),
+                names => write!(rows, "<td class=\"bad\">{names}</td>"),
+            };
+        }
+        rows.push_str("</tr>");
+    }
+    format!(
+        "<details><summary>the risk by resolver: names not found any more</summary><table><tr><th>if asked by</th>\
+         <th>ndots:1</th><th>2</th><th>3</th><th>4</th><th>5</th></tr>{rows}</table><p class=\"meta\">musl asks a name \
+         with that many dots as it stands and stops there, where glibc and Go go on with the search list.</p></details>"
+    )
+}
+
 fn dots(it: &Advised) -> String {
     let dots = &it.weighed.outlook.dots;
     if dots.is_empty() {
@@ -193,11 +221,14 @@ fn dots(it: &Advised) -> String {
     for dot in dots.iter().take(MOST_NAMES) {
         let _ = write!(
             items,
-            "<li><code>{}</code> saves {} and {} in {}</li>",
+            "<li><code>{}</code> saves {} and {} in {}{}</li>",
             text(&dot.write),
             plural(dot.saves_questions.unsigned_abs(), "question"),
             text(&duration(Nanos(dot.saves_ns))),
             plural(dot.lookups, "lookup"),
+            doubtful_suffix(&dot.name, &dot.write, &it.weighed.search).map_or_else(String::new, |suffix| {
+                format!(", if the host is meant that {} answered for", text(&suffix))
+            }),
         );
     }
     format!(

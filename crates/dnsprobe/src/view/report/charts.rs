@@ -6,7 +6,7 @@ use dnsprobe_lookup::Nanos;
 use dnsprobe_lookup::summary::Entry;
 
 use super::super::text::{duration, plural};
-use super::gallery::{Gallery, PER_DECADE, Spread, edge};
+use super::gallery::{DECADES, Gallery, PER_DECADE, Spread, edge};
 use super::html::{figure, percent, text, thousands};
 
 /// Rows shown of a list; the others stand in one more.
@@ -78,18 +78,21 @@ pub(super) fn latencies(gallery: &Gallery) -> String {
     let (Some((one, two)), Some((three, four))) = (used(&total), used(&useful)) else {
         return String::new();
     };
-    // Whole tenfold steps, so that the marks below stand at round numbers.
-    let decade = PER_DECADE / JOINED;
-    let first = one.min(three) / decade * decade;
-    let last = (two.max(four) / decade + 1) * decade;
-    let most = total.iter().chain(&useful).copied().max().unwrap_or(1) as f64;
-    let column = WIDTH / (last - first) as f64;
+    // To the next round marks, which stand below.
+    let marks = marks(one.min(three), two.max(four) + 1);
+    let (Some(first), Some(last)) = (marks.first().copied(), marks.last().copied()) else {
+        return String::new();
+    };
+    let length = last - first;
+    let highest = total.iter().chain(&useful).copied().max().unwrap_or(1);
+    let most = highest as f64;
+    let column = WIDTH / length;
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {FLOOR}\" role=\"img\" aria-label=\"How latencies spread\" \
          preserveAspectRatio=\"none\">"
     );
-    for index in first..last {
-        let x = (index - first) as f64 * column;
+    for index in one.min(three)..=two.max(four) {
+        let x = (index as f64 - first) * column;
         for (columns, class, inset) in [(&total, "total", 0.08), (&useful, "useful", 0.26)] {
             let count = columns.get(index).copied().unwrap_or(0);
             if count > 0 {
@@ -106,19 +109,48 @@ pub(super) fn latencies(gallery: &Gallery) -> String {
     }
     let _ = write!(svg, "<line class=\"grid\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{FLOOR}\" y2=\"{FLOOR}\"/></svg>");
     svg.push_str("<div class=\"marks\">");
-    for mark in (first..=last).step_by(decade) {
-        let left = percent((mark - first) as f64, (last - first) as f64);
-        let _ = write!(svg, "<span style=\"left:{left}\">{}</span>", round_mark(edge(mark * JOINED)));
+    for (index, mark) in marks.iter().enumerate() {
+        let left = percent(mark - first, length);
+        // Where there are many, a narrow screen shows the tenfold ones.
+        let time = at(*mark);
+        let minor = marks.len() > 5 && index > 0 && index + 1 < marks.len() && !is_tenfold(time);
+        let class = if minor { " class=\"minor\"" } else { "" };
+        let _ = write!(svg, "<span{class} style=\"left:{left}\">{}</span>", round_mark(time));
     }
     svg.push_str("</div>");
     format!(
-        "<div class=\"panel\"><p class=\"key\"><i></i>without wasted candidates<b></b>as it was</p>{svg}{}</div>\n",
+        "<div class=\"panel\"><p class=\"key\"><i></i>without wasted candidates<b></b>as it was<span>the highest column: {}\
+         </span></p>{svg}{}</div>\n",
+        plural(highest, "lookup"),
         quantiles(gallery)
     )
 }
 
 fn joined(spread: &Spread) -> Vec<u64> {
     spread.buckets.chunks(JOINED).map(|chunk| chunk.iter().sum()).collect()
+}
+
+/// Where times of 1, 2 and 5 times a power of ten lie, in columns, from the last at or before a column to the first at or
+/// after another.
+fn marks(from: usize, to: usize) -> Vec<f64> {
+    let decade = (PER_DECADE / JOINED) as f64;
+    let all = (0..=DECADES).flat_map(|power| [1.0, 2.0, 5.0].map(|digit: f64| power as f64 + digit.log10()));
+    let all: Vec<f64> = all.map(|power| power * decade).collect();
+    let first = all.iter().rposition(|mark| *mark <= from as f64 + 1e-9).unwrap_or(0);
+    let last = all.iter().position(|mark| *mark + 1e-9 >= to as f64).unwrap_or(all.len() - 1);
+    all[first..=last.max(first + 1).min(all.len() - 1)].to_vec()
+}
+
+/// The time at a place between columns.
+fn at(mark: f64) -> Nanos {
+    let ns = edge(0).0 as f64 * 10_f64.powf(mark * JOINED as f64 / PER_DECADE as f64);
+    #[expect(clippy::cast_possible_truncation, reason = "at most 100 s")]
+    Nanos(ns.round() as i64)
+}
+
+fn is_tenfold(time: Nanos) -> bool {
+    let power = (time.0.max(1) as f64).log10();
+    (power - power.round()).abs() < 1e-6
 }
 
 fn round_mark(at: Nanos) -> String {

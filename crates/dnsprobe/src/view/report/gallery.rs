@@ -1,7 +1,9 @@
 //! What is worth a picture, kept in bounded memory: the lookups that took longest and wasted most, and how latencies
 //! spread.
 
-use dnsprobe_lookup::{Lookup, Nanos, Timestamp};
+use std::collections::BTreeMap;
+
+use dnsprobe_lookup::{Finding, FindingCode, Lookup, Nanos, Timestamp};
 
 /// Lookups kept of each sort, each of another name.
 const MOST_KEPT: usize = 8;
@@ -9,7 +11,7 @@ const MOST_KEPT: usize = 8;
 pub(super) const PER_DECADE: usize = 50;
 /// The lowest latency told apart, in ns; and the tenfold steps above it: 10 µs to 100 s.
 const LOWEST_NS: f64 = 10_000.0;
-const DECADES: usize = 7;
+pub(super) const DECADES: usize = 7;
 
 /// What is worth a picture.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +22,18 @@ pub(crate) struct Gallery {
     pub(super) total: Spread,
     /// What they would have taken without the candidates that did not answer.
     pub(super) useful: Spread,
+    /// The first of each kind of finding.
+    pub(super) examples: BTreeMap<FindingCode, Example>,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
+}
+
+/// A finding, and the lookup that it was made in.
+#[derive(Debug, Clone)]
+pub(super) struct Example {
+    pub(super) finding: Finding,
+    pub(super) name: String,
+    pub(super) place: Option<String>,
 }
 
 /// A lookup that was kept, and where it was seen.
@@ -37,6 +49,14 @@ impl Gallery {
     /// Looks at a lookup.
     pub(crate) fn add(&mut self, lookup: &Lookup, place: Option<&str>) {
         let totals = lookup.totals();
+        for finding in &lookup.findings {
+            let first = || Example {
+                finding: finding.clone(),
+                name: lookup.name.to_string(),
+                place: place.map(str::to_owned),
+            };
+            self.examples.entry(finding.code).or_insert_with(first);
+        }
         if let Some(start) = lookup.start {
             self.first = Some(self.first.map_or(start, |first| first.min(start)));
             let end = start + totals.latency.unwrap_or_default();

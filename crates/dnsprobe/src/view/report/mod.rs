@@ -10,12 +10,13 @@ use std::fmt::Write as _;
 
 use dnsprobe_lookup::{Counters, FindingCode, Nanos, Summary};
 
+use gallery::Example;
 pub(crate) use gallery::Gallery;
 
 use super::advise_json::Advised;
 use super::summary_table::verdict;
 use super::text::{duration, plural};
-use html::{figure, figure_as, text};
+use html::{figure, figure_as, text, thousands};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -75,15 +76,65 @@ fn head(it: &Reported<'_>) -> String {
             &format!("wasted, {share} %"),
         ),
         card("", time("latency_us", latency), "waited for answers"),
-        card(tone(added.0 > 0), time("added_by_search_us", added), "of it for the search list"),
+        card(tone(added.0 > 0), time("added_by_search_us", added), "spent on the search list"),
         card(tone(summary.unanswered > 0), figure("unanswered", summary.unanswered), "never answered"),
     ]
     .concat();
     format!(
-        "<header>\n<p class=\"what\">DNS of {}{}</p>\n<h1>{}</h1>\n</header>\n<section class=\"cards\">{cards}</section>\n",
+        "<header>\n<p class=\"what\">DNS of {}{}</p>\n<h1>{}</h1>\n{}</header>\n<section class=\"cards\">{cards}</section>\n",
         text(it.what),
         text(&when),
-        text(&verdict(summary)),
+        text(&headline(summary)),
+        remedy(it.advised),
+    )
+}
+
+/// The verdict in a sentence: what cost applications most.
+fn headline(summary: &Summary) -> String {
+    let found = |code: FindingCode| summary.by_finding().get(&code).map_or(0, |tally| tally.lookups);
+    let (stalled, all) = (found(FindingCode::Stall), summary.latency);
+    // What the search list took is little beside what was waited for an answer that never came.
+    if stalled > 0 && summary.added_by_search.0.saturating_mul(2) < all.0 {
+        return format!(
+            "{stalled} of {} waited for an answer that never came: applications lost most of {} to that, and {} to the \
+             search list.",
+            plural(summary.lookups, "lookup"),
+            duration(all),
+            duration(summary.added_by_search),
+        );
+    }
+    let elsewhere = found(FindingCode::SuffixAnswered);
+    if elsewhere > 0 {
+        return format!(
+            "{elsewhere} of {} got the address of a name that only the search list made up: the wrong host may have been \
+             reached.",
+            plural(summary.lookups, "lookup"),
+        );
+    }
+    verdict(summary)
+}
+
+/// What all advice together comes to, in a sentence; empty where there is none.
+fn remedy(advised: &[Advised]) -> String {
+    let best: Vec<_> = advised.iter().filter_map(Advised::recommended).collect();
+    let questions: u64 = advised.iter().map(|it| it.weighed.questions).sum();
+    let saved: i64 = best.iter().map(|it| it.saved_questions).sum();
+    let ns: i64 = best.iter().map(|it| it.saved_ns).sum();
+    let Some(first) = best.first() else { return String::new() };
+    let setting = if best.iter().all(|it| it.ndots == first.ndots) {
+        format!("<b>ndots:{}</b>", first.ndots)
+    } else {
+        "<b>Another ndots</b>".to_owned()
+    };
+    let whom = match advised.len() {
+        1 => String::new(),
+        all => format!(" for {} of {all} clients", best.len()),
+    };
+    format!(
+        "<p class=\"lead\">{setting}{whom} would save {} questions ({} %) and {}, and change no result.</p>\n",
+        thousands(saved.unsigned_abs()),
+        saved * 100 / i64::try_from(questions.max(1)).unwrap_or(i64::MAX),
+        text(&duration(Nanos(ns))),
     )
 }
 
@@ -104,7 +155,7 @@ fn body(it: &Reported<'_>) -> String {
         "Every ndots, walked again with the answers that were seen. What nobody answered is never assumed.",
         advice::section(it.advised),
     );
-    section("What was found", "Each with the first example.", findings(summary));
+    section("What was found", "Each with the first example and the packets it rests on.", findings(it));
     let waste = [
         charts::costs("By search suffix", "by_suffix", ".", &summary.by_suffix()),
         charts::costs("By pod or client", "by_target", "", &summary.by_target()),
@@ -134,7 +185,8 @@ fn body(it: &Reported<'_>) -> String {
     html
 }
 
-fn findings(summary: &Summary) -> String {
+fn findings(it: &Reported<'_>) -> String {
+    let summary = it.summary;
     let mut html = String::new();
     for (code, tally) in summary.by_finding() {
         let bad = matches!(
@@ -148,14 +200,46 @@ fn findings(summary: &Summary) -> String {
         let badge = if bad { "bad" } else { "warn" };
         let _ = writeln!(
             html,
-            "<div class=\"finding{class}\"><span class=\"badge {badge}\">{}</span> in {} of {}<p>{}</p></div>",
+            "<div class=\"finding{class}\"><span class=\"badge {badge}\">{}</span> in {} of {}<p>{}</p>{}</div>",
             code.as_str(),
             figure(&format!("findings/{}", code.as_str()), tally.lookups),
             plural(summary.lookups, "lookup"),
             text(&tally.example),
+            it.gallery.examples.get(code).map(evidence).unwrap_or_default(),
         );
     }
     html
+}
+
+/// The packets that a finding rests on.
+fn evidence(example: &Example) -> String {
+    let packets = &example.finding.evidence;
+    if packets.is_empty() {
+        return String::new();
+    }
+    let start = packets.iter().filter_map(|it| it.sent).min();
+    let mut rows = String::new();
+    for it in packets {
+        let after = it.sent.zip(start).map(|(sent, start)| format!("+{}", duration(sent - start)));
+        let latency = it.latency.map_or_else(|| "no answer".to_owned(), duration);
+        let _ = write!(
+            rows,
+            "<tr><td>{}</td><td>{}</td><td class=\"name\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            text(&after.unwrap_or_default()),
+            it.qtype,
+            text(&it.qname),
+            it.server,
+            it.outcome,
+            text(&latency),
+        );
+    }
+    let place = example.place.as_ref().map(|place| format!(" in {place}")).unwrap_or_default();
+    format!(
+        "<details><summary>{} of {}{}</summary><div class=\"wide\"><table class=\"evidence\">{rows}</table></div></details>",
+        plural(packets.len() as u64, "packet"),
+        text(&example.name),
+        text(&place),
+    )
 }
 
 fn foot(it: &Reported<'_>) -> String {

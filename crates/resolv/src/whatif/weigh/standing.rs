@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::explain::{self, with_variant};
+use super::super::explain::with_variant;
 use super::super::{Asked, Conf, Explained, Extent, Knowledge, Replay, Variant, readings, replay};
 use super::{Alteration, Class};
 use crate::profile::planning::SearchWhen;
@@ -33,9 +33,13 @@ pub(super) enum Fate {
 }
 
 impl<'a> Standing<'a> {
-    pub(super) fn new(class: &'a Class, conf: &Conf, knowledge: &Knowledge) -> Self {
-        let whole = class.seen.extent == Extent::Whole;
-        let explained = whole.then(|| explain::explain(&class.seen, conf)).flatten();
+    /// What a model explains to its end was seen whole, wherever the capture began or ended.
+    pub(super) fn new(
+        class: &'a Class,
+        conf: &Conf,
+        knowledge: &Knowledge,
+        explained: Option<Explained>,
+    ) -> Self {
         let guess = || {
             let variant = Variant::plain(class.seen.resolver, likely_family(&class.seen.asked));
             with_variant(&class.seen, conf, variant, knowledge)
@@ -45,7 +49,7 @@ impl<'a> Standing<'a> {
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.class.seen.extent == Extent::Whole
+        self.class.seen.extent == Extent::Whole || self.explained.is_some()
     }
 
     pub(super) fn resolver(&self) -> Resolver {
@@ -152,8 +156,11 @@ fn answering(simulation: &Simulation) -> Option<&str> {
 pub(super) fn same_result(now: &Simulation, then: &Simulation) -> bool {
     let (before, after) = (&now.verdict, &then.verdict);
     let failure = |verdict: &crate::Verdict| verdict.failure.as_ref().map(|failure| failure.code);
-    if before.outcome != after.outcome || failure(before) != failure(after) {
-        return false;
+    match (failure(before), failure(after)) {
+        // All that the application learns: Go says the same of SERVFAIL and of NXDOMAIN after it.
+        (Some(before), Some(after)) => return before == after,
+        (None, None) if before.outcome == after.outcome => {}
+        _ => return false,
     }
     let addresses = |list: &[IpAddr]| list.iter().copied().collect::<BTreeSet<_>>();
     match (answering(now), answering(then)) {
