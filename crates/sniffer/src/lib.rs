@@ -10,6 +10,7 @@
 //! Not here: grouping frames into lookups, judging or printing them. All `unsafe` is in the private module `sys`.
 
 pub mod capture;
+pub mod clients;
 pub mod detect;
 pub mod embedded;
 pub mod error;
