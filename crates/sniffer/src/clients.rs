@@ -101,13 +101,7 @@ mod tests {
     const REST: Carrier = Carrier::Tcp { sequence: 8, syn: false, end: false };
 
     /// What a datagram is taken for when questions are taken for `answer`.
-    fn of(
-        clients: &mut Clients<char>,
-        carrier: Carrier,
-        from: &str,
-        to: &str,
-        answer: char,
-    ) -> Option<char> {
+    fn of(clients: &mut Clients<char>, carrier: Carrier, from: &str, to: &str, answer: char) -> Option<char> {
         let [source, destination] = [from, to].map(|it| it.parse().unwrap());
         let datagram = Datagram { source, destination, carrier, payload: &[], cut: false };
         clients.of(&datagram, Timestamp(0), |_, _| answer)
@@ -127,7 +121,11 @@ mod tests {
         assert_eq!(of(&mut clients, Carrier::Udp, SERVER, OWN, 'b'), Some('a'));
         assert_eq!(of(&mut clients, Carrier::Udp, OWN, SERVER, 'b'), Some('b'));
         assert_eq!(of(&mut clients, Carrier::Udp, SERVER, OWN, 'c'), Some('b'));
-        assert_eq!(of(&mut clients, REST, SERVER, OWN, 'c'), None, "of the same number over TCP nothing is known");
+        assert_eq!(
+            of(&mut clients, REST, SERVER, OWN, 'c'),
+            None,
+            "of the same number over TCP nothing is known"
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod host;
 mod link;
 pub mod netns;
 pub mod node;
+pub mod owners;
 mod packet_socket;
 pub mod pod_files;
 pub mod privileges;

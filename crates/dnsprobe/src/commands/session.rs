@@ -7,17 +7,16 @@ use std::path::Path;
 use std::rc::Rc;
 
 use dnsprobe_lookup::datagram::Skipped;
-use dnsprobe_lookup::departures::Departures;
 use dnsprobe_lookup::pcap::InterfaceName;
-use dnsprobe_lookup::{
-    Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
-};
+use dnsprobe_lookup::{Counters, Embedded, Frame, InferredConf, Pipeline, SearchList, Summary, Timestamp};
 use dnsprobe_resolv::ResolverId;
 use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_sniffer::SourceId;
 
 use super::conntrack::Counters as Counted;
+use super::lane::{Done, Lane};
 use super::packet_file::{PacketFile, Rotation};
+use super::sharing::{Shared, Sharing};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
@@ -37,6 +36,8 @@ pub(crate) struct Session {
     inferred: Vec<(IpAddr, InferredConf)>,
     /// Lookups that were not held against the plan of their resolver.
     unjudged: u64,
+    /// Lookups of others than those that are wanted.
+    of_others: u64,
     reporter: Box<dyn Reporter>,
     summary: Summary,
     packets: Option<PacketFile>,
@@ -45,7 +46,7 @@ pub(crate) struct Session {
     conntrack: Option<Counted>,
     order: Order,
     /// Lookups that wait for their turn.
-    waiting: Vec<(Lookup, SeenAt)>,
+    waiting: Vec<Done>,
     detail: Detail,
     /// What went wrong when writing results; frames keep coming until the source notices.
     failed: Option<CommandError>,
@@ -62,32 +63,8 @@ pub(crate) enum Order {
     Begun,
 }
 
-/// One namespace.
-struct Lane {
-    pipeline: Pipeline,
-    seen_at: SeenAt,
-    departures: Departures,
-}
-
-impl Lane {
-    fn new(pipeline: Pipeline, seen_at: SeenAt) -> Self {
-        Self { pipeline, seen_at, departures: Departures::default() }
-    }
-
-    /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
-    fn judged(&mut self, step: impl FnOnce(&mut Pipeline) -> Vec<Lookup>) -> Vec<Lookup> {
-        let mut finished = step(&mut self.pipeline);
-        if let Some(conf) = &self.seen_at.conf {
-            for lookup in &mut finished {
-                lookup.findings.extend(self.departures.judge(lookup, conf));
-            }
-        }
-        finished
-    }
-}
-
 /// What is known of a namespace that joins.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Known {
     /// The DNS server that Docker put into it.
     pub(crate) embedded: Option<Embedded>,
@@ -95,6 +72,8 @@ pub(crate) struct Known {
     pub(crate) clients: Option<BTreeSet<IpAddr>>,
     /// The resolvers that its programs have; empty where that is not known.
     pub(crate) resolvers: Vec<ResolverId>,
+    /// Who asks there, where several may.
+    pub(crate) sharing: Option<Shared>,
 }
 
 /// How a session shows what it finds.
@@ -133,7 +112,7 @@ impl Session {
         let packets = path.map(|path| PacketFile::create(path, rotation, interfaces)).transpose()?;
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
         let conf = conf_of(&search);
-        let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None, conf };
+        let seen_at = SeenAt { target: showing.target, name: showing.target_name, conf, ..SeenAt::default() };
         session.lanes.insert(ONLY, Lane::new(Pipeline::new(session.ports.clone(), search), seen_at));
         Ok(session)
     }
@@ -170,6 +149,7 @@ impl Session {
             counted: Counters::default(),
             inferred: Vec::new(),
             unjudged: 0,
+            of_others: 0,
             reporter,
             summary: Summary::default(),
             packets,
@@ -195,7 +175,7 @@ impl Session {
     /// Tells the only namespace's embedded DNS server.
     pub(crate) fn with_embedded(mut self, embedded: Option<Embedded>) -> Self {
         if let (Some(embedded), Some(lane)) = (embedded, self.lanes.get_mut(&ONLY)) {
-            lane.pipeline.with_embedded(embedded);
+            lane.pipeline().with_embedded(embedded);
         }
         self
     }
@@ -220,17 +200,19 @@ impl Session {
             pipeline.only_of(addresses);
         }
         pipeline.with_resolvers(known.resolvers);
-        self.lanes.insert(source, Lane::new(pipeline, seen_at));
+        let sharing = known.sharing.map(Sharing::new);
+        self.lanes.insert(source, Lane::new(pipeline, seen_at).shared(sharing));
     }
 
     /// Shows what is left of a namespace that is gone.
     pub(crate) fn leave(&mut self, source: SourceId) -> ControlFlow<()> {
         let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
-        let finished = lane.judged(Pipeline::finish);
-        self.counted.add(&lane.pipeline.counters());
-        self.inferred.extend(lane.pipeline.inferred());
-        self.unjudged += lane.departures.passed_over;
-        self.show(&finished, &lane.seen_at)
+        let finished = lane.finish();
+        self.counted.add(&lane.counters());
+        self.inferred.extend(lane.inferred());
+        self.unjudged += lane.unjudged();
+        self.of_others += lane.of_others;
+        self.show(finished)
     }
 
     /// Takes one frame of the only namespace; breaks when enough were seen, or when nobody takes the results any more.
@@ -245,11 +227,9 @@ impl Session {
         }
         self.packets_left -= 1;
         self.keep(|packets| packets.write_from(source, frame));
-        let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
-        let finished = lane.judged(|pipeline| pipeline.frame(frame));
-        let flow = self.show(&finished, &lane.seen_at);
-        self.lanes.insert(source, lane);
-        flow
+        let Some(lane) = self.lanes.get_mut(&source) else { return ControlFlow::Continue(()) };
+        let finished = lane.frame(frame);
+        self.show(finished)
     }
 
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
@@ -269,8 +249,7 @@ impl Session {
         let mut lanes = std::mem::take(&mut self.lanes);
         let mut flow = ControlFlow::Continue(());
         for lane in lanes.values_mut() {
-            let finished = lane.judged(|pipeline| pipeline.silence(now));
-            if self.show(&finished, &lane.seen_at).is_break() {
+            if self.show(lane.silence(now)).is_break() {
                 flow = ControlFlow::Break(());
             }
         }
@@ -297,7 +276,7 @@ impl Session {
     /// Tells which resolvers the programs of the only namespace have.
     pub(crate) fn with_resolvers(mut self, detected: Vec<ResolverId>) -> Self {
         if let Some(lane) = self.lanes.get_mut(&ONLY) {
-            lane.pipeline.with_resolvers(detected);
+            lane.pipeline().with_resolvers(detected);
         }
         self
     }
@@ -336,6 +315,12 @@ impl Session {
                 self.unjudged
             ));
         }
+        if self.of_others > 0 {
+            note(&format!(
+                "dnsprobe: {} lookups on the node's network were of other programs and are not shown",
+                self.of_others
+            ));
+        }
         let left_out = self.packets.as_ref().map_or(0, |packets| packets.left_out);
         if left_out > 0 {
             note(&format!(
@@ -356,26 +341,24 @@ impl Session {
 
     fn show_waiting(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.sort_by_key(|(lookup, _)| lookup.start);
+        waiting.sort_by_key(|done| done.lookup.start);
         self.order = Order::Finished;
-        for (lookup, seen_at) in waiting {
-            // What goes wrong is kept and said at the end.
-            let _ = self.show(&[lookup], &seen_at);
-        }
+        // What goes wrong is kept and said at the end.
+        let _ = self.show(waiting);
     }
 
-    fn show(&mut self, finished: &[Lookup], seen_at: &SeenAt) -> ControlFlow<()> {
+    fn show(&mut self, finished: Vec<Done>) -> ControlFlow<()> {
         if self.failed.is_some() {
             return ControlFlow::Break(());
         }
         if self.order == Order::Begun {
-            self.waiting.extend(finished.iter().map(|lookup| (lookup.clone(), seen_at.clone())));
+            self.waiting.extend(finished);
             return ControlFlow::Continue(());
         }
         let mut result = Ok(());
-        for lookup in finished {
-            self.summary.add(lookup, seen_at.name.as_deref());
-            if let Err(error) = self.reporter.lookup(lookup, seen_at) {
+        for Done { lookup, seen_at } in finished {
+            self.summary.add(&lookup, seen_at.name.as_deref());
+            if let Err(error) = self.reporter.lookup(&lookup, &seen_at) {
                 result = Err(CommandError::from(error));
                 break;
             }

@@ -165,6 +165,21 @@ pub(crate) fn found_json(
     })
 }
 
+/// `target` of a pod or container whose lookups are seen in the network namespace with this inode; its container is named
+/// where it has only one.
+pub(crate) fn entry_json(entry: &Entry, netns: u64) -> serde_json::Value {
+    let container = Some(&entry.containers).filter(|all| all.len() == 1).and_then(|all| all.first());
+    serde_json::json!({
+        "kind": entry.kind.as_str(),
+        "namespace": entry.pod.as_ref().and_then(|pod| pod.namespace.as_ref()),
+        "pod": entry.pod.as_ref().map(|pod| &pod.name),
+        "container": container.and_then(name_of),
+        "pid": entry.main_container().and_then(|container| container.pid),
+        "netns": netns,
+        "host_network": entry.network == Network::Host,
+    })
+}
+
 /// A container's name, or the part of its id that people write.
 pub(crate) fn name_of(container: &Container) -> Option<String> {
     let id = || container.id.as_ref().map(|id| id.short().to_owned());

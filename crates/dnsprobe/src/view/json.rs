@@ -37,7 +37,7 @@ impl JsonLines {
 impl Reporter for JsonLines {
     fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()> {
         match self.shown {
-            Shown::Lookups => self.line(&lookup_json(lookup, &seen_at.target)),
+            Shown::Lookups => self.line(&lookup_json(lookup, seen_at)),
             Shown::SummaryOnly => Ok(()),
         }
     }
@@ -51,7 +51,13 @@ impl Reporter for JsonLines {
     }
 }
 
-fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
+fn lookup_json(lookup: &Lookup, seen_at: &SeenAt) -> Value {
+    let mut target = seen_at.target.clone();
+    let by = seen_at.asked_by.as_ref();
+    if let (Some(container), true) = (by.and_then(|by| by.container.as_ref()), target["kind"] == "pod") {
+        target["container"] = container.as_str().into();
+    }
+    let by = by.map(|by| json!({"pid": by.pid, "program": by.program, "told_by": by.told_by}));
     json!({
         "type": "lookup",
         "schema": "dnsprobe.lookup/1",
@@ -67,6 +73,7 @@ fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
         "totals": totals(lookup),
         "findings": findings(lookup),
         "target": target,
+        "asked_by": by,
     })
 }
 

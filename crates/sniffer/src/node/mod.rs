@@ -29,6 +29,7 @@ pub use id::{ContainerId, PodUid};
 pub use names::PodName;
 pub use open::Opened;
 pub use records::Runtime;
+pub(crate) use scope::mount_table;
 pub use select::{ContainerQuery, PodQuery, workload_of};
 
 use crate::error::Error;
@@ -43,6 +44,7 @@ use records::Records;
 pub struct Node {
     host: Host,
     processes: Processes,
+    looks: u64,
     /// One line of `dnsprobe list` each.
     pub entries: Vec<Entry>,
     /// Pods that have logs here and nothing that runs.
@@ -143,6 +145,7 @@ impl Node {
         let mut node = Self {
             host: host.clone(),
             processes: Processes::read(host)?,
+            looks: 0,
             entries: Vec::new(),
             ended: Vec::new(),
             evidence: String::new(),
@@ -169,6 +172,16 @@ impl Node {
         self.entries.iter().find(|entry| entry.kind == Kind::Host)?.netns
     }
 
+    /// How often what is there has been another.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks
+    }
+
+    /// Whether a process with this number was there when the node was looked at.
+    pub(crate) fn has_process(&self, pid: u32) -> bool {
+        self.processes.has(pid)
+    }
+
     /// Processes whose namespace the kernel did not show, for want of a privilege.
     pub fn denied(&self) -> usize {
         self.processes.denied()
@@ -180,6 +193,7 @@ impl Node {
         self.entries = found.entries;
         self.ended = found.ended;
         self.evidence = found.evidence;
+        self.looks += 1;
         Ok(())
     }
 }

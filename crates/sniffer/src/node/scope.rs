@@ -123,7 +123,7 @@ pub(super) fn mounts_of_node(host: &Host) -> Mounts {
 }
 
 /// The mounts that a process sees.
-pub(super) fn mount_table(host: &Host, pid: u32) -> Option<String> {
+pub(crate) fn mount_table(host: &Host, pid: u32) -> Option<String> {
     let mut table = Vec::new();
     let file = File::open(host.process(pid).join("mountinfo")).ok()?;
     file.take(MAX_TABLE).read_to_end(&mut table).ok()?;
