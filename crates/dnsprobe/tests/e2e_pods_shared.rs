@@ -90,7 +90,7 @@ fn of_one_namespace_the_nodes_lookups_are_left_out_and_counted() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     both_ask(node, &names);
     let left = watching.stop().exits(0);
-    left.complains(&["lookups on the node's network were of other programs"]);
+    left.complains(&["lookups of others in the same network namespace are not shown"]);
     let report = left.report();
     let seen = of(&report, &names);
     assert!(seen.iter().all(|it| !is_the_nodes(it)), "{seen:#?}");

@@ -16,7 +16,7 @@ use crate::capture::{CaptureOptions, Tap};
 use crate::embedded;
 use crate::error::Error;
 use crate::host::Host;
-use crate::netns;
+use crate::netns::{self, Netns};
 use crate::node::{Entry, Kind, Network, Node};
 use crate::owners::{Teller, Told};
 use crate::pod_files::FileRead;
@@ -192,13 +192,21 @@ impl Roster {
         let embedded = embedded::in_namespace(&netns)?;
         let tap = Tap::open(&netns, &self.options.clone().with(embedded.as_ref()))?;
         let resolv_conf = opened.root.read("etc/resolv.conf");
-        let addresses = netns::run_in(&netns, addresses_here)?;
+        let addresses = addresses_in(&netns)?;
         Ok(Joined { id, pods: pods.to_vec(), resolv_conf, addresses, embedded, tap })
     }
 }
 
-/// The addresses of the namespace that the calling thread is in; none where they are not told.
-pub(crate) fn addresses_here() -> BTreeSet<IpAddr> {
+/// The addresses of a namespace; none where they are not told.
+///
+/// # Errors
+/// When it cannot be entered.
+pub fn addresses_in(netns: &Netns) -> Result<BTreeSet<IpAddr>, Error> {
+    netns::run_in(netns, addresses_here)
+}
+
+/// The addresses of the namespace that the calling thread is in.
+fn addresses_here() -> BTreeSet<IpAddr> {
     let all = getifaddrs().into_iter().flatten().filter_map(|interface| interface.address);
     let ip = |address: SockaddrStorage| {
         let v4 = address.as_sockaddr_in().map(|it| IpAddr::V4(it.ip()));

@@ -4,6 +4,7 @@
 
 mod tree;
 
+use dnsprobe_sniffer::node::Network;
 use dnsprobe_sniffer::node::Runtime;
 use dnsprobe_sniffer::{Kind, PodQuery};
 use serde_json::{Value, json};
@@ -39,6 +40,23 @@ fn of_crio(kind: &str, pod: &str, digit: char, chosen: &Value) -> Value {
         "annotations": annotations,
         "linux": {"cgroupsPath": format!("{}:crio:{}", parent.rsplit('/').next().unwrap(), id(digit)), "namespaces": []},
     })
+}
+
+/// On the node's network nothing is pinned, and without an infra container a pod between two crashes has no process.
+#[test]
+fn a_pod_of_cri_o_on_the_nodes_network_is_there_between_two_crashes_until_it_is_stopped() {
+    let tree = Tree::new();
+    tree.write("etc/resolv.conf", "nameserver 192.0.2.1\n");
+    tree.storage(STORAGE, &id('2'), 9, &of_crio("sandbox", "sre/agent", '2', &json!({})));
+    tree.logs("sre", "agent", &uid('2'), &["app"]);
+    let node = tree.node();
+    let entry = node.pod(&PodQuery::new("agent", None)).unwrap();
+    assert_eq!((entry.netns, entry.network, &entry.pids[..]), (Some(HOST_NET), Network::Host, &[][..]));
+    assert_eq!(node.ended, []);
+    tree.write(&format!("{STORAGE}/{}/userdata/stopped", id('2')), "");
+    let node = tree.node();
+    assert!(node.pod(&PodQuery::new("agent", None)).is_err());
+    assert_eq!(node.ended.iter().map(ToString::to_string).collect::<Vec<_>>(), ["sre/agent"]);
 }
 
 #[test]

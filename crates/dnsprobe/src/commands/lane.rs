@@ -63,6 +63,12 @@ impl Lane {
 
     /// The same, told apart by who asked.
     pub(super) fn shared(mut self, sharing: Option<Sharing>) -> Self {
+        if sharing.as_ref().is_some_and(Sharing::waits) {
+            // Whom nobody is told for, may be anybody.
+            let among_others = self.seen_at.name.clone();
+            self.seen_at = Rc::new(SeenAt { among_others, ..(*self.seen_at).clone() });
+            self.lines[0].seen_at = Rc::clone(&self.seen_at);
+        }
         self.sharing = sharing;
         self
     }

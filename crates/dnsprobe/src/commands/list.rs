@@ -5,7 +5,7 @@ use std::io::Write;
 
 use dnsprobe_resolv::{Resolver, ResolverId, Settings, Situation, conf};
 use dnsprobe_sniffer::node::{Container, Network, Opened};
-use dnsprobe_sniffer::{Detection, Entry, Host, Kind, Node, Root, detect, privileges};
+use dnsprobe_sniffer::{Detection, Entry, Host, Kind, Node, Process, Root, detect, privileges};
 
 use super::situation::{self, Wanted};
 use crate::cli::TargetArgs;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
 /// The entries that the target stands for; all without one.
 fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, CommandError> {
     use dnsprobe_sniffer::Target;
-    Ok(match situation::wanted(args) {
+    Ok(match situation::wanted(args)? {
         Wanted::Pods(Some(namespace)) => {
             let pods = node.pods_of(&namespace);
             if pods.is_empty() {
@@ -79,13 +79,10 @@ fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, Comma
         }
         Wanted::Pods(None) => node.entries.iter().filter(|entry| entry.kind == Kind::Pod).collect(),
         Wanted::One(Target::Here) => node.entries.iter().collect(),
-        Wanted::One(Target::Pod(query, container)) => {
-            let entry = node.pod(&query).map_err(situation::not_found)?;
-            if let Some(container) = container {
-                entry.container(&container).map_err(situation::not_found)?;
-            }
-            vec![entry]
-        }
+        Wanted::One(Target::Pod(query, container)) => match container {
+            Some(container) => vec![node.container_of(&query, &container).map_err(situation::not_found)?.0],
+            None => node.entries_of(&query).map_err(situation::not_found)?,
+        },
         Wanted::One(Target::Container(query)) => {
             vec![node.container(&query).map_err(situation::not_found)?.0]
         }
@@ -127,9 +124,11 @@ fn look_into<'n>(host: &Host, entry: &'n Entry) -> Listed<'n> {
             }
         }
     }
+    let mut program = None;
     if files.is_empty()
         && let Some((opened, resolves)) = without_container(host, entry)
     {
+        program = opened.process.as_ref().filter(|_| entry.kind == Kind::Process).and_then(Process::name);
         if resolves {
             add_resolvers(&mut resolvers, &opened, None);
         }
@@ -138,7 +137,7 @@ fn look_into<'n>(host: &Host, entry: &'n Entry) -> Listed<'n> {
     let first = files.first().cloned().flatten();
     let settings = settings(first.as_deref(), resolvers.first());
     let notes = notes(entry, &files, settings.as_ref());
-    Listed { entry, settings, resolvers, notes }
+    Listed { entry, settings, resolvers, program, notes }
 }
 
 /// Adds the resolver of a process, and what the same program has beside it, each once for a container.

@@ -16,7 +16,7 @@ use dnsprobe_sniffer::SourceId;
 use super::conntrack::Counters as Counted;
 use super::lane::{Done, Lane};
 use super::packet_file::{PacketFile, Rotation};
-use super::sharing::{Shared, Sharing};
+use super::sharing::{Files, Shared, Sharing};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
@@ -180,6 +180,17 @@ impl Session {
         self
     }
 
+    /// Tells who asks in the only namespace, which others share.
+    pub(crate) fn with_sharing(mut self, shared: Option<Shared>) -> Self {
+        if let (Some(shared), Some(mut lane)) = (shared, self.lanes.remove(&ONLY)) {
+            if shared.files == Files::Own {
+                lane.pipeline().only_of(shared.addresses.clone());
+            }
+            self.lanes.insert(ONLY, lane.shared(Some(Sharing::new(shared))));
+        }
+        self
+    }
+
     /// Adds a namespace.
     pub(crate) fn join(
         &mut self,
@@ -317,7 +328,7 @@ impl Session {
         }
         if self.of_others > 0 {
             note(&format!(
-                "dnsprobe: {} lookups on the node's network were of other programs and are not shown",
+                "dnsprobe: {} lookups of others in the same network namespace are not shown",
                 self.of_others
             ));
         }

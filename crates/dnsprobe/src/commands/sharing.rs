@@ -10,8 +10,9 @@ use dnsprobe_lookup::{Frame, LinkType, Lookup, Nanos, Pipeline, SearchList, Time
 use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_resolv::{Resolver, ResolverId, Situation, conf};
 use dnsprobe_sniffer::clients::{Clients, Protocol};
+use dnsprobe_sniffer::node::Container;
 use dnsprobe_sniffer::owners::{Asker, Told, Verdict, Who};
-use dnsprobe_sniffer::{Follow, Kind, MemberId};
+use dnsprobe_sniffer::{Entry, Follow, Kind, MemberId};
 use serde_json::json;
 
 use super::situation;
@@ -37,7 +38,7 @@ pub(crate) struct Shared {
     /// Which namespace it is.
     pub(crate) member: MemberId,
     /// Whose lookups are wanted.
-    pub(crate) follow: Follow,
+    pub(crate) wanted: Whose,
     /// Whether those who share it may read different files.
     pub(crate) files: Files,
     /// The addresses of its own.
@@ -46,6 +47,14 @@ pub(crate) struct Shared {
     pub(crate) ports: Vec<u16>,
     /// The file that questions are held against of which nobody is told.
     pub(crate) file: Option<Vec<u8>>,
+}
+
+/// Whose lookups are wanted of those who share a namespace.
+pub(crate) enum Whose {
+    /// Those of these pods; of all of them, everybody's.
+    Pods(Follow),
+    /// Those of one pod or container, and of one of its containers.
+    One(Box<Entry>, Option<Container>),
 }
 
 /// What those who share a namespace read.
@@ -258,11 +267,15 @@ impl Sharing {
     }
 
     fn wants(&self, who: &Who) -> bool {
-        match (&self.known.follow, who) {
-            (Follow::All, _) => true,
-            (Follow::Namespace(_), Who::Node) => false,
-            (Follow::Namespace(wanted), Who::Container(entry, _)) => {
+        match (&self.known.wanted, who) {
+            (Whose::Pods(Follow::All), _) => true,
+            (Whose::Pods(Follow::Namespace(_)) | Whose::One(..), Who::Node) => false,
+            (Whose::Pods(Follow::Namespace(wanted)), Who::Container(entry, _)) => {
                 entry.pod.as_ref().and_then(|pod| pod.namespace.as_ref()) == Some(wanted)
+            }
+            (Whose::One(wanted, container), Who::Container(entry, asks)) => {
+                let id = |container: &Option<Container>| container.as_ref().and_then(|it| it.id.clone());
+                is_same(wanted, entry) && (container.is_none() || id(container) == id(asks))
             }
         }
     }
@@ -289,7 +302,7 @@ impl Sharing {
                 let name = situation::short_title(entry);
                 let several = entry.kind == Kind::Pod && entry.containers.len() > 1;
                 let among = match container.filter(|_| several) {
-                    Some(container) => format!("{name} ({container})"),
+                    Some(container) => format!("{name}/{container}"),
                     None => name.clone(),
                 };
                 (situation::entry_json(entry, netns), name, among)
@@ -344,15 +357,16 @@ fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
 fn are_one(one: &Who, other: &Who) -> bool {
     match (one, other) {
         (Who::Node, Who::Node) => true,
-        (Who::Container(one, _), Who::Container(other, _)) => {
-            let ids = |containers: &[dnsprobe_sniffer::node::Container]| -> Vec<_> {
-                containers.iter().map(|it| it.id.clone()).collect()
-            };
-            match (&one.uid, &other.uid) {
-                (None, None) => (&one.pod, ids(&one.containers)) == (&other.pod, ids(&other.containers)),
-                (one, other) => one == other,
-            }
-        }
+        (Who::Container(one, _), Who::Container(other, _)) => is_same(one, other),
         _ => false,
+    }
+}
+
+/// Whether two entries, found at different times, are the same pod or container.
+fn is_same(one: &Entry, other: &Entry) -> bool {
+    let ids = |entry: &Entry| -> Vec<_> { entry.containers.iter().map(|it| it.id.clone()).collect() };
+    match (&one.uid, &other.uid) {
+        (None, None) => (&one.pod, ids(one)) == (&other.pod, ids(other)),
+        (one, other) => one == other,
     }
 }

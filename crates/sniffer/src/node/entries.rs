@@ -28,7 +28,8 @@ pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Found {
     let files = files::all(host, processes);
     let groups = groups::all(host, root, processes, host_netns, &mut scopes);
     let build = Build { scopes: &scopes, host_netns, files: &files };
-    let mut entries: Vec<Entry> = groups.iter().map(|(key, group)| build.entry(key, group)).collect();
+    let whole = groups.iter().map(|(key, group)| (build.entry(key, group), group));
+    let mut entries: Vec<Entry> = whole.flat_map(|(entry, group)| build.apart(entry, group)).collect();
     entries.extend(build.without_processes(&groups));
     build.add_names(&mut entries);
     entries.extend(build.rest(processes, &entries));
@@ -73,8 +74,7 @@ impl Build<'_> {
         let file = pinned.as_ref().filter(|_| within.is_none()).and_then(|path| *self.files.get(path)?);
         let netns = group.netns(sandbox_id, file, &records);
         // Without permission no namespace is shown; then all count.
-        let pids =
-            group.processes.iter().filter(|it| it.netns == netns && it.runs).map(|it| it.pid).collect();
+        let pids = group.in_netns(netns);
         let first = records.first().copied();
         Entry {
             kind: if matches!(key, Key::Container(..)) { Kind::Container } else { Kind::Pod },
@@ -99,23 +99,65 @@ impl Build<'_> {
         }
     }
 
+    /// Containers of a pod that have a network of their own (podman's pods need not share one) are entries for themselves,
+    /// under the pod's name.
+    fn apart(&self, mut entry: Entry, group: &Group) -> Vec<Entry> {
+        let is_here = |pid: &u32| group.netns_of(*pid).is_none_or(|it| entry.netns == Some(it));
+        let own = |container: &Container| group.netns_of(container.pid?);
+        let mut elsewhere: BTreeMap<u64, Vec<Container>> = BTreeMap::new();
+        let (mut here, all) = (Vec::new(), entry.containers.clone());
+        for mut container in all {
+            let is_whole = entry.kind != Kind::Pod || container.pid.as_ref().is_none_or(is_here);
+            // One that made a namespace for itself beside its pod's is still seen in its pod's.
+            let first = container.pids.iter().copied().find(is_here);
+            match own(&container).filter(|_| !is_whole && first.is_none()) {
+                Some(netns) => elsewhere.entry(netns).or_default().push(container),
+                None => {
+                    container.pid = if is_whole { container.pid } else { first };
+                    here.push(container);
+                }
+            }
+        }
+        entry.containers = here;
+        let others = elsewhere.into_iter().map(|(netns, containers)| Entry {
+            netns: Some(netns),
+            network: self.network(Some(netns)),
+            pids: group.in_netns(Some(netns)),
+            containers,
+            sandbox: None,
+            pinned: None,
+            resolv_conf: None,
+            ..entry.clone()
+        });
+        let others: Vec<Entry> = others.collect();
+        std::iter::once(entry).chain(others).collect()
+    }
+
     fn network(&self, netns: Option<u64>) -> Network {
         if netns.is_some() && netns == self.host_netns { Network::Host } else { Network::Own }
     }
 
-    /// Pods that have a sandbox written down but no process: their namespace is held by a file (CRI-O without infra
-    /// containers).
+    /// Pods that have a sandbox written down but no process (CRI-O without infra containers): their namespace is held by a
+    /// file, or is the node's.
     fn without_processes(&self, groups: &BTreeMap<Key, Group>) -> Vec<Entry> {
         let mut entries = Vec::new();
         for (within, written) in self.scopes {
             for record in written.records.iter().filter(|record| record.part == Part::Sandbox) {
                 let Some(uid) = &record.uid else { continue };
                 let key = Key::Pod(within.clone(), uid.clone());
-                let Some(file) = pinned(record).filter(|_| !groups.contains_key(&key)) else { continue };
-                let Some(inode) = self.files.get(&file) else { continue };
+                if groups.contains_key(&key) || record.has_stopped {
+                    continue;
+                }
+                let inode = match (pinned(record), &record.netns) {
+                    (Some(file), _) => self.files.get(&file).copied(),
+                    // Nothing is pinned of the node's own.
+                    (None, Netns::Host) if within.is_none() => Some(self.host_netns),
+                    (None, _) => None,
+                };
+                let Some(inode) = inode else { continue };
                 let mut entry = self.entry(&key, &Group::default());
-                entry.netns = *inode;
-                entry.network = self.network(*inode);
+                entry.netns = inode;
+                entry.network = self.network(inode);
                 entries.push(entry);
             }
         }

@@ -217,6 +217,16 @@ impl Group {
         by_sandbox.or(file).or_else(of_process)
     }
 
+    /// The namespace of one of its processes.
+    pub(super) fn netns_of(&self, pid: u32) -> Option<u64> {
+        self.processes.iter().find(|it| it.pid == pid)?.netns
+    }
+
+    /// Its processes in a namespace; without permission none is shown, and all count.
+    pub(super) fn in_netns(&self, netns: Option<u64>) -> Vec<u32> {
+        self.processes.iter().filter(|it| it.netns == netns && it.runs).map(|it| it.pid).collect()
+    }
+
     /// Those whose namespace is known.
     fn shown(&self) -> impl Iterator<Item = &Member> {
         self.processes.iter().filter(|it| it.netns.is_some())

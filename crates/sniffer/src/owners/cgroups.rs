@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::DirEntryExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,12 @@ impl Cgroups {
         Self { mount, paths: HashMap::new(), walked: None }
     }
 
-    /// The path of the group with this number, which is the inode of its folder; empty for the root of the tree, where
-    /// everybody is who is nowhere else.
+    /// Whether it is the root of the tree, where everybody is who is nowhere else.
+    pub(super) fn is_root(&self, id: u64) -> bool {
+        self.mount.as_ref().and_then(|mount| fs::metadata(mount).ok()).is_some_and(|it| it.ino() == id)
+    }
+
+    /// The path of the group with this number, which is the inode of its folder; none for the root of the tree.
     pub(super) fn path(&mut self, id: u64, now: Instant) -> Option<&str> {
         if !self.paths.contains_key(&id) && self.walked.is_none_or(|walked| now - walked >= PAUSE) {
             self.walk();
@@ -76,8 +80,6 @@ fn mounted_at(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     #[test]
@@ -90,7 +92,8 @@ mod tests {
         let id = fs::metadata(&deep).unwrap().ino();
         assert_eq!(groups.path(id, now), Some("/system.slice/kubelet.service"));
         let root = fs::metadata(tree.path()).unwrap().ino();
-        assert_eq!(groups.path(root, now), None, "everybody may be there");
+        assert_eq!(groups.path(root, now), None);
+        assert!(groups.is_root(root) && !groups.is_root(id));
     }
 
     #[test]

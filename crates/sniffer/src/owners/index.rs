@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use super::told::Who;
 use crate::node::{Container, Entry, Kind, Node, Place};
+use crate::process::Process;
+
+/// The longest cgroup file that is read, in bytes.
+const MAX_CGROUP: u64 = 64 << 10;
 
 /// Whether more than one may ask in the namespace with this inode: pods and the node itself, containers of one pod.
 pub(super) fn is_shared(node: &Node, netns: u64) -> bool {
@@ -18,6 +22,8 @@ pub(super) fn is_shared(node: &Node, netns: u64) -> bool {
 pub(super) struct Index {
     entries: Vec<Arc<Entry>>,
     by_pid: BTreeMap<u32, Who>,
+    /// Whether every container has a control group of version 2 for itself.
+    has_groups: bool,
 }
 
 impl Index {
@@ -31,7 +37,15 @@ impl Index {
                 by_pid.insert(*pid, who(entry, container_of(entry, *pid)));
             }
         }
-        Self { entries, by_pid }
+        let mut index = Self { entries, by_pid, has_groups: false };
+        index.has_groups = index.first_pids().iter().all(|pid| has_group(node, *pid));
+        index
+    }
+
+    /// Who asks from the root of the groups: nobody in a container, where those have groups for themselves.
+    pub(super) fn at_root(&self) -> Option<Who> {
+        let has_node = self.entries.iter().any(|entry| entry.kind == Kind::Host);
+        (self.has_groups && has_node).then_some(Who::Node)
     }
 
     /// Whose a process is that was there when the node was looked at.
@@ -52,6 +66,12 @@ impl Index {
         })
     }
 
+    /// The first process of each container.
+    pub(super) fn first_pids(&self) -> Vec<u32> {
+        let containers = self.entries.iter().flat_map(|entry| entry.containers.iter().chain(&entry.sandbox));
+        containers.filter_map(|container| container.pid).collect()
+    }
+
     /// Its processes in the order in which they are worth a look: those of containers, then the node's own, the youngest
     /// first.
     pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
@@ -60,6 +80,13 @@ impl Index {
         let node = self.by_pid.iter().filter(move |(_, who)| of_node(who)).rev();
         containers.chain(node).map(|(pid, _)| *pid)
     }
+}
+
+/// Whether a process is in a group of version 2 that is not the root.
+fn has_group(node: &Node, pid: u32) -> bool {
+    let text = Process::open(node.host(), pid).and_then(|process| process.read("cgroup", MAX_CGROUP));
+    let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    text.lines().filter_map(|line| line.strip_prefix("0::/")).any(|path| !path.is_empty())
 }
 
 fn who(entry: &Arc<Entry>, container: Option<Container>) -> Who {

@@ -20,12 +20,12 @@ use crate::capture::CaptureOptions;
 use crate::clients::Protocol;
 use crate::error::Error;
 use crate::host::Host;
-use crate::netns::{self, Netns};
+use crate::netns::Netns;
 use crate::node::{Node, cgroup};
 use crate::packet_socket::PacketSocket;
 use crate::pod_files::Content;
 use crate::process::Process;
-use crate::roster::MemberId;
+use crate::roster::{MemberId, addresses_in};
 use crate::sys::Buffers;
 
 /// The kernel's queue of questions that wait to be looked at, in bytes: what waits longer is gone anyway.
@@ -40,8 +40,6 @@ const FEW: usize = 16;
 const PACKET: u32 = 1;
 const QUESTION: u32 = 4;
 const IDENTITY: u32 = 20;
-/// The longest name of a process is 15 bytes, that of a thread of the kernel's 63.
-const MAX_COMM: u64 = 64;
 const MAX_CGROUP: u64 = 64 << 10;
 /// Askers remembered with what they read.
 const MANY_ASKERS: usize = 256;
@@ -55,6 +53,16 @@ pub struct Teller {
     cgroups: Cgroups,
     budget: Budget,
     buffers: Buffers,
+    may: May,
+}
+
+/// What may be read when a question leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum May {
+    /// The descriptors and files of all processes.
+    ReadProcesses,
+    /// Only what takes no privilege; what does has been read before.
+    ReadGroups,
 }
 
 /// One namespace.
@@ -83,7 +91,23 @@ impl Teller {
     pub fn new(host: &Host, ports: Vec<u16>) -> Self {
         let (told, places) = (Told::default(), BTreeMap::new());
         let budget = Budget::new(Instant::now());
-        Self { ports, told, places, cgroups: Cgroups::of(host), budget, buffers: Buffers::new() }
+        let may = May::ReadProcesses;
+        Self { ports, told, places, cgroups: Cgroups::of(host), budget, buffers: Buffers::new(), may }
+    }
+
+    /// Reads ahead what takes a privilege of those that are there now: from here on it takes none, and tells containers by
+    /// their control groups alone.
+    #[must_use]
+    pub fn without_privileges(mut self, node: &Node) -> Self {
+        for shared in self.places.values_mut() {
+            for pid in shared.index.first_pids() {
+                // It is for a few, once, and what is not known then is not told.
+                self.budget.fill(Instant::now() + Duration::from_secs(1));
+                let _ = shared.identify(pid, None, node, &mut self.budget);
+            }
+        }
+        self.may = May::ReadGroups;
+        self
     }
 
     /// What is found out.
@@ -115,7 +139,7 @@ impl Teller {
         let shared = Shared {
             packets: PacketSocket::open(netns, &options)?,
             sockets: Diag::open(netns)?,
-            addresses: netns::run_in(netns, crate::roster::addresses_here)?,
+            addresses: addresses_in(netns)?,
             index: Index::of(node, member.0),
             holders: Holders::default(),
             askers: BTreeMap::new(),
@@ -183,7 +207,7 @@ impl Teller {
             questions.extend(question.filter(|it| addresses.contains(&it.client.ip())));
         });
         for question in questions {
-            let asker = shared.asker(question, (node, &mut self.cgroups), &mut self.budget);
+            let asker = shared.asker(question, (node, &mut self.cgroups), self.may, &mut self.budget);
             self.told.note((member, question.protocol, question.client), question.at, asker);
         }
     }
@@ -207,6 +231,7 @@ impl Shared {
         &mut self,
         question: Question,
         (node, cgroups): (&Node, &mut Cgroups),
+        may: May,
         budget: &mut Budget,
     ) -> Option<Arc<Asker>> {
         if !budget.take(QUESTION) {
@@ -214,7 +239,15 @@ impl Shared {
         }
         let Question { protocol, client, server, .. } = question;
         let socket = self.sockets.find(protocol, client, server).ok()??;
-        self.by_cgroup(socket, (node, cgroups), budget).or_else(|| self.by_process(socket, node, budget))
+        let by_cgroup = self.by_cgroup(socket, (node, &mut *cgroups), may, budget);
+        let known = by_cgroup.or_else(|| match may {
+            May::ReadProcesses => self.by_process(socket, node, budget),
+            May::ReadGroups => None,
+        });
+        known.or_else(|| {
+            let who = socket.cgroup.filter(|id| cgroups.is_root(*id)).and(self.index.at_root())?;
+            Some(Arc::new(Asker { who, pid: None, program: None, by: By::Cgroup, resolv_conf: None }))
+        })
     }
 
     /// By the group that the socket was made in. That of the root is everybody's.
@@ -222,6 +255,7 @@ impl Shared {
         &mut self,
         socket: Socket,
         (node, cgroups): (&Node, &mut Cgroups),
+        may: May,
         budget: &mut Budget,
     ) -> Option<Arc<Asker>> {
         let path = cgroups.path(socket.cgroup?, Instant::now())?;
@@ -232,7 +266,10 @@ impl Shared {
         };
         let pids = container.as_ref().map_or(&entry.pids, |container| &container.pids);
         let few = pids.iter().copied().take(FEW);
-        let pid = self.holders.find(socket.inode, few, node, budget);
+        let pid = match may {
+            May::ReadProcesses => self.holders.find(socket.inode, few, node, budget),
+            May::ReadGroups => None,
+        };
         let main = container.as_ref().and_then(|it| it.pid).or_else(|| pids.first().copied())?;
         // The process may be gone before its name is read; the container's first reads the same files.
         let asker = pid.and_then(|pid| self.identify(pid, Some(who.clone()), node, budget));
@@ -272,7 +309,7 @@ impl Shared {
             Some(Content::Found(bytes)) => Some(bytes.into()),
             _ => None,
         };
-        let program = comm(node.host(), pid);
+        let program = process.name();
         let asker = Arc::new(Asker { who, pid: Some(pid), program, by: By::Process, resolv_conf });
         if self.askers.len() >= MANY_ASKERS {
             self.askers.clear();
@@ -280,9 +317,4 @@ impl Shared {
         self.askers.insert(pid, Arc::clone(&asker));
         Some(asker)
     }
-}
-
-fn comm(host: &Host, pid: u32) -> Option<String> {
-    let text = Process::open(host, pid).ok()?.read("comm", MAX_COMM).ok()?;
-    Some(String::from_utf8_lossy(&text).trim_end().to_owned())
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::commands::conntrack::Counters;
 use crate::commands::session::{Known, Session};
-use crate::commands::sharing::{Files, Shared};
+use crate::commands::sharing::{Files, Shared, Whose};
 use crate::commands::situation;
 use crate::error::CommandError;
 use crate::view::{Detail, Reporter, SeenAt, Ui, escape, note};
@@ -154,7 +154,7 @@ impl Members {
         let sharing = Shared {
             told: self.told.clone(),
             member: joined.id,
-            follow: self.follow.clone(),
+            wanted: Whose::Pods(self.follow.clone()),
             files: if joined.is_shared() && self.given.is_none() { Files::Own } else { Files::Same },
             addresses: joined.addresses.clone(),
             ports: self.ports.clone(),

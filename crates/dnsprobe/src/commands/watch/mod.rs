@@ -2,6 +2,7 @@
 
 mod many;
 mod present;
+mod shared;
 
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
 
 /// The same, handing lookups to a reporter where one is given.
 pub(super) fn observe(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<(), CommandError> {
-    let statistics = match situation::wanted(&args.target) {
+    let statistics = match situation::wanted(&args.target)? {
         Wanted::One(_) => one(args, ui, reporter)?,
         Wanted::Pods(namespace) => many::watch(args, namespace, ui, reporter)?,
     };
@@ -85,21 +86,31 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     let mut source = Capture::new(stoppable()?)?;
     let embedded = embedded::in_namespace(&located.netns)?;
     let id = source.attach(&located.netns, &options(args).with(embedded.as_ref()))?;
-    let showing = Showing {
-        lookups: &args.lookups,
-        merging: merging(args, ui),
-        target: situation::target_json(&args.target, &located),
-        target_name: situation::target_name(&args.target, &located),
+    let (sharing, looking) = shared::telling(args, &located, &search)?.unzip();
+    let untold = shared::untold(&located);
+    let (target, target_name) = match untold.clone() {
+        Some((target, name)) => (target, Some(name)),
+        None => {
+            (situation::target_json(&args.target, &located), situation::target_name(&args.target, &located))
+        }
     };
+    let showing = Showing { lookups: &args.lookups, merging: merging(args, ui), target, target_name };
     let session = Session::new(showing, search, interfaces(&source, id), ui)?;
     let found = located.found.as_ref().map(|found| std::slice::from_ref(&found.entry)).unwrap_or_default();
     let mut session = session
         .with_embedded(embedded)
-        .with_resolvers(present::resolvers(&situation::host(&args.target), found))
+        .with_resolvers(if untold.is_some() {
+            Vec::new()
+        } else {
+            present::resolvers(&situation::host(&args.target), found)
+        })
+        .with_sharing(sharing)
         .with_conntrack(Counters::open(&args.target.host_root))
         .reporting_to(reporter);
     // Sockets and files are open: nothing needs a privilege any more.
     give_up_privileges()?;
+    // Dropping its end stops the thread.
+    let _stop = looking.map(shared::Looking::start).transpose()?;
     say_what_is_watched(
         &situation::target_name(&args.target, &located).unwrap_or_else(|| "this namespace".to_owned()),
         ui,

@@ -74,6 +74,8 @@ pub(crate) struct Record {
     pub(crate) pid: Option<u32>,
     /// The file that holds its network namespace; of a sandbox without one the network is the node's.
     pub(crate) netns: Netns,
+    /// Whether its runtime has stopped it for good.
+    pub(crate) has_stopped: bool,
     /// Its `resolv.conf` on the node.
     pub(crate) resolv_conf: Option<String>,
     /// The host name it was given.
@@ -104,6 +106,7 @@ impl Record {
             default_container: None,
             pid: None,
             netns: Netns::Unknown,
+            has_stopped: false,
             resolv_conf: None,
             hostname: None,
         }
@@ -188,6 +191,7 @@ fn complete(known: &mut Record, more: Record) {
     known.name = known.name.take().or(more.name);
     known.default_container = known.default_container.take().or(more.default_container);
     known.pid = known.pid.or(more.pid);
+    known.has_stopped |= more.has_stopped;
     known.resolv_conf = known.resolv_conf.take().or(more.resolv_conf);
     known.hostname = known.hostname.take().or(more.hostname);
     if known.netns == Netns::Unknown {

@@ -16,6 +16,9 @@ pub(super) const PLACES: [&str; 3] = [
     "var/lib/containers/storage/vfs-containers",
 ];
 
+/// What CRI-O writes beside a sandbox when it stops it (`internal/lib/sandbox/sandbox.go`, `SetStopped`).
+const STOPPED: &str = "stopped";
+
 /// Users with containers of their own that are looked at.
 const MOST_USERS: usize = 64;
 
@@ -108,6 +111,8 @@ fn container(root: &Root, place: &str, id: ContainerId, names: &[Listed]) -> Opt
     let by_crio = !by_libpod && config.annotation("io.kubernetes.cri-o.ContainerType").is_some();
     let mut record = Record::new(id, if by_crio { Runtime::CriO } else { Runtime::Podman });
     record.pid = pid;
+    record.has_stopped =
+        by_crio && !matches!(root.read(&format!("{folder}/{STOPPED}")).content, Content::Missing);
     record.netns = config.netns();
     record.resolv_conf = config.mounted_at("/etc/resolv.conf").map(str::to_owned);
     let listed = names.iter().find(|listed| listed.id == record.id.as_str());
