@@ -110,12 +110,11 @@ impl Build<'_> {
             let is_whole = entry.kind != Kind::Pod || container.pid.as_ref().is_none_or(is_here);
             // One that made a namespace for itself beside its pod's is still seen in its pod's.
             let first = container.pids.iter().copied().find(is_here);
-            match own(&container).filter(|_| !is_whole && first.is_none()) {
-                Some(netns) => elsewhere.entry(netns).or_default().push(container),
-                None => {
-                    container.pid = if is_whole { container.pid } else { first };
-                    here.push(container);
-                }
+            if let Some(netns) = own(&container).filter(|_| !is_whole && first.is_none()) {
+                elsewhere.entry(netns).or_default().push(container);
+            } else {
+                container.pid = if is_whole { container.pid } else { first };
+                here.push(container);
             }
         }
         entry.containers = here;
