@@ -27,7 +27,7 @@ pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Found {
     let host_netns = host_netns(host, processes);
     let files = files::all(host, processes);
     let groups = groups::all(host, root, processes, host_netns, &mut scopes);
-    let build = Build { scopes: &scopes, host_netns, files: &files };
+    let build = Build { host, scopes: &scopes, host_netns, files: &files };
     let whole = groups.iter().map(|(key, group)| (build.entry(key, group), group));
     let mut entries: Vec<Entry> = whole.flat_map(|(entry, group)| build.apart(entry, group)).collect();
     entries.extend(build.without_processes(&groups));
@@ -56,6 +56,7 @@ fn host_netns(host: &Host, processes: &Processes) -> Option<u64> {
 
 /// What entries are made from.
 struct Build<'a> {
+    host: &'a Host,
     scopes: &'a Scopes,
     host_netns: Option<u64>,
     files: &'a NamespaceFiles,
@@ -84,7 +85,7 @@ impl Build<'_> {
             pod: name_of(key, written, sandbox, &records),
             uid: if let Key::Pod(_, uid) = key { Some(uid.clone()) } else { None },
             within: within.clone(),
-            containers: containers(key, group, written, &records, sandbox_id),
+            containers: self.containers(key, group, written, &records, sandbox_id),
             sandbox: sandbox_id.map(|id| Container {
                 name: None,
                 id: Some(id.clone()),
@@ -130,6 +131,51 @@ impl Build<'_> {
         });
         let others: Vec<Entry> = others.collect();
         std::iter::once(entry).chain(others).collect()
+    }
+
+    /// Running containers in the order of their processes, then those of which there are only traces.
+    fn containers(
+        &self,
+        key: &Key,
+        group: &Group,
+        written: &Written,
+        records: &[&Record],
+        sandbox: Option<&ContainerId>,
+    ) -> Vec<Container> {
+        let running = group.processes.iter().filter_map(|it| it.container.as_ref());
+        let sandboxes = records.iter().filter(|record| record.part == Part::Sandbox).map(|record| &record.id);
+        let sandboxes: BTreeSet<&ContainerId> = sandboxes.chain(sandbox).collect();
+        let ids: BTreeSet<&ContainerId> = running.chain(records.iter().map(|record| &record.id)).collect();
+        let mut containers: Vec<Container> = ids
+            .into_iter()
+            .filter(|id| !sandboxes.contains(id) || matches!(key, Key::Container(..)))
+            .map(|id| {
+                let record = records.iter().copied().find(|record| record.id == *id);
+                let logged = || written.logs.by_container.get(id).map(|(_, container)| container.clone());
+                let name = record.and_then(|record| record.name.clone()).or_else(logged);
+                Container {
+                    name,
+                    id: Some(id.clone()),
+                    pid: group.main(self.host, record, id),
+                    pids: group.all(id),
+                }
+            })
+            .collect();
+        if let Key::Pod(_, uid) = key {
+            forget_earlier_runs(&mut containers, written);
+            for name in written.logs.by_uid.get(uid).map_or(&[][..], |logged| &logged.containers) {
+                if containers.iter().all(|container| container.name.as_ref() != Some(name)) {
+                    let mut newest = written.logs.by_container.iter().filter(|(_, (pod, container))| {
+                        container == name
+                            && written.logs.by_uid.get(uid).is_some_and(|logged| logged.pod == *pod)
+                    });
+                    let id = newest.next().map(|(id, _)| id.clone());
+                    containers.push(Container { name: Some(name.clone()), id, ..Container::default() });
+                }
+            }
+        }
+        containers.sort_by_key(|container| (container.pid.unwrap_or(u32::MAX), container.name.clone()));
+        containers
     }
 
     fn network(&self, netns: Option<u64>) -> Network {
@@ -281,44 +327,6 @@ fn records_of<'a>(key: &Key, group: &Group, written: &'a Written) -> Vec<&'a Rec
         Key::Container(_, id) => record.id == *id,
     };
     written.records.iter().filter(mine).collect()
-}
-
-/// Running containers in the order of their processes, then those of which there are only traces.
-fn containers(
-    key: &Key,
-    group: &Group,
-    written: &Written,
-    records: &[&Record],
-    sandbox: Option<&ContainerId>,
-) -> Vec<Container> {
-    let running = group.processes.iter().filter_map(|it| it.container.as_ref());
-    let sandboxes = records.iter().filter(|record| record.part == Part::Sandbox).map(|record| &record.id);
-    let sandboxes: BTreeSet<&ContainerId> = sandboxes.chain(sandbox).collect();
-    let ids: BTreeSet<&ContainerId> = running.chain(records.iter().map(|record| &record.id)).collect();
-    let mut containers: Vec<Container> = ids
-        .into_iter()
-        .filter(|id| !sandboxes.contains(id) || matches!(key, Key::Container(..)))
-        .map(|id| {
-            let record = records.iter().copied().find(|record| record.id == *id);
-            let logged = || written.logs.by_container.get(id).map(|(_, container)| container.clone());
-            let name = record.and_then(|record| record.name.clone()).or_else(logged);
-            Container { name, id: Some(id.clone()), pid: group.main(record, id), pids: group.all(id) }
-        })
-        .collect();
-    if let Key::Pod(_, uid) = key {
-        forget_earlier_runs(&mut containers, written);
-        for name in written.logs.by_uid.get(uid).map_or(&[][..], |logged| &logged.containers) {
-            if containers.iter().all(|container| container.name.as_ref() != Some(name)) {
-                let mut newest = written.logs.by_container.iter().filter(|(_, (pod, container))| {
-                    container == name && written.logs.by_uid.get(uid).is_some_and(|logged| logged.pod == *pod)
-                });
-                let id = newest.next().map(|(id, _)| id.clone());
-                containers.push(Container { name: Some(name.clone()), id, ..Container::default() });
-            }
-        }
-    }
-    containers.sort_by_key(|container| (container.pid.unwrap_or(u32::MAX), container.name.clone()));
-    containers
 }
 
 /// Of a container that was started again only the last run counts: the one that runs, else the one that the kubelet's
