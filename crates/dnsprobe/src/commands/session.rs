@@ -182,7 +182,9 @@ impl Session {
 
     /// Tells who asks in the only namespace, which others share.
     pub(crate) fn with_sharing(mut self, shared: Option<Shared>) -> Self {
-        if let (Some(shared), Some(mut lane)) = (shared, self.lanes.remove(&ONLY)) {
+        if let Some(shared) = shared
+            && let Some(mut lane) = self.lanes.remove(&ONLY)
+        {
             if shared.files == Files::Own {
                 lane.pipeline().only_of(shared.addresses.clone());
             }
