@@ -97,6 +97,30 @@ fn of_one_namespace_the_nodes_lookups_are_left_out_and_counted() {
     assert!(seen.iter().any(|it| called(&it["target"]) == HOST_POD), "{seen:#?}");
 }
 
+/// With one target every privilege is given up once its sockets are open: who asks is told by control groups alone, where
+/// containers have them.
+#[test]
+#[ignore = "needs root: containerd, docker, podman"]
+fn one_pod_on_the_nodes_network_shows_its_own_or_says_that_they_may_be_anybodys() {
+    let node = Node::shared();
+    let watching = watch(node, &["--pod", "hostnet-5k2xq"]);
+    let names: Vec<String> = (0..8).map(|number| format!("w4{number}.many.example.com")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    both_ask(node, &names);
+    let report = watching.stop().exits(0).report();
+    let seen = of(&report, &names);
+    let (own, others): (Vec<&Value>, Vec<&Value>) =
+        seen.iter().copied().partition(|it| called(&it["target"]) == HOST_POD);
+    for lookup in own {
+        assert_eq!(first_suffix(lookup), "kube-system.svc.cluster.local", "{lookup}");
+        assert_eq!(text(&lookup["asked_by"], "told_by"), "cgroup", "{lookup}");
+    }
+    for lookup in others {
+        assert_eq!(lookup["target"]["shared_by"], json!([HOST_POD]), "{lookup}");
+        assert!(lookup["asked_by"].is_null(), "{lookup}");
+    }
+}
+
 #[test]
 #[ignore = "needs root: containerd, docker, podman"]
 fn containers_of_one_pod_are_told_apart() {

@@ -370,3 +370,7 @@ fn is_same(one: &Entry, other: &Entry) -> bool {
         (one, other) => one == other,
     }
 }
+
+#[cfg(test)]
+#[path = "sharing_tests.rs"]
+mod tests;

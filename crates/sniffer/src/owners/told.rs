@@ -101,7 +101,7 @@ impl Told {
     }
 
     /// Notes who asked, or that it cannot be told.
-    pub(super) fn note(&self, key: Key, at: Timestamp, asker: Option<Arc<Asker>>) {
+    pub fn note(&self, key: (MemberId, Protocol, SocketAddr), at: Timestamp, asker: Option<Arc<Asker>>) {
         let mut known = self.lock();
         known.by_client.entry(key).or_default().push((at, asker));
         known.order.push_back(key);
