@@ -8,7 +8,7 @@ use super::files::{self, NamespaceFiles};
 use super::groups::{self, Group, Key};
 use super::id::{ContainerId, PodUid};
 use super::processes::Processes;
-use super::records::{Netns, Part, Record, Runtime};
+use super::records::{Memory, Netns, Part, Record, Runtime};
 use super::{Container, Entry, Kind, Network, PodName, Scopes, Written, scope};
 use crate::host::Host;
 use crate::pod_files::Root;
@@ -19,11 +19,13 @@ pub(super) struct Found {
     pub(super) entries: Vec<Entry>,
     pub(super) ended: Vec<PodName>,
     pub(super) evidence: String,
+    /// What was read of the runtimes' files, for the next look.
+    pub(super) memory: Memory,
 }
 
 /// Everything on the node.
-pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Found {
-    let mut scopes = scope::all(host, root, processes);
+pub(super) fn all(host: &Host, root: &Root, processes: &Processes, before: Memory) -> Found {
+    let mut scopes = scope::all(host, root, processes, before);
     let host_netns = host_netns(host, processes);
     let files = files::all(host, processes);
     let groups = groups::all(host, root, processes, host_netns, &mut scopes);
@@ -38,7 +40,8 @@ pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Found {
     });
     let ended = ended(&scopes, &entries);
     let evidence = evidence(processes, &scopes);
-    Found { entries, ended, evidence }
+    let memory = scopes.remove(&None).unwrap_or_default().records.memory.next();
+    Found { entries, ended, evidence, memory }
 }
 
 /// The node's own namespace: that of its first process; where that is not shown, of this program when it runs on the node

@@ -37,7 +37,7 @@ use crate::host::Host;
 use crate::pod_files::Root;
 use names::PodLogs;
 use processes::{Changed, Processes};
-use records::Records;
+use records::{Memory, Records};
 
 /// Everything on a node that has, or shares, a network namespace.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Node {
     host: Host,
     processes: Processes,
     looks: u64,
+    /// What was read of the runtimes' files.
+    memory: Memory,
     /// One line of `dnsprobe list` each.
     pub entries: Vec<Entry>,
     /// Pods that have logs here and nothing that runs.
@@ -146,6 +148,7 @@ impl Node {
             host: host.clone(),
             processes: Processes::read(host)?,
             looks: 0,
+            memory: Memory::default(),
             entries: Vec::new(),
             ended: Vec::new(),
             evidence: String::new(),
@@ -189,7 +192,9 @@ impl Node {
 
     fn understand(&mut self) -> Result<(), Error> {
         let root = Root::of_host(&self.host)?;
-        let found = entries::all(&self.host, &root, &self.processes);
+        let before = std::mem::take(&mut self.memory);
+        let found = entries::all(&self.host, &root, &self.processes, before);
+        self.memory = found.memory;
         self.entries = found.entries;
         self.ended = found.ended;
         self.evidence = found.evidence;
@@ -206,8 +211,8 @@ struct Written {
 }
 
 impl Written {
-    fn read(root: &Root) -> Self {
-        Self { records: Records::read(root), logs: PodLogs::read(root) }
+    fn read(root: &Root, before: Memory) -> Self {
+        Self { records: Records::read(root, before), logs: PodLogs::read(root) }
     }
 
     /// Adds what another file system of the same node holds.
