@@ -27,7 +27,7 @@ const TICK: Nanos = Nanos::from_millis(100);
 /// Arguments of `dnsprobe watch`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Needs CAP_NET_RAW to capture; CAP_SYS_ADMIN and CAP_SYS_PTRACE to enter another namespace; CAP_DAC_READ_SEARCH\nto find pods by their runtimes' files. All are given up once everything is open; with --ns or --all one thread keeps\nthem to follow pods that start."
+    after_help = "Needs CAP_NET_RAW to capture; CAP_SYS_ADMIN and CAP_SYS_PTRACE to enter another namespace; CAP_DAC_READ_SEARCH\nto find pods by their runtimes' files. All are given up once everything is open; with --ns or --all one thread keeps\nthem to follow pods that start and to see whose sockets ask."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
