@@ -124,7 +124,7 @@ impl Sharing {
         let Ok(datagram) = datagram::decode(frame, &self.known.ports) else { return };
         if self.clients.is_question(&datagram) {
             self.asked.insert(frame.at, (Protocol::of(datagram.carrier), datagram.source));
-            while self.asked.len() > MOST_ASKED {
+            if self.asked.len() > MOST_ASKED {
                 self.asked.pop_first();
             }
         }
@@ -188,12 +188,16 @@ impl Sharing {
     }
 
     fn line_of_question(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> usize {
-        let name = name_asked(datagram);
         let verdict = self.verdict(Protocol::of(datagram.carrier), datagram.source, at);
         let file = match &verdict {
             Verdict::Known(asker) => asker.resolv_conf.as_deref(),
             Verdict::InVain | Verdict::NotYet => None,
         };
+        let is_first = |file: &[u8]| self.files[0].file.as_deref() == Some(file);
+        if self.files.len() == 1 && file.is_none_or(is_first) {
+            return 0;
+        }
+        let name = name_asked(datagram);
         let line = match (file, &name) {
             (Some(file), _) => self.line_of_file(file),
             (None, Some(name)) => self.line_by_name(name, at),

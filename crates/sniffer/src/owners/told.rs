@@ -10,8 +10,9 @@ use crate::clients::Protocol;
 use crate::node::{Container, Entry};
 use crate::roster::MemberId;
 
-/// Questions remembered.
+/// Questions remembered, and of one client's socket.
 const MANY: usize = 1 << 14;
+const MANY_OF_ONE: usize = 64;
 /// The kernel stamps a packet once for all who see it; where it does not, the stamps are this close together.
 const CLOSE: Nanos = Nanos::from_millis(1);
 
@@ -81,7 +82,7 @@ type Asked = (Timestamp, Option<Arc<Asker>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    by_client: HashMap<Key, Vec<Asked>>,
+    by_client: HashMap<Key, VecDeque<Asked>>,
     /// From the oldest on.
     order: VecDeque<Key>,
 }
@@ -90,7 +91,7 @@ impl Told {
     /// Who asked the question that left `client` at this time.
     pub fn of(&self, member: MemberId, protocol: Protocol, client: SocketAddr, at: Timestamp) -> Verdict {
         let known = self.lock();
-        let all = known.by_client.get(&(member, protocol, client)).map_or(&[][..], Vec::as_slice);
+        let Some(all) = known.by_client.get(&(member, protocol, client)) else { return Verdict::NotYet };
         let distance = |then: Timestamp| Nanos((at - then).0.abs());
         let nearest = all.iter().min_by_key(|(then, _)| distance(*then));
         match nearest.filter(|(then, _)| distance(*then) <= CLOSE) {
@@ -103,7 +104,13 @@ impl Told {
     /// Notes who asked, or that it cannot be told.
     pub fn note(&self, key: (MemberId, Protocol, SocketAddr), at: Timestamp, asker: Option<Arc<Asker>>) {
         let mut known = self.lock();
-        known.by_client.entry(key).or_default().push((at, asker));
+        let all = known.by_client.entry(key).or_default();
+        all.push_back((at, asker));
+        if all.len() > MANY_OF_ONE {
+            // Its place in the order is the next one's.
+            all.pop_front();
+            return;
+        }
         known.order.push_back(key);
         if known.order.len() > MANY {
             known.forget_oldest();
@@ -120,7 +127,7 @@ impl Known {
     fn forget_oldest(&mut self) {
         let Some(key) = self.order.pop_front() else { return };
         if let Some(all) = self.by_client.get_mut(&key) {
-            all.remove(0);
+            all.pop_front();
             if all.is_empty() {
                 self.by_client.remove(&key);
             }
@@ -165,6 +172,11 @@ mod tests {
         }
         let known = told.lock();
         assert_eq!(known.order.len(), MANY);
-        assert_eq!(known.by_client.values().map(Vec::len).sum::<usize>(), MANY);
+        assert_eq!(known.by_client.values().map(VecDeque::len).sum::<usize>(), MANY);
+        drop(known);
+        for at in 0..1_000 {
+            told.note(key(1), Timestamp(at), None);
+        }
+        assert_eq!(told.lock().by_client[&key(1)].len(), MANY_OF_ONE);
     }
 }
