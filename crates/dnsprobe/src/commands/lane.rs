@@ -6,7 +6,7 @@ use std::rc::Rc;
 use dnsprobe_lookup::departures::Departures;
 use dnsprobe_lookup::{Counters, Frame, InferredConf, Lookup, Pipeline, Timestamp};
 
-use super::sharing::{Credit, Held, Sharing};
+use super::sharing::{Credit, Held, Sharing, Turn};
 use crate::view::SeenAt;
 
 /// One namespace.
@@ -83,13 +83,16 @@ impl Lane {
         let Some(sharing) = &mut self.sharing else {
             return self.lines[0].judged(|pipeline| pipeline.frame(frame));
         };
-        sharing.note(frame);
-        if sharing.waits() {
+        if sharing.note(frame) == Turn::Wait {
             let ready = sharing.hold(frame);
             return self.take(ready);
         }
+        // What still waits when a flood begins came before it.
+        let ready = if sharing.gives_up() { sharing.rest() } else { Vec::new() };
+        let mut all = self.take(ready);
         let done = self.lines[0].judged(|pipeline| pipeline.frame(frame));
-        self.credited(done)
+        all.extend(self.credited(done));
+        all
     }
 
     /// Notes that time has passed.

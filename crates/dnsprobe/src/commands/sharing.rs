@@ -27,6 +27,9 @@ const MOST_ASKED: usize = 1 << 14;
 const REMEMBERED: Nanos = Nanos::from_millis(60_000);
 /// Different `resolv.conf`s in one namespace; those that are read beyond it count as the first.
 const MOST_LINES: usize = 16;
+/// More questions than this in such a time are more than can be told.
+const FLOOD: u32 = 500;
+const WINDOW: Nanos = Nanos::from_millis(100);
 /// A name's candidates follow each other within this.
 const ONE_LOOKUP: Nanos = Nanos::from_millis(10_000);
 const MOST_STEMS: usize = 1_024;
@@ -76,6 +79,34 @@ pub(super) struct Sharing {
     files: Vec<Reads>,
     /// When a name was last asked for, by line.
     stems: HashMap<(usize, String), Timestamp>,
+    rate: Rate,
+}
+
+/// Whether a frame is to be looked at now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Now,
+    Wait,
+}
+
+/// How fast questions come. Of a flood nobody is told, and no frame waits.
+#[derive(Debug, Default)]
+struct Rate {
+    began: Timestamp,
+    questions: u32,
+    floods: bool,
+}
+
+impl Rate {
+    /// Counts a question.
+    fn is_flood(&mut self, at: Timestamp) -> bool {
+        if at - self.began >= WINDOW || at < self.began {
+            *self = Self { began: at, questions: 0, floods: self.questions > FLOOD };
+        }
+        self.questions += 1;
+        self.floods |= self.questions > FLOOD;
+        self.floods
+    }
 }
 
 /// One `resolv.conf`.
@@ -116,23 +147,35 @@ impl Sharing {
         let clients = Clients::new(known.ports.clone());
         let files = vec![Reads::new(known.file.clone())];
         let (asked, held, stems) = (BTreeMap::new(), VecDeque::new(), HashMap::new());
-        Self { known, clients, asked, held, files, stems }
+        Self { known, clients, asked, held, files, stems, rate: Rate::default() }
     }
 
-    /// Remembers whose socket a question left from.
-    pub(super) fn note(&mut self, frame: &Frame<'_>) {
-        let Ok(datagram) = datagram::decode(frame, &self.known.ports) else { return };
-        if self.clients.is_question(&datagram) {
+    /// Remembers whose socket a question left from, and says whether its frame has to wait until it is told who asked.
+    pub(super) fn note(&mut self, frame: &Frame<'_>) -> Turn {
+        let Ok(datagram) = datagram::decode(frame, &self.known.ports) else { return Turn::Now };
+        let asks = self.clients.is_question(&datagram);
+        let client = if asks { datagram.source } else { datagram.destination };
+        // What is only forwarded has no socket here.
+        if !self.known.addresses.contains(&client.ip()) {
+            return Turn::Now;
+        }
+        if asks && !self.rate.is_flood(frame.at) {
             self.asked.insert(frame.at, (Protocol::of(datagram.carrier), datagram.source));
             if self.asked.len() > MOST_ASKED {
                 self.asked.pop_first();
             }
         }
+        if self.waits() && !self.rate.floods { Turn::Wait } else { Turn::Now }
     }
 
     /// Whether frames wait for who asked: only where that decides what their question means.
     pub(super) fn waits(&self) -> bool {
         self.known.files == Files::Own
+    }
+
+    /// Whether there is a flood of questions.
+    pub(super) fn gives_up(&self) -> bool {
+        self.rate.floods
     }
 
     /// Lets a frame wait; gives those that need not wait any longer.
