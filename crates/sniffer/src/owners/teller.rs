@@ -34,6 +34,8 @@ const QUEUE: usize = 1 << 18;
 const MOST_PLACES: usize = 64;
 /// How long nothing is looked at once the budget is spent.
 const REST: Duration = Duration::from_millis(50);
+/// The same when a socket says that it has something, and has not.
+const NOTHING: Duration = Duration::from_millis(5);
 /// Processes of a container whose descriptors are looked at only to name the one that asked.
 const FEW: usize = 16;
 /// Steps for a packet, for a question to the kernel, and for reading whose a process is.
@@ -172,13 +174,12 @@ impl Teller {
                 self.pass_over();
                 continue;
             }
-            // What it cannot wait for is tried again the next time.
-            if !self.wait(left) {
-                std::thread::sleep(left.min(REST));
-            }
+            let is_ready = self.wait(left);
             let members: Vec<MemberId> = self.places.keys().copied().collect();
-            for member in members {
-                self.look(member, node);
+            let frames: usize = members.into_iter().map(|member| self.look(member, node)).sum();
+            // A socket that is ready and has nothing must not keep the processor busy.
+            if !is_ready || frames == 0 {
+                std::thread::sleep(until.saturating_duration_since(Instant::now()).min(NOTHING));
             }
         }
     }
@@ -198,11 +199,12 @@ impl Teller {
         }
     }
 
-    fn look(&mut self, member: MemberId, node: &Node) {
-        let Some(shared) = self.places.get_mut(&member) else { return };
+    /// Looks at the questions of one namespace, and says how many frames there were.
+    fn look(&mut self, member: MemberId, node: &Node) -> usize {
+        let Some(shared) = self.places.get_mut(&member) else { return 0 };
         let (ports, addresses, mut questions) = (&self.ports, &shared.addresses, Vec::new());
         let budget = &mut self.budget;
-        let _ = shared.packets.drain(&mut self.buffers, &mut |frame| {
+        let drained = shared.packets.drain(&mut self.buffers, &mut |frame| {
             let question = budget.take(PACKET).then(|| question_in(&frame, ports)).flatten();
             questions.extend(question.filter(|it| addresses.contains(&it.client.ip())));
         });
@@ -210,6 +212,7 @@ impl Teller {
             let asker = shared.asker(question, (node, &mut self.cgroups), self.may, &mut self.budget);
             self.told.note((member, question.protocol, question.client), question.at, asker);
         }
+        drained.map_or(0, |(frames, _)| frames)
     }
 }
 
