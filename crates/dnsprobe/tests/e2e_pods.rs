@@ -377,6 +377,8 @@ fn a_crash_looping_pod_is_examined_through_its_pause_process() {
     assert_eq!(told["target"]["pid"], pid(&pod, None), "{told}");
     assert_eq!(text(&told["target"], "pod"), "crashy-5f6d");
     assert_eq!((&told["resolv_conf"]["ndots"], common::steps(&told).len()), (&json!(5), 4), "{told}");
+    // What the pause process is linked with says nothing of the container that does not run.
+    assert_eq!(text(&told["resolver"], "from"), "assumed", "{told}");
 }
 
 #[test]

@@ -57,6 +57,32 @@ fn control_groups_may_have_the_names_that_systemd_gives() {
 
 #[test]
 #[ignore = "needs root: containerd, docker, podman"]
+fn containers_of_a_pod_of_podman_may_have_networks_of_their_own() {
+    let node = Node::shared();
+    let lines = node.run(&["list", "-o", "json"]).exits(0).objects();
+    let mut namespaces = Vec::new();
+    for resolver in ["glibc", "musl"] {
+        let name = format!("apart-{resolver}");
+        let pid: u64 = node.inspect("podman", &name, "{{.State.Pid}}").parse().unwrap();
+        let netns = node.netns_of(pid);
+        for target in [&["--container", &name][..], &["--pod", "podman-apart", "--container", &name]] {
+            let told = explained(node, target);
+            let target = &told["target"];
+            let wanted = json!(["podman-apart", name, pid, netns]);
+            assert_eq!(json!([target["pod"], target["container"], target["pid"], target["netns"]]), wanted);
+            assert_eq!(told["resolv_conf"]["search"], json!([format!("{resolver}.example.net")]), "{told}");
+            assert_eq!(text(&told["resolver"], "id"), resolver, "{told}");
+        }
+        let line = lines.iter().find(|line| line["netns"] == netns).unwrap();
+        assert_eq!((called(line), list(&line["containers"]).len()), ("podman-apart".to_owned(), 1), "{line}");
+        namespaces.push(netns);
+    }
+    assert_ne!(namespaces[0], namespaces[1]);
+    assert_eq!(text(&explained(node, &["--pod", "podman-apart"])["target"], "pod"), "podman-apart");
+}
+
+#[test]
+#[ignore = "needs root: containerd, docker, podman"]
 fn a_static_pod_has_a_hash_for_a_uid() {
     let node = Node::shared();
     let late = Late::start(node, "kube-system", "late-static-node-1", "0123456789abcdef0123456789abcdef");

@@ -65,6 +65,18 @@ fn an_unknown_namespace_is_answered_with_those_that_exist() {
 }
 
 #[test]
+fn two_kubernetes_namespaces_for_one_pod_are_a_contradiction() {
+    let target = ["--pod", "sre/web", "--ns", "payments"];
+    for command in [&["list"][..], &["watch"], &["explain", "www"]] {
+        let left = run(&[command, &target].concat()).exits(2);
+        left.complains(&["--pod sre/web and --ns payments", "--ns payments --pod web"]).without_result();
+    }
+    run(&[&["exec"][..], &target, &["--", "true"]].concat())
+        .exits(125)
+        .complains(&["two Kubernetes namespaces"]);
+}
+
+#[test]
 fn a_resolv_conf_that_was_named_and_is_not_there_is_an_error_with_its_path() {
     let path = "/nonexistent/pod.conf";
     for command in [&["explain", "web"][..], &["read", words(&testdata("demo/demo.pcap"))]] {

@@ -26,6 +26,7 @@ const RUNS: usize = 11;
 fn main() {
     let tree = node_of_files();
     report("250 pods, 3,000 processes, made of files", &tree.host());
+    report_change(&tree);
     report("this machine", &Host::default());
 }
 
@@ -72,6 +73,20 @@ fn report(what: &str, host: &Host) {
     let mut again = Node::read(host).unwrap();
     let refresh = median(|| again.refresh().unwrap());
     println!("    looking again when nothing has changed: {refresh:.1?}");
+}
+
+/// What it costs to look again when a process has started.
+fn report_change(tree: &Tree) {
+    let mut node = Node::read(&tree.host()).unwrap();
+    let mut times: Vec<Duration> = Vec::new();
+    for pid in (PROCESSES + 1_000..).take(RUNS) {
+        tree.process(pid, HOST_NET, "/system.slice/some.service");
+        let before = cpu();
+        node.refresh().unwrap();
+        times.push(cpu().saturating_sub(before));
+    }
+    times.sort_unstable();
+    println!("    looking again when a process has started: {:.1?}", times[RUNS / 2]);
 }
 
 /// The least that anybody has to read.

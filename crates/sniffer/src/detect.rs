@@ -110,14 +110,24 @@ fn of_one(process: &Process) -> Option<OfProcess> {
     Some(OfProcess { pid: process.pid(), command, detection })
 }
 
-/// What a process runs: its executable and the libraries it has mapped. Of two processes of one container with the same
-/// files, one tells the resolver of both, and reading the files once will do.
+/// What a process runs: its executable and the libraries it has mapped. Of two processes with the same files, of one
+/// container or of two of one image, one tells the resolver of both, and reading the files once will do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loaded {
-    /// Device and inode.
-    exe: (u64, u64),
-    /// Device, inode and path of each library, as `/proc/PID/maps` has them (proc(5)).
+    exe: FileId,
+    /// Inode and path of each library, as `/proc/PID/maps` has them (proc(5)).
     libraries: BTreeSet<String>,
+}
+
+/// What tells a file from others wherever it is mounted: containers of one image have mounts, and so device numbers, of
+/// their own, over the same files (Linux `Documentation/filesystems/overlayfs.rst`, "Inode properties"). The time of its last
+/// change is the kernel's word: a copy has another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct FileId {
+    inode: u64,
+    bytes: i64,
+    modified: (i64, i64),
+    changed: (i64, i64),
 }
 
 /// What a process runs; none where that is not shown.
@@ -126,8 +136,15 @@ pub fn loaded(process: &Process) -> Option<Loaded> {
     let exe = fstat(place.as_fd()).ok()?;
     let maps = process.read("maps", MAX_MAPS).ok()?;
     let maps = String::from_utf8_lossy(&maps);
-    let files = maps.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).filter(|file| file.contains('/'));
-    Some(Loaded { exe: (exe.st_dev, exe.st_ino), libraries: files.map(str::to_owned).collect() })
+    // Behind range, rights, offset and device.
+    let files = maps.lines().filter_map(|line| line.splitn(5, ' ').nth(4)).filter(|file| file.contains('/'));
+    let exe = FileId {
+        inode: exe.st_ino,
+        bytes: exe.st_size,
+        modified: (exe.st_mtime, exe.st_mtime_nsec),
+        changed: (exe.st_ctime, exe.st_ctime_nsec),
+    };
+    Some(Loaded { exe, libraries: files.map(str::to_owned).collect() })
 }
 
 /// The resolver of the target's process; without a process, the one that the programs below its root use

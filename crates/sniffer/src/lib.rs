@@ -10,6 +10,7 @@
 //! Not here: grouping frames into lookups, judging or printing them. All `unsafe` is in the private module `sys`.
 
 pub mod capture;
+pub mod clients;
 pub mod detect;
 pub mod embedded;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod host;
 mod link;
 pub mod netns;
 pub mod node;
+pub mod owners;
 mod packet_socket;
 pub mod pod_files;
 pub mod privileges;

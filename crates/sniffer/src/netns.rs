@@ -60,7 +60,7 @@ impl Netns {
     }
 
     /// The same namespace, to be held by another thread.
-    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+    pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self { fd: self.fd.try_clone()?, device: self.device, inode: self.inode })
     }
 

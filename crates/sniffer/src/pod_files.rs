@@ -93,6 +93,16 @@ pub(crate) enum NotOpened {
     Unreadable(Unreadable),
 }
 
+/// A file as it was once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Device and inode.
+    file: (u64, u64),
+    bytes: i64,
+    /// When the kernel last saw a change, in seconds and nanoseconds.
+    changed: (i64, i64),
+}
+
 impl Root {
     /// The files of the node itself.
     pub fn of_host(host: &Host) -> Result<Self, Error> {
@@ -136,6 +146,16 @@ impl Root {
                 FileRead { path: self.shown.join(path.trim_start_matches('/')), content: Content::Missing }
             }
         }
+    }
+
+    /// What tells whether the file at this path is still the same; none where there is none.
+    pub(crate) fn stamp(&self, path: &str) -> Option<Stamp> {
+        let stat = fstat(self.look_up(self.place_of(path)?, OFlag::O_PATH).ok()?).ok()?;
+        Some(Stamp {
+            file: (stat.st_dev, stat.st_ino),
+            bytes: stat.st_size,
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        })
     }
 
     /// Opens a regular file of any size below the root.

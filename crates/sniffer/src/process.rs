@@ -27,6 +27,9 @@ use crate::privileges::{self, Capability};
 pub const RESOLVER_VARIABLES: &[&str] =
     &["CARES_HOSTS", "GODEBUG", "HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS"];
 
+/// Longer than any name of a process: those of the kernel's threads have up to 63 bytes.
+const MAX_NAME: u64 = 64;
+
 /// A process that existed when it was opened.
 #[derive(Debug)]
 pub struct Process {
@@ -65,6 +68,12 @@ impl Process {
     /// Its number, as the host sees it.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// What it calls itself, in at most 15 bytes; for terminals it must be escaped.
+    pub fn name(&self) -> Option<String> {
+        let name = self.read("comm", MAX_NAME).ok()?;
+        Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
     }
 
     /// Whether it still runs (a zombie does not).

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dnsprobe_lookup::Embedded;
 use nix::ifaddrs::getifaddrs;
@@ -16,8 +16,9 @@ use crate::capture::{CaptureOptions, Tap};
 use crate::embedded;
 use crate::error::Error;
 use crate::host::Host;
-use crate::netns;
+use crate::netns::{self, Netns};
 use crate::node::{Entry, Kind, Network, Node};
+use crate::owners::{Teller, Told};
 use crate::pod_files::FileRead;
 use crate::privileges::Capability;
 
@@ -81,12 +82,21 @@ pub struct Roster {
     options: CaptureOptions,
     members: BTreeSet<MemberId>,
     failed: BTreeSet<String>,
+    teller: Teller,
+    /// How often the node had been looked at the last time.
+    looks: u64,
 }
 
 impl Roster {
     /// Nobody yet; the node has been looked at.
     pub fn new(node: Node, follow: Follow, options: CaptureOptions) -> Self {
-        Self { node, follow, options, members: BTreeSet::new(), failed: BTreeSet::new() }
+        let teller = Teller::new(node.host(), options.ports.clone());
+        Self { node, follow, options, members: BTreeSet::new(), failed: BTreeSet::new(), teller, looks: 0 }
+    }
+
+    /// Who asks in namespaces that several share, as far as it is told while [`Roster::follow`] runs.
+    pub fn told(&self) -> Told {
+        self.teller.told()
     }
 
     /// What has changed since the last time, by what is known of the node.
@@ -95,14 +105,20 @@ impl Roster {
         let gone = self.members.iter().filter(|id| !wanted.contains_key(id)).copied().collect::<Vec<_>>();
         let mut changes: Vec<Change> = gone.iter().map(|id| Change::Left(*id)).collect();
         self.members.retain(|id| !gone.contains(id));
+        let looked_again = std::mem::replace(&mut self.looks, self.node.looks()) != self.node.looks();
+        self.teller.keep_only(&self.members);
         for (id, pods) in wanted {
             if self.members.contains(&id) {
+                if looked_again {
+                    self.tell_apart(id, &pods);
+                }
                 continue;
             }
             match self.join(id, &pods) {
                 Ok(joined) => {
                     self.members.insert(id);
                     changes.push(Change::Joined(Box::new(joined)));
+                    self.tell_apart(id, &pods);
                 }
                 // It has ended between being seen and being entered.
                 Err(Error::ProcessGone { .. } | Error::Changed { .. } | Error::NothingRuns { .. }) => {}
@@ -120,9 +136,13 @@ impl Roster {
     /// Goes on looking, and sends what has changed, until nobody takes it any more or `stop` is closed.
     pub fn follow(mut self, changes: &Sender<Change>, stop: &Receiver<()>) {
         loop {
-            match stop.recv_timeout(PAUSE) {
+            let pause = if self.teller.is_idle() { PAUSE } else { Duration::ZERO };
+            match stop.recv_timeout(pause) {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            if !self.teller.is_idle() {
+                self.teller.serve(&self.node, Instant::now() + PAUSE);
             }
             // Without /proc there is nothing to see; it is back the next time or never.
             if self.node.refresh().is_err() {
@@ -134,6 +154,16 @@ impl Roster {
                 }
             }
         }
+    }
+
+    /// Lets it be told who asks in a namespace; what cannot be looked at is not told.
+    fn tell_apart(&mut self, id: MemberId, pods: &[Entry]) {
+        let host = self.node.host();
+        let open = || {
+            let opened = pods[0].open(host, None)?;
+            pods[0].open_netns(host, opened.process.as_ref())
+        };
+        let _ = self.teller.look_at(id, &self.node, open);
     }
 
     fn host(&self) -> &Host {
@@ -162,12 +192,20 @@ impl Roster {
         let embedded = embedded::in_namespace(&netns)?;
         let tap = Tap::open(&netns, &self.options.clone().with(embedded.as_ref()))?;
         let resolv_conf = opened.root.read("etc/resolv.conf");
-        let addresses = netns::run_in(&netns, addresses_here)?;
+        let addresses = addresses_in(&netns)?;
         Ok(Joined { id, pods: pods.to_vec(), resolv_conf, addresses, embedded, tap })
     }
 }
 
-/// The addresses of the namespace that the calling thread is in; none where they are not told.
+/// The addresses of a namespace; none where they are not told.
+///
+/// # Errors
+/// When it cannot be entered.
+pub fn addresses_in(netns: &Netns) -> Result<BTreeSet<IpAddr>, Error> {
+    netns::run_in(netns, addresses_here)
+}
+
+/// The addresses of the namespace that the calling thread is in.
 fn addresses_here() -> BTreeSet<IpAddr> {
     let all = getifaddrs().into_iter().flatten().filter_map(|interface| interface.address);
     let ip = |address: SockaddrStorage| {

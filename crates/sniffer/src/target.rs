@@ -90,9 +90,13 @@ pub fn locate(target: &Target, host: &Host) -> Result<Located, Error> {
         Target::Netns(name) => by_name(name, host),
         Target::Pod(pod, container) => {
             let node = Node::read(host)?;
-            let entry = node.pod(pod)?;
-            let container = container.as_ref().map(|container| entry.container(container)).transpose()?;
-            Located::open(host, entry, container)
+            match container {
+                Some(container) => {
+                    let (entry, container) = node.container_of(pod, container)?;
+                    Located::open(host, entry, Some(container))
+                }
+                None => Located::open(host, node.pod(pod)?, None),
+            }
         }
         Target::Container(container) => {
             let node = Node::read(host)?;

@@ -248,6 +248,46 @@ fn a_data_folder_that_nobody_configured_is_found_by_a_mount() {
     assert_eq!(containers(one(&tree.node(), Kind::Container)), ["shop"]);
 }
 
+/// podman's pods share what their owner wants, which need not be the network.
+#[test]
+fn a_container_of_a_pod_may_have_a_network_of_its_own() {
+    let tree = Tree::new();
+    let folder = "var/lib/containers/storage/overlay-containers";
+    let libpod = json!({"io.container.manager": "libpod"});
+    let member = json!({"io.container.manager": "libpod", "io.kubernetes.cri-o.SandboxID": id('2')});
+    let path = |letter| format!("/libpod_parent/{}/libpod-{}", id('d'), id(letter));
+    tree.storage(folder, &id('2'), 20, &json!({"hostname": "shop", "annotations": libpod}));
+    tree.process(20, POD_NET, &path('2'));
+    for (pid, letter) in [(21, 'a'), (22, 'b')] {
+        tree.process(pid, POD_NET + u64::from(pid), &path(letter));
+        tree.storage(folder, &id(letter), pid, &json!({"annotations": member}));
+    }
+    tree.process(23, POD_NET + 21, &path('a'));
+    let names = json!([{"id": id('2'), "names": [format!("{}-infra", &id('d')[..12])]},
+        {"id": id('a'), "names": ["front"]}, {"id": id('b'), "names": ["back"]}]);
+    tree.write(&format!("{folder}/containers.json"), names.to_string());
+    let node = tree.node();
+    let pods: Vec<_> = node.entries.iter().filter(|it| it.kind == Kind::Pod).collect();
+    let seen: Vec<_> =
+        pods.iter().map(|it| (named(it), containers(it), it.netns.unwrap(), it.pids.clone())).collect();
+    let shop = || "shop".to_owned();
+    assert_eq!(
+        seen,
+        [
+            (shop(), vec![], POD_NET, vec![20]),
+            (shop(), vec!["front".to_owned()], POD_NET + 21, vec![21, 23]),
+            (shop(), vec!["back".to_owned()], POD_NET + 22, vec![22]),
+        ]
+    );
+    let query = PodQuery::new("shop", None);
+    for (container, pid) in [("front", 21), ("back", 22)] {
+        let (entry, found) = node.container_of(&query, &ContainerQuery::new(container, None)).unwrap();
+        let opened = entry.open(&tree.host(), Some(found)).unwrap();
+        assert_eq!(opened.process.unwrap().pid(), pid, "{container}");
+    }
+    assert_eq!(containers(node.pod(&query).unwrap()), ["front"]);
+}
+
 #[test]
 fn podman_names_its_pods_by_their_infra_container() {
     let tree = Tree::new();
@@ -454,6 +494,28 @@ fn named_namespaces_and_those_without_a_name_have_entries() {
         .map(|it| (it.names.clone(), it.netns))
         .collect();
     assert_eq!(named, [(vec!["blue".to_owned()], Some(77)), (vec!["leftover".to_owned()], None)]);
+}
+
+#[test]
+fn the_nodes_name_behind_a_static_pods_may_be_left_out() {
+    let tree = Tree::new();
+    let all = ["etcd", "kube-apiserver", "kube-controller-manager"];
+    for (at, name) in (0..).zip(all) {
+        let hash = format!("{at}").repeat(32);
+        tree.process(40 + at, POD_NET + 1, &format!("/kubepods/burstable/pod{hash}/{}", id('a')));
+        tree.logs("kube-system", &format!("{name}-node-1.example"), &hash, &["main"]);
+    }
+    pod(&tree, "sre/db-node-1.example", '2', POD_NET, &cgroupfs('2'));
+    let node = tree.node();
+    for name in all {
+        let found = node.pod(&PodQuery::new(name, None)).unwrap();
+        assert_eq!(named(found), format!("kube-system/{name}-node-1.example"));
+    }
+    // Neither a part of the manifest's name nor a pod of the API server's.
+    for typed in ["kube-controller", "kube", "db", "etcd-node"] {
+        let error = node.pod(&PodQuery::new(typed, None)).unwrap_err();
+        assert!(matches!(error, Error::UnknownPod { .. }), "{typed}: {error}");
+    }
 }
 
 #[test]

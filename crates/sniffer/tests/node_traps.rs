@@ -4,7 +4,7 @@
 
 mod tree;
 
-use dnsprobe_sniffer::node::Runtime;
+use dnsprobe_sniffer::node::{Network, Runtime};
 use dnsprobe_sniffer::{Kind, PodQuery};
 use serde_json::{Value, json};
 use tree::{BUNDLES, HOST_NET, Tree, containers, id, member, named, one, sandbox, uid};
@@ -39,6 +39,53 @@ fn of_crio(kind: &str, pod: &str, digit: char, chosen: &Value) -> Value {
         "annotations": annotations,
         "linux": {"cgroupsPath": format!("{}:crio:{}", parent.rsplit('/').next().unwrap(), id(digit)), "namespaces": []},
     })
+}
+
+/// On the node's network nothing is pinned, and without an infra container a pod between two crashes has no process.
+#[test]
+fn a_pod_of_cri_o_on_the_nodes_network_is_there_between_two_crashes_until_it_is_stopped() {
+    let tree = Tree::new();
+    tree.write("etc/resolv.conf", "nameserver 192.0.2.1\n");
+    tree.storage(STORAGE, &id('2'), 9, &of_crio("sandbox", "sre/agent", '2', &json!({})));
+    tree.logs("sre", "agent", &uid('2'), &["app"]);
+    let node = tree.node();
+    let entry = node.pod(&PodQuery::new("agent", None)).unwrap();
+    assert_eq!((entry.netns, entry.network, &entry.pids[..]), (Some(HOST_NET), Network::Host, &[][..]));
+    assert_eq!(node.ended, []);
+    tree.write(&format!("{STORAGE}/{}/userdata/stopped", id('2')), "");
+    let node = tree.node();
+    assert!(node.pod(&PodQuery::new("agent", None)).is_err());
+    assert_eq!(node.ended.iter().map(ToString::to_string).collect::<Vec<_>>(), ["sre/agent"]);
+}
+
+/// The runtime of a node that runs as a container writes numbers down as it sees them; a number may be another process's
+/// here, and what a container says of its own processes counts last.
+#[test]
+fn a_number_that_was_written_down_in_a_nested_node_is_mapped() {
+    let mut tree = Tree::new();
+    let outer = id('d');
+    tree.process(20, POD_NET, &format!("/docker/{outer}"));
+    let path = |letter| format!("/docker/{outer}/kubelet/kubepods/pod{}/{}", uid('2'), id(letter));
+    // Number 31 here is another container's; 41 is 31 in the node, and 33 in its container.
+    for (pid, letter, numbers) in
+        [(30, 'a', "30 25 31"), (31, 'b', "31 26 1"), (41, 'a', "41 31 33"), (42, 'a', "42 32 2")]
+    {
+        tree.process(pid, POD_NET + 1, &path(letter));
+        tree.write(
+            &format!("proc/{pid}/status"),
+            format!("Name:\tapp\nNSpid:\t{}\n", numbers.replace(' ', "\t")),
+        );
+    }
+    tree.inside(Some(20));
+    for (letter, pid) in [('a', 31), ('b', 26)] {
+        let config = member("sre", "web", &uid('2'), &id('1'), &format!("app-{letter}"));
+        tree.bundle(BUNDLES, &id(letter), pid, &config);
+    }
+    tree.inside(None);
+    let node = tree.node();
+    let web = node.pod(&PodQuery::new("web", None)).unwrap();
+    let mains: Vec<_> = web.containers.iter().map(|it| (it.name.as_deref().unwrap(), it.pid)).collect();
+    assert_eq!(mains, [("app-b", Some(31)), ("app-a", Some(41))]);
 }
 
 #[test]

@@ -213,16 +213,18 @@ impl Asking {
     }
 
     fn detected(&self, args: &Args) -> Result<Chosen, CommandError> {
-        let found = match self {
-            Self::Live(located, _) => Some(detect::resolver_of(located)),
-            Self::Script(_) | Self::Captured(_) if situation::is_named(&args.target) => {
-                Some(detect::resolver_of(&situation::locate(&args.target)?))
-            }
-            Self::Script(_) | Self::Captured(_) => None,
+        let of = |located: &Located| match situation::stand_in(located) {
+            Some(why) => Chosen::assumed(why),
+            None => Chosen::detected(detect::resolver_of(located)),
         };
-        Ok(match found {
-            Some(found) => Chosen::detected(found),
-            None => Chosen::assumed("no target to look at; --resolver picks another".to_owned()),
+        Ok(match self {
+            Self::Live(located, _) => of(located),
+            Self::Script(_) | Self::Captured(_) if situation::is_named(&args.target) => {
+                of(&situation::locate(&args.target)?)
+            }
+            Self::Script(_) | Self::Captured(_) => {
+                Chosen::assumed("no target to look at; --resolver picks another".to_owned())
+            }
         })
     }
 

@@ -1,11 +1,12 @@
 //! `dnsprobe list`: every network namespace of the node, what is in it, and what it resolves with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use dnsprobe_resolv::{Resolver, ResolverId, Settings, Situation, conf};
+use dnsprobe_sniffer::detect::Loaded;
 use dnsprobe_sniffer::node::{Container, Network, Opened};
-use dnsprobe_sniffer::{Detection, Entry, Host, Kind, Node, Root, detect, privileges};
+use dnsprobe_sniffer::{Detection, Entry, Host, Kind, Node, Process, Root, detect, privileges};
 
 use super::situation::{self, Wanted};
 use crate::cli::TargetArgs;
@@ -46,7 +47,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let host = situation::host(&args.target);
     let node = Node::read(&host)?;
     let entries = chosen(&args.target, &node)?;
-    let listed: Vec<Listed<'_>> = entries.into_iter().map(|entry| look_into(&host, entry)).collect();
+    let mut programs = Programs::new();
+    let listed: Vec<Listed<'_>> =
+        entries.into_iter().map(|entry| look_into(&host, entry, &mut programs)).collect();
     let text = match args.output {
         Format::Table => list_table(&listed, Columns::Few, ui),
         Format::Wide => list_table(&listed, Columns::All, ui),
@@ -69,7 +72,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
 /// The entries that the target stands for; all without one.
 fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, CommandError> {
     use dnsprobe_sniffer::Target;
-    Ok(match situation::wanted(args) {
+    Ok(match situation::wanted(args)? {
         Wanted::Pods(Some(namespace)) => {
             let pods = node.pods_of(&namespace);
             if pods.is_empty() {
@@ -79,13 +82,10 @@ fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, Comma
         }
         Wanted::Pods(None) => node.entries.iter().filter(|entry| entry.kind == Kind::Pod).collect(),
         Wanted::One(Target::Here) => node.entries.iter().collect(),
-        Wanted::One(Target::Pod(query, container)) => {
-            let entry = node.pod(&query).map_err(situation::not_found)?;
-            if let Some(container) = container {
-                entry.container(&container).map_err(situation::not_found)?;
-            }
-            vec![entry]
-        }
+        Wanted::One(Target::Pod(query, container)) => match container {
+            Some(container) => vec![node.container_of(&query, &container).map_err(situation::not_found)?.0],
+            None => node.entries_of(&query).map_err(situation::not_found)?,
+        },
         Wanted::One(Target::Container(query)) => {
             vec![node.container(&query).map_err(situation::not_found)?.0]
         }
@@ -107,58 +107,77 @@ fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, Comma
     })
 }
 
+/// The resolvers of programs that were looked at: containers of one image run the same.
+type Programs = BTreeMap<Loaded, Vec<(Option<String>, Option<String>)>>;
+
 /// Reads what an entry resolves with.
-fn look_into<'n>(host: &Host, entry: &'n Entry) -> Listed<'n> {
+fn look_into<'n>(host: &Host, entry: &'n Entry, programs: &mut Programs) -> Listed<'n> {
     let (mut resolvers, mut files) = (Vec::new(), Vec::new());
     for container in entry.containers.iter().filter(|container| container.pid.is_some()) {
         let name = situation::name_of(container);
         let mut seen = BTreeSet::new();
         if let Ok(opened) = entry.open(host, Some(container)) {
-            seen.extend(opened.process.as_ref().and_then(detect::loaded));
-            add_resolvers(&mut resolvers, &opened, name.as_ref());
+            let loaded = opened.process.as_ref().and_then(detect::loaded);
+            seen.extend(loaded.clone());
+            add_resolvers(&mut resolvers, &opened, loaded, name.as_ref(), programs);
             files.push(situation::conf_in(&opened.root).bytes);
         }
         // A container may hold programs of several kinds.
         let others = container.pids.iter().filter(|pid| Some(**pid) != container.pid).take(MOST_PROCESSES);
         for opened in others.filter_map(|pid| entry.open_process(host, *pid).ok()) {
-            let is_new = opened.process.as_ref().and_then(detect::loaded).is_none_or(|it| seen.insert(it));
-            if is_new {
-                add_resolvers(&mut resolvers, &opened, name.as_ref());
+            let loaded = opened.process.as_ref().and_then(detect::loaded);
+            if loaded.clone().is_none_or(|it| seen.insert(it)) {
+                add_resolvers(&mut resolvers, &opened, loaded, name.as_ref(), programs);
             }
         }
     }
+    let mut program = None;
     if files.is_empty()
         && let Some((opened, resolves)) = without_container(host, entry)
     {
+        program = opened.process.as_ref().filter(|_| entry.kind == Kind::Process).and_then(Process::name);
         if resolves {
-            add_resolvers(&mut resolvers, &opened, None);
+            let loaded = opened.process.as_ref().and_then(detect::loaded);
+            add_resolvers(&mut resolvers, &opened, loaded, None, programs);
         }
         files.push(situation::conf_in(&opened.root).bytes);
     }
     let first = files.first().cloned().flatten();
     let settings = settings(first.as_deref(), resolvers.first());
     let notes = notes(entry, &files, settings.as_ref());
-    Listed { entry, settings, resolvers, notes }
+    Listed { entry, settings, resolvers, program, notes }
 }
 
 /// Adds the resolver of a process, and what the same program has beside it, each once for a container.
-fn add_resolvers(resolvers: &mut Vec<ListedResolver>, opened: &Opened, container: Option<&String>) {
-    let listed = |id: Option<&str>, version: Option<String>| ListedResolver {
-        id: id.map(str::to_owned),
-        version,
-        container: container.cloned(),
-    };
-    let found: Vec<ListedResolver> = match detect::resolver_in(opened.process.as_ref(), &opened.root) {
-        Detection::Known(found) => {
-            let others = found.others.into_iter().map(|other| listed(Some(other.id), other.version));
-            std::iter::once(listed(Some(found.id), found.version)).chain(others).collect()
-        }
-        Detection::Unknown(_) => vec![listed(None, None)],
-    };
-    for resolver in found {
+fn add_resolvers(
+    resolvers: &mut Vec<ListedResolver>,
+    opened: &Opened,
+    loaded: Option<Loaded>,
+    container: Option<&String>,
+    programs: &mut Programs,
+) {
+    let known = loaded.as_ref().and_then(|loaded| programs.get(loaded)).cloned();
+    let found = known.unwrap_or_else(|| resolvers_of(opened));
+    for (id, version) in &found {
+        let resolver =
+            ListedResolver { id: id.clone(), version: version.clone(), container: container.cloned() };
         if !resolvers.contains(&resolver) {
             resolvers.push(resolver);
         }
+    }
+    if let Some(loaded) = loaded {
+        programs.insert(loaded, found);
+    }
+}
+
+/// The ids and versions of a program's resolvers; one that is not known has none.
+fn resolvers_of(opened: &Opened) -> Vec<(Option<String>, Option<String>)> {
+    match detect::resolver_in(opened.process.as_ref(), &opened.root) {
+        Detection::Known(found) => {
+            let others = found.others.into_iter().map(|other| (Some(other.id.to_owned()), other.version));
+            std::iter::once((Some(found.id.to_owned()), found.version)).chain(others).collect()
+        }
+        Detection::Unknown(_) => vec![(None, None)],
     }
 }
 

@@ -7,17 +7,16 @@ use std::path::Path;
 use std::rc::Rc;
 
 use dnsprobe_lookup::datagram::Skipped;
-use dnsprobe_lookup::departures::Departures;
 use dnsprobe_lookup::pcap::InterfaceName;
-use dnsprobe_lookup::{
-    Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
-};
+use dnsprobe_lookup::{Counters, Embedded, Frame, InferredConf, Pipeline, SearchList, Summary, Timestamp};
 use dnsprobe_resolv::Situation;
 use dnsprobe_resolv::whatif::Conf;
 use dnsprobe_sniffer::SourceId;
 
 use super::conntrack::Counters as Counted;
+use super::lane::{Done, Lane};
 use super::packet_file::{PacketFile, Rotation};
+use super::sharing::{Files, Shared, Sharing};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
@@ -37,6 +36,8 @@ pub(crate) struct Session {
     inferred: Vec<(IpAddr, InferredConf)>,
     /// Lookups that were not held against the plan of their resolver.
     unjudged: u64,
+    /// Lookups of others than those that are wanted.
+    of_others: u64,
     reporter: Box<dyn Reporter>,
     summary: Summary,
     packets: Option<PacketFile>,
@@ -45,7 +46,7 @@ pub(crate) struct Session {
     conntrack: Option<Counted>,
     order: Order,
     /// Lookups that wait for their turn.
-    waiting: Vec<(Lookup, SeenAt)>,
+    waiting: Vec<Done>,
     detail: Detail,
     wording: Wording,
     pace: Pace,
@@ -82,37 +83,8 @@ pub(crate) enum Order {
     Begun,
 }
 
-/// One namespace.
-struct Lane {
-    pipeline: Pipeline,
-    seen_at: Rc<SeenAt>,
-    departures: Departures,
-}
-
-impl Lane {
-    fn new(pipeline: Pipeline, seen_at: SeenAt) -> Self {
-        Self { pipeline, seen_at: Rc::new(seen_at), departures: Departures::default() }
-    }
-
-    fn with_resolvers(&mut self, present: &[Present]) {
-        self.pipeline.with_resolvers(present.iter().map(|it| it.id).collect());
-        Rc::make_mut(&mut self.seen_at).present = present.into();
-    }
-
-    /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
-    fn judged(&mut self, step: impl FnOnce(&mut Pipeline) -> Vec<Lookup>) -> Vec<Lookup> {
-        let mut finished = step(&mut self.pipeline);
-        if let Some(conf) = &self.seen_at.conf {
-            for lookup in &mut finished {
-                lookup.findings.extend(self.departures.judge(lookup, conf));
-            }
-        }
-        finished
-    }
-}
-
 /// What is known of a namespace that joins.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Known {
     /// The DNS server that Docker put into it.
     pub(crate) embedded: Option<Embedded>,
@@ -120,6 +92,8 @@ pub(crate) struct Known {
     pub(crate) clients: Option<BTreeSet<IpAddr>>,
     /// The resolvers that its programs have; empty where that is not known.
     pub(crate) resolvers: Vec<Present>,
+    /// Who asks there, where several may.
+    pub(crate) sharing: Option<Shared>,
 }
 
 /// How a session shows what it finds.
@@ -197,6 +171,7 @@ impl Session {
             counted: Counters::default(),
             inferred: Vec::new(),
             unjudged: 0,
+            of_others: 0,
             reporter,
             summary: Summary::default(),
             packets,
@@ -239,7 +214,20 @@ impl Session {
     /// Tells the only namespace's embedded DNS server.
     pub(crate) fn with_embedded(mut self, embedded: Option<Embedded>) -> Self {
         if let (Some(embedded), Some(lane)) = (embedded, self.lanes.get_mut(&ONLY)) {
-            lane.pipeline.with_embedded(embedded);
+            lane.pipeline().with_embedded(embedded);
+        }
+        self
+    }
+
+    /// Tells who asks in the only namespace, which others share.
+    pub(crate) fn with_sharing(mut self, shared: Option<Shared>) -> Self {
+        if let Some(shared) = shared
+            && let Some(mut lane) = self.lanes.remove(&ONLY)
+        {
+            if shared.files == Files::Own {
+                lane.pipeline().only_of(shared.addresses.clone());
+            }
+            self.lanes.insert(ONLY, lane.shared(Some(Sharing::new(shared))));
         }
         self
     }
@@ -263,19 +251,21 @@ impl Session {
         if let Some(addresses) = known.clients {
             pipeline.only_of(addresses);
         }
+        let sharing = known.sharing.map(Sharing::new);
         let mut lane = Lane::new(pipeline, seen_at);
         lane.with_resolvers(&known.resolvers);
-        self.lanes.insert(source, lane);
+        self.lanes.insert(source, lane.shared(sharing));
     }
 
     /// Shows what is left of a namespace that is gone.
     pub(crate) fn leave(&mut self, source: SourceId) -> ControlFlow<()> {
         let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
-        let finished = lane.judged(Pipeline::finish);
-        self.counted.add(&lane.pipeline.counters());
-        self.inferred.extend(lane.pipeline.inferred());
-        self.unjudged += lane.departures.passed_over;
-        self.show(&finished, &lane.seen_at)
+        let finished = lane.finish();
+        self.counted.add(&lane.counters());
+        self.inferred.extend(lane.inferred());
+        self.unjudged += lane.unjudged();
+        self.of_others += lane.of_others;
+        self.show(finished)
     }
 
     /// Takes one frame of the only namespace; breaks when enough were seen, or when nobody takes the results any more.
@@ -291,12 +281,8 @@ impl Session {
         self.packets_left -= 1;
         self.keep(|packets| packets.write_from(source, frame));
         let Some(lane) = self.lanes.get_mut(&source) else { return ControlFlow::Continue(()) };
-        let finished = lane.judged(|pipeline| pipeline.frame(frame));
-        if finished.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        let seen_at = Rc::clone(&lane.seen_at);
-        self.show(&finished, &seen_at)
+        let finished = lane.frame(frame);
+        self.show(finished)
     }
 
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
@@ -316,8 +302,7 @@ impl Session {
         let mut lanes = std::mem::take(&mut self.lanes);
         let mut flow = ControlFlow::Continue(());
         for lane in lanes.values_mut() {
-            let finished = lane.judged(|pipeline| pipeline.silence(now));
-            if self.show(&finished, &lane.seen_at).is_break() {
+            if self.show(lane.silence(now)).is_break() {
                 flow = ControlFlow::Break(());
             }
         }
@@ -351,10 +336,8 @@ impl Session {
 
     /// Tells what beside the file decides how the clients of the only namespace ask.
     pub(crate) fn with_situation(mut self, situation: Situation) -> Self {
-        if let Some(conf) =
-            self.lanes.get_mut(&ONLY).and_then(|lane| Rc::make_mut(&mut lane.seen_at).conf.as_mut())
-        {
-            Rc::make_mut(conf).situation = situation;
+        if let Some(lane) = self.lanes.get_mut(&ONLY) {
+            lane.with_situation(&situation);
         }
         self
     }
@@ -393,6 +376,12 @@ impl Session {
                 self.unjudged
             ));
         }
+        if self.of_others > 0 {
+            note(&format!(
+                "dnsprobe: {} lookups of others in the same network namespace are not shown",
+                self.of_others
+            ));
+        }
         let left_out = self.packets.as_ref().map_or(0, |packets| packets.left_out);
         if left_out > 0 {
             note(&format!(
@@ -413,26 +402,24 @@ impl Session {
 
     fn show_waiting(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.sort_by_key(|(lookup, _)| lookup.start);
+        waiting.sort_by_key(|done| done.lookup.start);
         self.order = Order::Finished;
-        for (lookup, seen_at) in waiting {
-            // What goes wrong is kept and said at the end.
-            let _ = self.show(&[lookup], &seen_at);
-        }
+        // What goes wrong is kept and said at the end.
+        let _ = self.show(waiting);
     }
 
-    fn show(&mut self, finished: &[Lookup], seen_at: &SeenAt) -> ControlFlow<()> {
+    fn show(&mut self, finished: Vec<Done>) -> ControlFlow<()> {
         if self.failed.is_some() {
             return ControlFlow::Break(());
         }
         if self.order == Order::Begun {
-            self.waiting.extend(finished.iter().map(|lookup| (lookup.clone(), seen_at.clone())));
+            self.waiting.extend(finished);
             return ControlFlow::Continue(());
         }
         let mut result = Ok(());
-        for lookup in finished {
-            self.summary.add(lookup, seen_at.name.as_deref());
-            if let Err(error) = self.reporter.lookup(lookup, seen_at) {
+        for Done { lookup, seen_at } in finished {
+            self.summary.add(&lookup, seen_at.name.as_deref());
+            if let Err(error) = self.reporter.lookup(&lookup, &seen_at) {
                 result = Err(CommandError::from(error));
                 break;
             }

@@ -32,21 +32,33 @@ pub(crate) enum Wanted {
 }
 
 /// The target as the user named it.
-pub(crate) fn wanted(args: &TargetArgs) -> Wanted {
+pub(crate) fn wanted(args: &TargetArgs) -> Result<Wanted, CommandError> {
+    if let (Some((of_pod, name)), Some(ns)) =
+        (args.pod.as_ref().and_then(|pod| pod.split_once('/')), &args.ns)
+        && of_pod != ns
+    {
+        return Err(CommandError::new(format!(
+            "--pod {of_pod}/{name} and --ns {ns} name two Kubernetes namespaces"
+        ))
+        .hint(format!("give one of them: --pod {of_pod}/{name}, or --ns {ns} --pod {name}")));
+    }
     let container = args.container.as_ref().map(|typed| ContainerQuery::new(typed, args.ns.as_deref()));
-    Wanted::One(match (&args.pod, container, args.pid, &args.netns) {
+    Ok(Wanted::One(match (&args.pod, container, args.pid, &args.netns) {
         (Some(pod), container, ..) => Target::Pod(PodQuery::new(pod, args.ns.as_deref()), container),
         (None, Some(container), ..) => Target::Container(container),
         (None, None, Some(pid), _) => Target::Pid(pid),
         (None, None, None, Some(netns)) => Target::Netns(netns.clone()),
-        (None, None, None, None) if args.ns.is_some() || args.all => return Wanted::Pods(args.ns.clone()),
+        (None, None, None, None) if args.ns.is_some() || args.all => {
+            return Ok(Wanted::Pods(args.ns.clone()));
+        }
         (None, None, None, None) => Target::Here,
-    })
+    }))
 }
 
 /// Whether anything was named.
 pub(crate) fn is_named(args: &TargetArgs) -> bool {
-    wanted(args) != Wanted::One(Target::Here)
+    let TargetArgs { pod, ns, container, pid, netns, all, host_root: _ } = args;
+    *all || [pod, ns, container, netns].iter().any(|it| it.is_some()) || pid.is_some()
 }
 
 /// The node that is looked at.
@@ -57,7 +69,7 @@ pub(crate) fn host(args: &TargetArgs) -> Host {
 /// Finds the one target on this node.
 pub(crate) fn locate(args: &TargetArgs) -> Result<Located, CommandError> {
     let host = host(args);
-    match wanted(args) {
+    match wanted(args)? {
         Wanted::One(target) => target::locate(&target, &host).map_err(not_found),
         Wanted::Pods(namespace) => {
             let node = Node::read(&host)?;
@@ -130,6 +142,15 @@ fn near(typed: &str, existing: &[String]) -> Vec<String> {
     of_nearest.map(|(_, name)| (*name).clone()).collect()
 }
 
+/// Why the process that was opened says nothing of the program that was meant: it only holds the pod's namespaces. `None`
+/// where it is the program's own, or where there is none that was meant.
+pub(crate) fn stand_in(located: &Located) -> Option<String> {
+    let found = located.found.as_ref()?;
+    let runs = found.container.as_ref().is_some_and(|it| it.pid.is_some());
+    let is_meant = matches!(found.entry.kind, Kind::Pod | Kind::Container);
+    (is_meant && !runs).then(|| "its container does not run; --resolver picks another".to_owned())
+}
+
 /// `target` of the JSON output.
 pub(crate) fn target_json(args: &TargetArgs, located: &Located) -> serde_json::Value {
     if let Some(found) = &located.found {
@@ -162,6 +183,21 @@ pub(crate) fn found_json(
         "container": container.and_then(name_of),
         "pid": located.pid(),
         "netns": located.netns.inode(),
+        "host_network": entry.network == Network::Host,
+    })
+}
+
+/// `target` of a pod or container whose lookups are seen in the network namespace with this inode; its container is named
+/// where it has only one.
+pub(crate) fn entry_json(entry: &Entry, netns: u64) -> serde_json::Value {
+    let container = Some(&entry.containers).filter(|all| all.len() == 1).and_then(|all| all.first());
+    serde_json::json!({
+        "kind": entry.kind.as_str(),
+        "namespace": entry.pod.as_ref().and_then(|pod| pod.namespace.as_ref()),
+        "pod": entry.pod.as_ref().map(|pod| &pod.name),
+        "container": container.and_then(name_of),
+        "pid": entry.main_container().and_then(|container| container.pid),
+        "netns": netns,
         "host_network": entry.network == Network::Host,
     })
 }

@@ -39,7 +39,7 @@ impl JsonLines {
 impl Reporter for JsonLines {
     fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> io::Result<()> {
         match self.shown {
-            Shown::Lookups => self.output.write_all(self.writer.lookup(lookup, &seen_at.target)),
+            Shown::Lookups => self.output.write_all(self.writer.lookup(lookup, seen_at)),
             Shown::SummaryOnly => Ok(()),
         }
     }
@@ -57,9 +57,25 @@ impl Reporter for JsonLines {
     }
 }
 
+/// Where a lookup was seen: in the pod, and in which container of it where that was told.
+pub(super) fn target(seen_at: &SeenAt) -> Value {
+    let mut target = seen_at.target.clone();
+    let container = seen_at.asked_by.as_ref().and_then(|by| by.container.as_ref());
+    if let (Some(container), true) = (container, target["kind"] == "pod") {
+        target["container"] = container.as_str().into();
+    }
+    target
+}
+
+/// Which of those that share the target asked.
+pub(super) fn asked_by(seen_at: &SeenAt) -> Option<Value> {
+    let by = seen_at.asked_by.as_ref()?;
+    Some(json!({"pid": by.pid, "program": by.program, "told_by": by.told_by}))
+}
+
 /// What a line says; `LineWriter` writes it by hand.
 #[cfg(test)]
-pub(super) fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
+pub(super) fn lookup_json(lookup: &Lookup, seen_at: &SeenAt) -> Value {
     json!({
         "type": "lookup",
         "schema": "dnsprobe.lookup/1",
@@ -74,7 +90,8 @@ pub(super) fn lookup_json(lookup: &Lookup, target: &Value) -> Value {
         "addresses": lookup.addresses,
         "totals": totals(lookup),
         "findings": findings(lookup),
-        "target": target,
+        "target": target(seen_at),
+        "asked_by": asked_by(seen_at),
     })
 }
 

@@ -4,10 +4,8 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
+use super::{SeenAt, json};
 use dnsprobe_lookup::{Evidence, Finding, Lookup, Nanos, Question, ResolverFrom, Step, Timestamp};
-use serde_json::Value;
-
-use super::json;
 
 /// Up to here a number of nanoseconds is exact as a float, and so is its decimal form in microseconds.
 const EXACT: u64 = 1 << 53;
@@ -24,7 +22,7 @@ pub(super) struct LineWriter {
 
 impl LineWriter {
     /// One lookup with its line end.
-    pub(super) fn lookup(&mut self, lookup: &Lookup, target: &Value) -> &[u8] {
+    pub(super) fn lookup(&mut self, lookup: &Lookup, seen_at: &SeenAt) -> &[u8] {
         self.line.clear();
         self.raw(br#"{"type":"lookup","schema":"dnsprobe.lookup/1","start":"#);
         self.time(lookup.start);
@@ -51,7 +49,12 @@ impl LineWriter {
         self.raw(br#","findings":"#);
         self.list(&lookup.findings, Self::finding);
         self.raw(br#","target":"#);
-        self.value(target);
+        match seen_at.asked_by {
+            None => self.value(&seen_at.target),
+            Some(_) => self.value(&json::target(seen_at)),
+        }
+        self.raw(br#","asked_by":"#);
+        self.value(&json::asked_by(seen_at));
         self.raw(b"}\n");
         &self.line
     }

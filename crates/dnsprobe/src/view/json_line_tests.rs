@@ -9,9 +9,10 @@ use dnsprobe_resolv::{Outcome, QType, Transport};
 use proptest::prelude::*;
 
 use super::*;
+use crate::view::AskedBy;
 
-fn by_serde(lookup: &Lookup, target: &Value) -> String {
-    format!("{}\n", json::lookup_json(lookup, target))
+fn by_serde(lookup: &Lookup, seen_at: &SeenAt) -> String {
+    format!("{}\n", json::lookup_json(lookup, seen_at))
 }
 
 #[test]
@@ -33,8 +34,8 @@ fn every_lookup_of_the_recorded_traffic_is_written_alike() {
         }
         lookups.extend(pipeline.finish());
         for lookup in &lookups {
-            let expected = by_serde(lookup, &Value::Null);
-            assert_eq!(String::from_utf8_lossy(writer.lookup(lookup, &Value::Null)), expected);
+            let expected = by_serde(lookup, &SeenAt::default());
+            assert_eq!(String::from_utf8_lossy(writer.lookup(lookup, &SeenAt::default())), expected);
         }
         seen += lookups.len();
     }
@@ -169,8 +170,15 @@ fn lookup() -> impl Strategy<Value = Lookup> {
 
 proptest! {
     #[test]
-    fn any_lookup_is_written_alike(lookup in lookup(), pod in any::<String>()) {
-        let target = serde_json::json!({"pod": pod, "netns": 4_026_531_992_u64});
+    fn any_lookup_is_written_alike(lookup in lookup(), pod in any::<String>(), told in any::<bool>()) {
+        let asked_by = told.then(|| AskedBy {
+            container: Some(pod.clone()),
+            pid: Some(7),
+            program: None,
+            told_by: "socket",
+        });
+        let target = serde_json::json!({"kind": "pod", "pod": pod, "netns": 4_026_531_992_u64});
+        let target = SeenAt { target, asked_by, ..SeenAt::default() };
         let mut writer = LineWriter::default();
         let expected = by_serde(&lookup, &target);
         prop_assert_eq!(String::from_utf8_lossy(writer.lookup(&lookup, &target)), expected.as_str());

@@ -1,5 +1,6 @@
 //! The entries of a node, for people and for programs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width};
@@ -21,6 +22,8 @@ pub(crate) struct Listed<'n> {
     /// What its resolver takes from its `resolv.conf`; none where there is none to read.
     pub(crate) settings: Option<Settings>,
     pub(crate) resolvers: Vec<ListedResolver>,
+    /// The name of the first process, where nothing but processes holds the namespace.
+    pub(crate) program: Option<String>,
     /// What deserves a look.
     pub(crate) notes: Vec<String>,
 }
@@ -71,6 +74,7 @@ pub(crate) fn list_json(listed: &Listed<'_>) -> Value {
         "sandbox": entry.sandbox.as_ref().map(container_json),
         "runtime": entry.runtime.map(Runtime::as_str),
         "names": entry.names,
+        "program": listed.program,
         "ndots": settings.map(|settings| settings.ndots),
         "search": settings.map(search),
         "nameservers": settings.map(nameservers),
@@ -176,7 +180,7 @@ fn row(listed: &Listed<'_>, columns: Columns) -> Vec<Cell> {
     let settings = listed.settings.as_ref();
     let dash = || "-".to_owned();
     let ndots = settings.map_or_else(dash, |settings| settings.ndots.to_string());
-    let mut cells = vec![Cell::new(name(entry))];
+    let mut cells = vec![Cell::new(name(listed))];
     if columns != Columns::Few {
         cells.push(Cell::new(containers(entry)));
     }
@@ -198,7 +202,8 @@ fn row(listed: &Listed<'_>, columns: Columns) -> Vec<Cell> {
     cells
 }
 
-fn name(entry: &Entry) -> String {
+fn name(listed: &Listed<'_>) -> String {
+    let entry = listed.entry;
     let container = || entry.main_container().and_then(|container| container.name.clone());
     let own = match (entry.kind, &entry.pod, &entry.uid) {
         (Kind::Host, ..) => "(host)".to_owned(),
@@ -208,7 +213,10 @@ fn name(entry: &Entry) -> String {
             let id = || entry.main_container()?.id.as_ref().map(|id| id.short().to_owned());
             format!("{} (container)", container().or_else(id).unwrap_or_else(|| "?".to_owned()))
         }
-        (Kind::Process, ..) => format!("(pid {})", entry.pids.first().copied().unwrap_or_default()),
+        (Kind::Process, ..) => {
+            let program = listed.program.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+            format!("(pid {}{program})", entry.pids.first().copied().unwrap_or_default())
+        }
         (Kind::Pod, None, None) => container().unwrap_or_else(|| "(pod)".to_owned()),
         (Kind::Named, ..) => names(entry),
     };
@@ -290,8 +298,11 @@ fn pids(entry: &Entry) -> String {
 
 fn sums(all: &[Listed<'_>]) -> String {
     let count = |kind| all.iter().filter(|listed| listed.entry.kind == kind).count();
+    // A pod may have several network namespaces.
+    let pods = all.iter().map(|listed| listed.entry).filter(|entry| entry.kind == Kind::Pod);
+    let pods: BTreeSet<_> = pods.map(|it| (&it.within, &it.uid, &it.pod, it.runtime)).collect();
     let parts = [
-        (count(Kind::Pod), "pod"),
+        (pods.len(), "pod"),
         (count(Kind::Container), "container"),
         (count(Kind::Named), "named namespace"),
         (count(Kind::Process), "namespace held by processes alone"),

@@ -212,6 +212,21 @@ pub(crate) struct SeenAt {
     pub(crate) conf: Option<Rc<Conf>>,
     /// The resolvers that its programs have; empty where that is not known.
     pub(crate) present: Rc<[Present]>,
+    /// Which of those that share the target asked; `None` where there is only one, or where that was not told.
+    pub(crate) asked_by: Option<AskedBy>,
+}
+
+/// Who asked, as its socket told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AskedBy {
+    /// The container.
+    pub(crate) container: Option<String>,
+    /// The process.
+    pub(crate) pid: Option<u32>,
+    /// Its name, or that of its service.
+    pub(crate) program: Option<String>,
+    /// How it was told.
+    pub(crate) told_by: &'static str,
 }
 
 /// Shows lookups as they finish, and the sums at the end.

@@ -64,7 +64,8 @@ pub fn place(file: &str) -> Place {
         .unwrap_or_default()
 }
 
-fn of_path(path: &str) -> Place {
+/// Reads one path of a control group.
+pub(crate) fn of_path(path: &str) -> Place {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let outer = read(&mut segments);
     match &outer.container {

@@ -8,7 +8,7 @@ use super::files::{self, NamespaceFiles};
 use super::groups::{self, Group, Key};
 use super::id::{ContainerId, PodUid};
 use super::processes::Processes;
-use super::records::{Netns, Part, Record, Runtime};
+use super::records::{Memory, Netns, Part, Record, Runtime};
 use super::{Container, Entry, Kind, Network, PodName, Scopes, Written, scope};
 use crate::host::Host;
 use crate::pod_files::Root;
@@ -19,16 +19,19 @@ pub(super) struct Found {
     pub(super) entries: Vec<Entry>,
     pub(super) ended: Vec<PodName>,
     pub(super) evidence: String,
+    /// What was read of the runtimes' files, for the next look.
+    pub(super) memory: Memory,
 }
 
 /// Everything on the node.
-pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Found {
-    let mut scopes = scope::all(host, root, processes);
+pub(super) fn all(host: &Host, root: &Root, processes: &Processes, before: Memory) -> Found {
+    let mut scopes = scope::all(host, root, processes, before);
     let host_netns = host_netns(host, processes);
     let files = files::all(host, processes);
     let groups = groups::all(host, root, processes, host_netns, &mut scopes);
-    let build = Build { scopes: &scopes, host_netns, files: &files };
-    let mut entries: Vec<Entry> = groups.iter().map(|(key, group)| build.entry(key, group)).collect();
+    let build = Build { host, scopes: &scopes, host_netns, files: &files };
+    let whole = groups.iter().map(|(key, group)| (build.entry(key, group), group));
+    let mut entries: Vec<Entry> = whole.flat_map(|(entry, group)| build.apart(entry, group)).collect();
     entries.extend(build.without_processes(&groups));
     build.add_names(&mut entries);
     entries.extend(build.rest(processes, &entries));
@@ -37,7 +40,8 @@ pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Found {
     });
     let ended = ended(&scopes, &entries);
     let evidence = evidence(processes, &scopes);
-    Found { entries, ended, evidence }
+    let memory = scopes.remove(&None).unwrap_or_default().records.memory.next();
+    Found { entries, ended, evidence, memory }
 }
 
 /// The node's own namespace: that of its first process; where that is not shown, of this program when it runs on the node
@@ -55,6 +59,7 @@ fn host_netns(host: &Host, processes: &Processes) -> Option<u64> {
 
 /// What entries are made from.
 struct Build<'a> {
+    host: &'a Host,
     scopes: &'a Scopes,
     host_netns: Option<u64>,
     files: &'a NamespaceFiles,
@@ -73,8 +78,7 @@ impl Build<'_> {
         let file = pinned.as_ref().filter(|_| within.is_none()).and_then(|path| *self.files.get(path)?);
         let netns = group.netns(sandbox_id, file, &records);
         // Without permission no namespace is shown; then all count.
-        let pids =
-            group.processes.iter().filter(|it| it.netns == netns && it.runs).map(|it| it.pid).collect();
+        let pids = group.in_netns(netns);
         let first = records.first().copied();
         Entry {
             kind: if matches!(key, Key::Container(..)) { Kind::Container } else { Kind::Pod },
@@ -84,7 +88,7 @@ impl Build<'_> {
             pod: name_of(key, written, sandbox, &records),
             uid: if let Key::Pod(_, uid) = key { Some(uid.clone()) } else { None },
             within: within.clone(),
-            containers: containers(key, group, written, &records, sandbox_id),
+            containers: self.containers(key, group, written, &records, sandbox_id),
             sandbox: sandbox_id.map(|id| Container {
                 name: None,
                 id: Some(id.clone()),
@@ -99,23 +103,109 @@ impl Build<'_> {
         }
     }
 
+    /// Containers of a pod that have a network of their own (podman's pods need not share one) are entries for themselves,
+    /// under the pod's name.
+    fn apart(&self, mut entry: Entry, group: &Group) -> Vec<Entry> {
+        let is_here = |pid: &u32| group.netns_of(*pid).is_none_or(|it| entry.netns == Some(it));
+        let own = |container: &Container| group.netns_of(container.pid?);
+        let mut elsewhere: BTreeMap<u64, Vec<Container>> = BTreeMap::new();
+        let (mut here, all) = (Vec::new(), entry.containers.clone());
+        for mut container in all {
+            let is_whole = entry.kind != Kind::Pod || container.pid.as_ref().is_none_or(is_here);
+            // One that made a namespace for itself beside its pod's is still seen in its pod's.
+            let first = container.pids.iter().copied().find(is_here);
+            if let Some(netns) = own(&container).filter(|_| !is_whole && first.is_none()) {
+                elsewhere.entry(netns).or_default().push(container);
+            } else {
+                container.pid = if is_whole { container.pid } else { first };
+                here.push(container);
+            }
+        }
+        entry.containers = here;
+        let others = elsewhere.into_iter().map(|(netns, containers)| Entry {
+            netns: Some(netns),
+            network: self.network(Some(netns)),
+            pids: group.in_netns(Some(netns)),
+            containers,
+            sandbox: None,
+            pinned: None,
+            resolv_conf: None,
+            ..entry.clone()
+        });
+        let others: Vec<Entry> = others.collect();
+        std::iter::once(entry).chain(others).collect()
+    }
+
+    /// Running containers in the order of their processes, then those of which there are only traces.
+    fn containers(
+        &self,
+        key: &Key,
+        group: &Group,
+        written: &Written,
+        records: &[&Record],
+        sandbox: Option<&ContainerId>,
+    ) -> Vec<Container> {
+        let running = group.processes.iter().filter_map(|it| it.container.as_ref());
+        let sandboxes = records.iter().filter(|record| record.part == Part::Sandbox).map(|record| &record.id);
+        let sandboxes: BTreeSet<&ContainerId> = sandboxes.chain(sandbox).collect();
+        let ids: BTreeSet<&ContainerId> = running.chain(records.iter().map(|record| &record.id)).collect();
+        let mut containers: Vec<Container> = ids
+            .into_iter()
+            .filter(|id| !sandboxes.contains(id) || matches!(key, Key::Container(..)))
+            .map(|id| {
+                let record = records.iter().copied().find(|record| record.id == *id);
+                let logged = || written.logs.by_container.get(id).map(|(_, container)| container.clone());
+                let name = record.and_then(|record| record.name.clone()).or_else(logged);
+                Container {
+                    name,
+                    id: Some(id.clone()),
+                    pid: group.main(self.host, record, id),
+                    pids: group.all(id),
+                }
+            })
+            .collect();
+        if let Key::Pod(_, uid) = key {
+            forget_earlier_runs(&mut containers, written);
+            for name in written.logs.by_uid.get(uid).map_or(&[][..], |logged| &logged.containers) {
+                if containers.iter().all(|container| container.name.as_ref() != Some(name)) {
+                    let mut newest = written.logs.by_container.iter().filter(|(_, (pod, container))| {
+                        container == name
+                            && written.logs.by_uid.get(uid).is_some_and(|logged| logged.pod == *pod)
+                    });
+                    let id = newest.next().map(|(id, _)| id.clone());
+                    containers.push(Container { name: Some(name.clone()), id, ..Container::default() });
+                }
+            }
+        }
+        containers.sort_by_key(|container| (container.pid.unwrap_or(u32::MAX), container.name.clone()));
+        containers
+    }
+
     fn network(&self, netns: Option<u64>) -> Network {
         if netns.is_some() && netns == self.host_netns { Network::Host } else { Network::Own }
     }
 
-    /// Pods that have a sandbox written down but no process: their namespace is held by a file (CRI-O without infra
-    /// containers).
+    /// Pods that have a sandbox written down but no process (CRI-O without infra containers): their namespace is held by a
+    /// file, or is the node's.
     fn without_processes(&self, groups: &BTreeMap<Key, Group>) -> Vec<Entry> {
         let mut entries = Vec::new();
         for (within, written) in self.scopes {
             for record in written.records.iter().filter(|record| record.part == Part::Sandbox) {
                 let Some(uid) = &record.uid else { continue };
                 let key = Key::Pod(within.clone(), uid.clone());
-                let Some(file) = pinned(record).filter(|_| !groups.contains_key(&key)) else { continue };
-                let Some(inode) = self.files.get(&file) else { continue };
+                if groups.contains_key(&key) || record.has_stopped {
+                    continue;
+                }
+                let inode = match (pinned(record), &record.netns) {
+                    (Some(file), _) => self.files.get(&file).copied(),
+                    // Nothing is pinned of the node's own.
+                    (None, Netns::Host) if within.is_none() => Some(self.host_netns),
+                    (None, _) => None,
+                };
+                let Some(inode) = inode else { continue };
                 let mut entry = self.entry(&key, &Group::default());
-                entry.netns = *inode;
-                entry.network = self.network(*inode);
+                entry.netns = inode;
+                entry.network = self.network(inode);
                 entries.push(entry);
             }
         }
@@ -240,44 +330,6 @@ fn records_of<'a>(key: &Key, group: &Group, written: &'a Written) -> Vec<&'a Rec
         Key::Container(_, id) => record.id == *id,
     };
     written.records.iter().filter(mine).collect()
-}
-
-/// Running containers in the order of their processes, then those of which there are only traces.
-fn containers(
-    key: &Key,
-    group: &Group,
-    written: &Written,
-    records: &[&Record],
-    sandbox: Option<&ContainerId>,
-) -> Vec<Container> {
-    let running = group.processes.iter().filter_map(|it| it.container.as_ref());
-    let sandboxes = records.iter().filter(|record| record.part == Part::Sandbox).map(|record| &record.id);
-    let sandboxes: BTreeSet<&ContainerId> = sandboxes.chain(sandbox).collect();
-    let ids: BTreeSet<&ContainerId> = running.chain(records.iter().map(|record| &record.id)).collect();
-    let mut containers: Vec<Container> = ids
-        .into_iter()
-        .filter(|id| !sandboxes.contains(id) || matches!(key, Key::Container(..)))
-        .map(|id| {
-            let record = records.iter().copied().find(|record| record.id == *id);
-            let logged = || written.logs.by_container.get(id).map(|(_, container)| container.clone());
-            let name = record.and_then(|record| record.name.clone()).or_else(logged);
-            Container { name, id: Some(id.clone()), pid: group.main(record, id), pids: group.all(id) }
-        })
-        .collect();
-    if let Key::Pod(_, uid) = key {
-        forget_earlier_runs(&mut containers, written);
-        for name in written.logs.by_uid.get(uid).map_or(&[][..], |logged| &logged.containers) {
-            if containers.iter().all(|container| container.name.as_ref() != Some(name)) {
-                let mut newest = written.logs.by_container.iter().filter(|(_, (pod, container))| {
-                    container == name && written.logs.by_uid.get(uid).is_some_and(|logged| logged.pod == *pod)
-                });
-                let id = newest.next().map(|(id, _)| id.clone());
-                containers.push(Container { name: Some(name.clone()), id, ..Container::default() });
-            }
-        }
-    }
-    containers.sort_by_key(|container| (container.pid.unwrap_or(u32::MAX), container.name.clone()));
-    containers
 }
 
 /// Of a container that was started again only the last run counts: the one that runs, else the one that the kubelet's

@@ -12,9 +12,13 @@ use super::records::{Part, Record, Runtime};
 use super::{Scopes, Written, scope};
 use crate::host::Host;
 use crate::pod_files::Root;
+use crate::process::Process;
 
 /// Mount namespaces without a container's cgroup whose mounts are looked at for one (rootless podman).
 const MOST_TRACED: usize = 256;
+
+/// Longer than any `status` file, in bytes.
+const MAX_STATUS: u64 = 64 << 10;
 
 /// Whose a process is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,6 +221,16 @@ impl Group {
         by_sandbox.or(file).or_else(of_process)
     }
 
+    /// The namespace of one of its processes.
+    pub(super) fn netns_of(&self, pid: u32) -> Option<u64> {
+        self.processes.iter().find(|it| it.pid == pid)?.netns
+    }
+
+    /// Its processes in a namespace; without permission none is shown, and all count.
+    pub(super) fn in_netns(&self, netns: Option<u64>) -> Vec<u32> {
+        self.processes.iter().filter(|it| it.netns == netns && it.runs).map(|it| it.pid).collect()
+    }
+
     /// Those whose namespace is known.
     fn shown(&self) -> impl Iterator<Item = &Member> {
         self.processes.iter().filter(|it| it.netns.is_some())
@@ -237,10 +251,32 @@ impl Group {
     }
 
     /// The process that a container's runtime wrote down, if that is there, else the one with the lowest number.
-    pub(super) fn main(&self, record: Option<&Record>, id: &ContainerId) -> Option<u32> {
-        let recorded = record.and_then(|record| record.pid);
-        let confirmed =
-            self.processes.iter().find(|it| Some(it.pid) == recorded && it.container.as_ref() == Some(id));
+    ///
+    /// The runtime of a node that runs as a container has written the number that it sees: another than is seen from here.
+    pub(super) fn main(&self, host: &Host, record: Option<&Record>, id: &ContainerId) -> Option<u32> {
+        let own = || self.processes.iter().filter(|it| it.container.as_ref() == Some(id));
+        let confirmed = record.and_then(|record| record.pid).and_then(|recorded| {
+            let as_seen = own().find(|it| it.pid == recorded);
+            let level = |member: &&Member| level_of(&numbers_of(host, member.pid), recorded);
+            as_seen.or_else(|| match own().nth(1) {
+                // There is no choice.
+                None => None,
+                Some(_) => own().filter(|it| level(it).is_some()).min_by_key(level),
+            })
+        });
         confirmed.filter(|it| it.runs).map(|it| it.pid).or_else(|| self.first(id))
     }
+}
+
+/// The numbers of a process in the PID namespaces that it is in, from the reader's inwards (proc(5), `NSpid`).
+fn numbers_of(host: &Host, pid: u32) -> Vec<u32> {
+    let status = Process::open(host, pid).and_then(|process| process.read("status", MAX_STATUS));
+    let status = status.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    line.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+}
+
+/// In which of them, inside the reader's, it has this number.
+fn level_of(numbers: &[u32], number: u32) -> Option<usize> {
+    numbers.iter().skip(1).position(|it| *it == number)
 }

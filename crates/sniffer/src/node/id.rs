@@ -52,6 +52,11 @@ impl PodUid {
         }
     }
 
+    /// Whether it is a static pod's.
+    pub(crate) fn is_static(&self) -> bool {
+        self.0.len() == HASH_LEN
+    }
+
     /// The UID behind a `pod` in one name of a cgroup path.
     pub(crate) fn find(segment: &str) -> Option<Self> {
         segment.match_indices("pod").find_map(|(at, word)| {

@@ -29,6 +29,7 @@ pub use id::{ContainerId, PodUid};
 pub use names::PodName;
 pub use open::Opened;
 pub use records::Runtime;
+pub(crate) use scope::mount_table;
 pub use select::{ContainerQuery, PodQuery, workload_of};
 
 use crate::error::Error;
@@ -36,13 +37,16 @@ use crate::host::Host;
 use crate::pod_files::Root;
 use names::PodLogs;
 use processes::{Changed, Processes};
-use records::Records;
+use records::{Memory, Records};
 
 /// Everything on a node that has, or shares, a network namespace.
 #[derive(Debug)]
 pub struct Node {
     host: Host,
     processes: Processes,
+    looks: u64,
+    /// What was read of the runtimes' files.
+    memory: Memory,
     /// One line of `dnsprobe list` each.
     pub entries: Vec<Entry>,
     /// Pods that have logs here and nothing that runs.
@@ -143,6 +147,8 @@ impl Node {
         let mut node = Self {
             host: host.clone(),
             processes: Processes::read(host)?,
+            looks: 0,
+            memory: Memory::default(),
             entries: Vec::new(),
             ended: Vec::new(),
             evidence: String::new(),
@@ -169,6 +175,16 @@ impl Node {
         self.entries.iter().find(|entry| entry.kind == Kind::Host)?.netns
     }
 
+    /// How often what is there has been another.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks
+    }
+
+    /// Whether a process with this number was there when the node was looked at.
+    pub(crate) fn has_process(&self, pid: u32) -> bool {
+        self.processes.has(pid)
+    }
+
     /// Processes whose namespace the kernel did not show, for want of a privilege.
     pub fn denied(&self) -> usize {
         self.processes.denied()
@@ -176,10 +192,13 @@ impl Node {
 
     fn understand(&mut self) -> Result<(), Error> {
         let root = Root::of_host(&self.host)?;
-        let found = entries::all(&self.host, &root, &self.processes);
+        let before = std::mem::take(&mut self.memory);
+        let found = entries::all(&self.host, &root, &self.processes, before);
+        self.memory = found.memory;
         self.entries = found.entries;
         self.ended = found.ended;
         self.evidence = found.evidence;
+        self.looks += 1;
         Ok(())
     }
 }
@@ -192,8 +211,8 @@ struct Written {
 }
 
 impl Written {
-    fn read(root: &Root) -> Self {
-        Self { records: Records::read(root), logs: PodLogs::read(root) }
+    fn read(root: &Root, before: Memory) -> Self {
+        Self { records: Records::read(root, before), logs: PodLogs::read(root) }
     }
 
     /// Adds what another file system of the same node holds.

@@ -1,7 +1,7 @@
 //! Opening what was found: its process, its files, its namespace, each checked against what was found.
 
 use super::cgroup;
-use super::{Container, Entry, Kind};
+use super::{Container, Entry, Kind, Network};
 use crate::error::Error;
 use crate::host::Host;
 use crate::netns::Netns;
@@ -82,6 +82,7 @@ impl Entry {
         let netns = match (process, &self.pinned) {
             (Some(process), _) => process.netns()?,
             (None, Some(path)) => open_pinned(host, path)?,
+            (None, None) if self.network == Network::Host => open_hosts(host)?,
             (None, None) => return Err(Error::NothingRuns { what: self.title() }),
         };
         if self.netns.is_some_and(|found| found != netns.inode()) {
@@ -127,6 +128,12 @@ impl Entry {
             Err(changed())
         }
     }
+}
+
+/// The node's own, through its first process; where that is not shown, the caller's, when it runs on the node itself.
+fn open_hosts(host: &Host) -> Result<Netns, Error> {
+    let first = Netns::open(&host.process(1).join("ns/net"));
+    if first.is_err() && *host == Host::default() { Netns::current() } else { first }
 }
 
 /// A namespace file. Where the node's root is mounted without what is mounted below it, the first process still sees it.

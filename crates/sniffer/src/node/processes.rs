@@ -79,6 +79,11 @@ impl Processes {
         Ok(if changed { Changed::Yes } else { Changed::No })
     }
 
+    /// Whether there is one with this number, of the kernel's own included.
+    pub(crate) fn has(&self, pid: u32) -> bool {
+        self.by_pid.contains_key(&pid) || self.threads.contains(&pid)
+    }
+
     /// How many have a namespace that is not shown to us.
     pub(crate) fn denied(&self) -> usize {
         self.by_pid.values().filter(|seen| seen.denied).count()

@@ -9,7 +9,7 @@ use super::cgroup::Role;
 use super::id::ContainerId;
 use super::mounts::{self, Mounts, Trace};
 use super::processes::{Processes, Seen};
-use super::records::{self, Part, Record};
+use super::records::{self, Memory, Part, Record};
 use super::{Scopes, Written};
 use crate::host::Host;
 use crate::pod_files::Root;
@@ -23,15 +23,15 @@ const MOST_NODES: usize = 16;
 const MAX_TABLE: u64 = 16 << 20;
 
 /// Everything written down, on the machine and on nodes that run as its containers.
-pub(super) fn all(host: &Host, root: &Root, processes: &Processes) -> Scopes {
-    let mut written = Written::read(root);
+pub(super) fn all(host: &Host, root: &Root, processes: &Processes, before: Memory) -> Scopes {
+    let mut written = Written::read(root, before);
     trace(host, root, processes, &mut written);
     let mut scopes = Scopes::from([(None, written)]);
     let nodes: BTreeSet<&ContainerId> =
         processes.by_pid.values().filter_map(|seen| seen.place.within.as_ref()).collect();
     for node in nodes.into_iter().take(MOST_NODES) {
         if let Some(inner) = root_of(host, processes, node) {
-            scopes.insert(Some(node.clone()), Written::read(&inner));
+            scopes.insert(Some(node.clone()), Written::read(&inner, Memory::default()));
         }
     }
     scopes
@@ -66,7 +66,7 @@ fn trace(host: &Host, root: &Root, processes: &Processes, written: &mut Written)
         if let Some(parent) = parent
             && fs::read_link(host.process(parent).join("ns/mnt")).is_ok_and(|mounts| roots.insert(mounts))
         {
-            written.add(Written::read(root));
+            written.add(Written::read(root, Memory::default()));
         }
         if let Some(folder) = parent.and_then(|parent| folder_of(host, parent)) {
             written.records.look_in(root, &folder);
@@ -123,7 +123,7 @@ pub(super) fn mounts_of_node(host: &Host) -> Mounts {
 }
 
 /// The mounts that a process sees.
-pub(super) fn mount_table(host: &Host, pid: u32) -> Option<String> {
+pub(crate) fn mount_table(host: &Host, pid: u32) -> Option<String> {
     let mut table = Vec::new();
     let file = File::open(host.process(pid).join("mountinfo")).ok()?;
     file.take(MAX_TABLE).read_to_end(&mut table).ok()?;

@@ -1,6 +1,6 @@
 //! Choosing entries by what the user typed.
 
-use super::id::ContainerId;
+use super::id::{ContainerId, PodUid};
 use super::{Container, Entry, Kind, Node, PodName};
 use crate::error::Error;
 
@@ -77,11 +77,38 @@ enum Matched {
 }
 
 impl Node {
-    /// The pod that was typed.
+    /// The pod that was typed; of one whose containers have networks of their own, the first that has one that runs.
     ///
     /// # Errors
     /// [`Error::UnknownPod`], [`Error::AmbiguousPod`].
     pub fn pod(&self, query: &PodQuery) -> Result<&Entry, Error> {
+        let all = self.entries_of(query)?;
+        let runs = |entry: &&&Entry| entry.containers.iter().any(|it| it.pid.is_some());
+        let one = all.iter().find(runs).or(all.first()).copied();
+        one.ok_or_else(|| self.unknown(query))
+    }
+
+    /// The pod that was typed and one of its containers.
+    ///
+    /// # Errors
+    /// As [`Node::pod`] and [`Entry::container`].
+    pub fn container_of(
+        &self,
+        query: &PodQuery,
+        container: &ContainerQuery,
+    ) -> Result<(&Entry, &Container), Error> {
+        let all = self.entries_of(query)?;
+        let mut found = all.iter().map(|entry| Ok((*entry, entry.container(container)?)));
+        let first = found.next().unwrap_or_else(|| Err(self.unknown(query)));
+        // What is said of one that is not there names those of the first, where most are.
+        first.or_else(|error| found.find_map(Result::ok).ok_or(error))
+    }
+
+    /// The entries of the one pod that was typed: several where its containers have networks of their own.
+    ///
+    /// # Errors
+    /// As [`Node::pod`].
+    pub fn entries_of(&self, query: &PodQuery) -> Result<Vec<&Entry>, Error> {
         let pods = || self.entries.iter().filter(|entry| entry.kind == Kind::Pod);
         let named = |entry: &&Entry, is: &dyn Fn(&PodName) -> bool| {
             entry.pod.as_ref().is_some_and(|pod| query.allows(pod) && is(pod))
@@ -90,17 +117,37 @@ impl Node {
         let mut found: Vec<&Entry> =
             pods().filter(|entry| by_uid(entry) || named(entry, &|pod| pod.name == query.name)).collect();
         if found.is_empty() {
-            found =
-                pods().filter(|entry| named(entry, &|pod| is_of_workload(&pod.name, &query.name))).collect();
+            let nodes = self.names_of_node();
+            let fits = |entry: &&Entry| {
+                let is_static = entry.uid.as_ref().is_some_and(PodUid::is_static);
+                let by_node = |pod: &str| is_static && is_of_node(pod, &query.name, &nodes);
+                named(entry, &|pod| is_of_workload(&pod.name, &query.name) || by_node(&pod.name))
+            };
+            found = pods().filter(fits).collect();
         }
-        match found[..] {
-            [one] => Ok(one),
-            [] => Err(self.unknown(query)),
-            _ => {
-                let matches = found.iter().map(|entry| typed_for(entry, &found)).collect();
-                Err(Error::AmbiguousPod { name: query.name.clone(), matches })
-            }
+        let Some(first) = found.first() else { return Err(self.unknown(query)) };
+        if found.iter().all(|entry| are_one_pod(entry, first)) {
+            return Ok(found);
         }
+        let mut matches: Vec<String> = found.iter().map(|entry| typed_for(entry, &found)).collect();
+        matches.dedup();
+        Err(Error::AmbiguousPod { name: query.name.clone(), matches })
+    }
+
+    /// What the node may be called: what the names of all its static pods end with (kubelet `pkg/kubelet/config/common.go`,
+    /// `generatePodName`).
+    fn names_of_node(&self) -> Vec<&str> {
+        let of_static = |entry: &&Entry| entry.uid.as_ref().is_some_and(PodUid::is_static);
+        let mut names = self.entries.iter().filter(of_static).filter_map(|it| Some(&it.pod.as_ref()?.name));
+        let Some(first) = names.next() else { return Vec::new() };
+        let others: Vec<&String> = names.collect();
+        let ends = first.match_indices('-').map(|(at, _)| &first[at + 1..]);
+        let shared = |end: &&str| {
+            let has = |name: &&String| name.strip_suffix(end).is_some_and(|rest| rest.ends_with('-'));
+            !end.is_empty() && others.iter().all(has)
+        };
+        // Of one name alone nobody knows where the node's begins; what several share is the node's as a whole.
+        ends.filter(shared).take(if others.is_empty() { usize::MAX } else { 1 }).collect()
     }
 
     /// Every pod of a Kubernetes namespace.
@@ -206,6 +253,17 @@ fn is_of_workload(pod: &str, workload: &str) -> bool {
     parts.len() <= 2 && parts.iter().all(|part| is_generated(part))
 }
 
+/// Whether two entries are of one pod: its UID says so, else podman's pod has no UID but its own name.
+fn are_one_pod(one: &Entry, other: &Entry) -> bool {
+    (&one.within, &one.uid, &one.pod, one.runtime) == (&other.within, &other.uid, &other.pod, other.runtime)
+}
+
+/// Whether a static pod's name is that of its manifest with the node's behind it.
+fn is_of_node(pod: &str, manifest: &str, nodes: &[&str]) -> bool {
+    let rest = pod.strip_prefix(manifest).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|rest| nodes.contains(&rest))
+}
+
 /// The workload that a pod's name tells, with its likely kind: `Deployment`, `StatefulSet`, `DaemonSet` or `CronJob`. A
 /// name is a guess, not a fact: the API server knows better.
 pub fn workload_of(pod: &str) -> Option<(&'static str, &str)> {
@@ -250,7 +308,7 @@ fn is_generated(part: &str) -> bool {
 
 /// What to type for one of several: the name with its namespace, or the UID where that is not enough.
 fn typed_for(entry: &Entry, among: &[&Entry]) -> String {
-    let same = among.iter().filter(|other| other.pod == entry.pod).count();
+    let same = 1 + among.iter().filter(|other| other.pod == entry.pod && !are_one_pod(entry, other)).count();
     match (&entry.pod, &entry.uid) {
         (Some(pod), _) if same == 1 => format!("--pod {pod}"),
         (_, Some(uid)) => format!("--pod {uid}"),

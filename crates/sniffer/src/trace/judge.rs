@@ -1,17 +1,12 @@
 //! Whose is a frame?
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use dnsprobe_lookup::datagram::{self, Carrier, Datagram};
-use dnsprobe_lookup::{Frame, Nanos, Timestamp};
+use dnsprobe_lookup::{Frame, Timestamp};
 
-use super::sockets::{Protocol, Sockets};
-
-/// Clients remembered before those that have been silent are forgotten.
-const MANY_CLIENTS: usize = 4_096;
-/// No answer comes later than this (the longest timeout of resolv.conf(5) is 30 s).
-const SILENT: Nanos = Nanos::from_millis(60_000);
+use super::sockets::Sockets;
+use crate::clients::{Clients, Protocol};
 
 /// Whose a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,24 +25,15 @@ pub struct Judge {
     sockets: Sockets,
     /// The ports of DNS servers.
     servers: Vec<u16>,
-    clients: HashMap<(Protocol, SocketAddr), Client>,
+    clients: Clients<Whose>,
     /// Questions of the program over UDP, less the answers to it.
     unanswered: u64,
-}
-
-/// What the last packet from a client's socket was taken for.
-#[derive(Debug, Clone, Copy)]
-struct Client {
-    whose: Whose,
-    at: Timestamp,
-    /// The number that its TCP connection began with.
-    first: Option<u32>,
 }
 
 impl Judge {
     /// By these sockets.
     pub fn new(sockets: Sockets, servers: Vec<u16>) -> Self {
-        Self { sockets, servers, clients: HashMap::new(), unanswered: 0 }
+        Self { sockets, clients: Clients::new(servers.clone()), servers, unanswered: 0 }
     }
 
     /// Whose it is. Frames must come in the order captured: answers belong to whom their client's last question belonged.
@@ -72,47 +58,14 @@ impl Judge {
         at: Timestamp,
         sent: &dyn Fn(Protocol, SocketAddr) -> bool,
     ) -> Whose {
-        let whose = self.judge(datagram, at, sent);
+        let judged = |protocol, client| if sent(protocol, client) { Whose::Program } else { Whose::Others };
+        // What began before the program is not the program's.
+        let whose = self.clients.of(datagram, at, judged).unwrap_or(Whose::Others);
         if (whose, datagram.carrier) == (Whose::Program, Carrier::Udp) {
-            let asks = self.servers.contains(&datagram.destination.port());
+            let asks = self.clients.is_question(datagram);
             let unanswered =
                 if asks { self.unanswered.checked_add(1) } else { self.unanswered.checked_sub(1) };
             self.unanswered = unanswered.unwrap_or(self.unanswered);
-        }
-        whose
-    }
-
-    fn judge(
-        &mut self,
-        datagram: &Datagram<'_>,
-        at: Timestamp,
-        sent: &dyn Fn(Protocol, SocketAddr) -> bool,
-    ) -> Whose {
-        let protocol = match datagram.carrier {
-            Carrier::Udp => Protocol::Udp,
-            Carrier::Tcp { .. } => Protocol::Tcp,
-        };
-        if !self.servers.contains(&datagram.destination.port()) {
-            let known = self.clients.get(&(protocol, datagram.destination));
-            return known.map_or(Whose::Others, |client| client.whose);
-        }
-        let key = (protocol, datagram.source);
-        let before = self.clients.get(&key).copied();
-        let judged = || if sent(protocol, datagram.source) { Whose::Program } else { Whose::Others };
-        let (whose, first) = match (datagram.carrier, before) {
-            (Carrier::Udp, _) => (judged(), None),
-            // The first packet sent again.
-            (Carrier::Tcp { syn: true, sequence, .. }, Some(before)) if before.first == Some(sequence) => {
-                (before.whose, before.first)
-            }
-            (Carrier::Tcp { syn: true, sequence, .. }, _) => (judged(), Some(sequence)),
-            (Carrier::Tcp { .. }, before) => {
-                (before.map_or(Whose::Others, |client| client.whose), before.and_then(|client| client.first))
-            }
-        };
-        self.clients.insert(key, Client { whose, at, first });
-        if self.clients.len() > MANY_CLIENTS {
-            self.clients.retain(|_, client| at - client.at < SILENT);
         }
         whose
     }

@@ -11,6 +11,7 @@ use dnsprobe_lookup::{Nanos, Timestamp};
 use nix::sys::socket::{SockType, getsockopt, sockopt};
 
 use crate::capture::now;
+use crate::clients::Protocol;
 use crate::sys::seccomp::Call;
 
 /// How long a UDP socket is kept open for a packet that has not been seen yet.
@@ -29,13 +30,6 @@ const LOOK: Nanos = Nanos::from_millis(2);
 const MOST_HELD: usize = 128;
 /// Ports remembered before those that have ended are forgotten.
 const MANY_PORTS: usize = 1_024;
-
-/// UDP or TCP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
-    Udp,
-    Tcp,
-}
 
 /// Where a call connects or sends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

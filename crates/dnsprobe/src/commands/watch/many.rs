@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver};
 
 use dnsprobe_lookup::SearchList;
-use dnsprobe_sniffer::node::Network;
+use dnsprobe_sniffer::owners::Told;
 use dnsprobe_sniffer::roster::TO_FOLLOW;
 use dnsprobe_sniffer::{
     Capture, Change, Content, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::commands::conntrack::Counters;
 use crate::commands::session::{Known, Session};
+use crate::commands::sharing::{Files, Shared, Whose};
 use crate::commands::situation;
 use crate::error::CommandError;
 use crate::view::{Detail, Reporter, SeenAt, Ui, escape, note};
@@ -44,7 +45,7 @@ pub(super) fn watch(
         ));
     }
     let known = namespace.map_or(Follow::All, Follow::Namespace);
-    let mut roster = Roster::new(node, known, options(args));
+    let mut roster = Roster::new(node, known.clone(), options(args));
     let mut source = Capture::new(stoppable()?)?;
     let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?
         .with_conntrack(Counters::open(&args.target.host_root))
@@ -56,6 +57,9 @@ pub(super) fn watch(
         given,
         detail: ui.detail,
         host: situation::host(&args.target),
+        told: roster.told(),
+        follow: known,
+        ports: args.lookups.ports.clone(),
     };
     for change in roster.changes() {
         members.take(change, &mut source, &mut session)?;
@@ -104,6 +108,10 @@ struct Members {
     given: Option<Vec<u8>>,
     detail: Detail,
     host: Host,
+    /// Who asks in namespaces that several share.
+    told: Told,
+    follow: Follow,
+    ports: Vec<u16>,
 }
 
 impl Members {
@@ -143,8 +151,17 @@ impl Members {
         // are given up by then; nothing is decided by it.
         let resolvers =
             if joined.is_shared() { Vec::new() } else { present::resolvers(&self.host, &joined.pods) };
+        let sharing = Shared {
+            told: self.told.clone(),
+            member: joined.id,
+            wanted: Whose::Pods(self.follow.clone()),
+            files: if joined.is_shared() && self.given.is_none() { Files::Own } else { Files::Same },
+            addresses: joined.addresses.clone(),
+            ports: self.ports.clone(),
+            file: file.clone(),
+        };
         let clients = joined.is_shared().then_some(joined.addresses);
-        let known = Known { embedded: joined.embedded, clients, resolvers };
+        let known = Known { embedded: joined.embedded, clients, resolvers, sharing: Some(sharing) };
         let member = joined.id;
         let id = source.add(joined.tap)?;
         session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), known);
@@ -182,10 +199,9 @@ impl Members {
     }
 }
 
-/// Whose lookups these are; on the node's own network nobody can tell.
+/// Whose lookups these are, where nobody is told.
 fn seen_at(joined: &Joined) -> SeenAt {
     let titles: Vec<String> = joined.pods.iter().map(situation::short_title).collect();
-    let first = &joined.pods[0];
     let name = if joined.is_shared() {
         format!("host network ({} or the node)", titles.join(", "))
     } else {
@@ -194,16 +210,7 @@ fn seen_at(joined: &Joined) -> SeenAt {
     let target = if joined.is_shared() {
         json!({"kind": "host", "netns": joined.id.0, "host_network": true, "shared_by": titles})
     } else {
-        let container = Some(&first.containers).filter(|all| all.len() == 1).and_then(|all| all.first());
-        json!({
-            "kind": first.kind.as_str(),
-            "namespace": first.pod.as_ref().and_then(|pod| pod.namespace.as_ref()),
-            "pod": first.pod.as_ref().map(|pod| &pod.name),
-            "container": container.and_then(situation::name_of),
-            "pid": first.main_container().and_then(|container| container.pid),
-            "netns": joined.id.0,
-            "host_network": first.network == Network::Host,
-        })
+        situation::entry_json(&joined.pods[0], joined.id.0)
     };
     SeenAt { target, name: Some(name.clone()), among_others: Some(name), ..SeenAt::default() }
 }

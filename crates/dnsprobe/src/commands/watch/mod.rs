@@ -2,6 +2,7 @@
 
 mod many;
 mod present;
+mod shared;
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const TICK: Nanos = Nanos::from_millis(100);
 /// Arguments of `dnsprobe watch`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Needs CAP_NET_RAW to capture; CAP_SYS_ADMIN and CAP_SYS_PTRACE to enter another namespace; CAP_DAC_READ_SEARCH\nto find pods by their runtimes' files. All are given up once everything is open; with --ns or --all one thread keeps\nthem to follow pods that start."
+    after_help = "Needs CAP_NET_RAW to capture; CAP_SYS_ADMIN and CAP_SYS_PTRACE to enter another namespace; CAP_DAC_READ_SEARCH\nto find pods by their runtimes' files. All are given up once everything is open; with --ns or --all one thread keeps\nthem to follow pods that start and to see whose sockets ask."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
 
 /// The same, handing lookups to a reporter where one is given.
 pub(super) fn observe(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<(), CommandError> {
-    let statistics = match situation::wanted(&args.target) {
+    let statistics = match situation::wanted(&args.target)? {
         Wanted::One(_) => one(args, ui, reporter)?,
         Wanted::Pods(namespace) => many::watch(args, namespace, ui, reporter)?,
     };
@@ -87,22 +88,33 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     let mut source = Capture::new(stoppable()?)?;
     let embedded = embedded::in_namespace(&located.netns)?;
     let id = source.attach(&located.netns, &options(args).with(embedded.as_ref()))?;
-    let showing = Showing {
-        lookups: &args.lookups,
-        merging: merging(args, ui),
-        target: situation::target_json(&args.target, &located),
-        target_name: situation::target_name(&args.target, &located),
+    let (sharing, looking) = shared::telling(args, &located, &search)?.unzip();
+    let untold = shared::untold(&located);
+    let (target, target_name) = match untold.clone() {
+        Some((target, name)) => (target, Some(name)),
+        None => {
+            (situation::target_json(&args.target, &located), situation::target_name(&args.target, &located))
+        }
     };
+    let showing = Showing { lookups: &args.lookups, merging: merging(args, ui), target, target_name };
     let session = Session::new(showing, search, interfaces(&source, id), ui)?;
     let found = located.found.as_ref().map(|found| std::slice::from_ref(&found.entry)).unwrap_or_default();
+    // Whom nobody is told for, may have any resolver.
+    let resolvers = match untold {
+        Some(_) => Vec::new(),
+        None => present::resolvers(&situation::host(&args.target), found),
+    };
     let mut session = session
         .with_embedded(embedded)
-        .with_resolvers(&present::resolvers(&situation::host(&args.target), found))
+        .with_resolvers(&resolvers)
         .with_situation(situation)
+        .with_sharing(sharing)
         .with_conntrack(Counters::open(&args.target.host_root))
         .reporting_to(reporter);
     // Sockets and files are open: nothing needs a privilege any more.
     give_up_privileges()?;
+    // Dropping its end stops the thread.
+    let _stop = looking.map(shared::Looking::start).transpose()?;
     say_what_is_watched(
         &situation::target_name(&args.target, &located).unwrap_or_else(|| "this namespace".to_owned()),
         ui,

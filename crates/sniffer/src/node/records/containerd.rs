@@ -1,7 +1,7 @@
 //! containerd's bundles: one folder for each running container, with its configuration and the number of its first process.
 
 use super::oci::Config;
-use super::{Netns, Part, Place, Record, Runtime};
+use super::{Memory, Netns, Part, Place, Record, Runtime};
 use crate::node::id::{ContainerId, PodUid};
 use crate::node::names::PodName;
 use crate::pod_files::{Content, Root};
@@ -21,9 +21,13 @@ pub(super) const PLACES: [&str; 9] = [
 ];
 
 /// The bundles in one folder.
-pub(super) fn read(root: &Root, place: &str) -> Vec<Record> {
+pub(super) fn read(root: &Root, place: &str, memory: &mut Memory) -> Vec<Record> {
     let ids = root.entries(place).into_iter().filter_map(|name| ContainerId::new(&name));
-    ids.filter_map(|id| bundle(root, place, id)).collect()
+    let record = |id: ContainerId| {
+        let folder = format!("{place}/{}", id.as_str());
+        memory.record(root, &folder, &["config.json", "init.pid"], || bundle(root, place, id))
+    };
+    ids.filter_map(record).collect()
 }
 
 /// The folder of bundles that a shim works in: its working directory is the bundle it was started for.

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Part, Record, Runtime};
+use super::{Memory, Part, Record, Runtime};
 use crate::node::id::{ContainerId, PodUid};
 use crate::node::names::PodName;
 use crate::pod_files::{Content, Root};
 
 /// Docker's data folders unless its configuration names another: packages, the snap, rootless is in users' homes.
 const DATA: [&str; 2] = ["var/lib/docker", "var/snap/docker/common/var-lib-docker"];
+
+/// What Docker calls its file about a container.
+const FILE: &str = "config.v2.json";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -62,13 +65,17 @@ pub(super) fn places(root: &Root) -> Vec<String> {
 }
 
 /// The containers in one folder.
-pub(super) fn read(root: &Root, place: &str) -> Vec<Record> {
+pub(super) fn read(root: &Root, place: &str, memory: &mut Memory) -> Vec<Record> {
     let ids = root.entries(place).into_iter().filter_map(|name| ContainerId::new(&name));
-    ids.filter_map(|id| container(root, place, id)).collect()
+    let record = |id: ContainerId| {
+        let folder = format!("{place}/{}", id.as_str());
+        memory.record(root, &folder, &[FILE], || container(root, place, id))
+    };
+    ids.filter_map(record).collect()
 }
 
 fn container(root: &Root, place: &str, id: ContainerId) -> Option<Record> {
-    let path = format!("{place}/{}/config.v2.json", id.as_str());
+    let path = format!("{place}/{}/{FILE}", id.as_str());
     let Content::Found(bytes) = root.read(&path).content else { return None };
     let file: File = serde_json::from_slice(&bytes).ok()?;
     let labels = file.config.labels.unwrap_or_default();

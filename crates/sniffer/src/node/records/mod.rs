@@ -7,6 +7,7 @@
 mod containerd;
 mod docker;
 mod libpod;
+mod memory;
 mod oci;
 mod storage;
 
@@ -17,6 +18,7 @@ use super::names::PodName;
 use crate::pod_files::Root;
 
 pub(crate) use containerd::of_shim;
+pub(crate) use memory::Memory;
 pub(crate) use storage::{of_conmon, of_mount};
 
 /// Containers kept of one node.
@@ -74,6 +76,8 @@ pub(crate) struct Record {
     pub(crate) pid: Option<u32>,
     /// The file that holds its network namespace; of a sandbox without one the network is the node's.
     pub(crate) netns: Netns,
+    /// Whether its runtime has stopped it for good.
+    pub(crate) has_stopped: bool,
     /// Its `resolv.conf` on the node.
     pub(crate) resolv_conf: Option<String>,
     /// The host name it was given.
@@ -104,6 +108,7 @@ impl Record {
             default_container: None,
             pid: None,
             netns: Netns::Unknown,
+            has_stopped: false,
             resolv_conf: None,
             hostname: None,
         }
@@ -116,34 +121,31 @@ pub(crate) struct Records {
     by_id: BTreeMap<ContainerId, Record>,
     /// Folders that held some, for messages.
     pub(crate) places: Vec<String>,
+    /// What was read of them, for the next look.
+    pub(crate) memory: Memory,
 }
 
 impl Records {
-    /// Reads what lies in the places that runtimes use unless told otherwise.
-    pub(crate) fn read(root: &Root) -> Self {
-        let mut records = Self::default();
-        for place in containerd::PLACES {
-            records.add(place, containerd::read(root, place));
-        }
-        for place in storage::PLACES {
-            records.add(place, storage::read(root, place));
-        }
-        for (place, found) in storage::of_users(root) {
-            records.add(&place, found);
-        }
-        for place in docker::places(root) {
-            let found = docker::read(root, &place);
-            records.add(&place, found);
+    /// Reads what lies in the places that runtimes use unless told otherwise; what is as it was before is not read again.
+    pub(crate) fn read(root: &Root, before: Memory) -> Self {
+        let mut records = Self { memory: before, ..Self::default() };
+        let bundles = containerd::PLACES.map(|place| Place::Bundles(place.to_owned()));
+        let storage = storage::PLACES.map(str::to_owned).into_iter().chain(storage::of_users(root));
+        let docker = docker::places(root).into_iter().map(Place::Docker);
+        let places = bundles.into_iter().chain(storage.map(Place::Storage)).chain(docker);
+        for place in places.collect::<Vec<_>>() {
+            records.look_in(root, &place);
         }
         records
     }
 
     /// Adds what lies in another place.
     pub(crate) fn look_in(&mut self, root: &Root, place: &Place) {
+        let memory = &mut self.memory;
         let (folder, found) = match place {
-            Place::Bundles(folder) => (folder, containerd::read(root, folder)),
-            Place::Storage(folder) => (folder, storage::read(root, folder)),
-            Place::Docker(folder) => (folder, docker::read(root, folder)),
+            Place::Bundles(folder) => (folder, containerd::read(root, folder, memory)),
+            Place::Storage(folder) => (folder, storage::read(root, folder, memory)),
+            Place::Docker(folder) => (folder, docker::read(root, folder, memory)),
         };
         self.add(folder, found);
     }
@@ -188,6 +190,7 @@ fn complete(known: &mut Record, more: Record) {
     known.name = known.name.take().or(more.name);
     known.default_container = known.default_container.take().or(more.default_container);
     known.pid = known.pid.or(more.pid);
+    known.has_stopped |= more.has_stopped;
     known.resolv_conf = known.resolv_conf.take().or(more.resolv_conf);
     known.hostname = known.hostname.take().or(more.hostname);
     if known.netns == Netns::Unknown {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::libpod;
 use super::oci::Config;
-use super::{Part, Place, Record, Runtime};
+use super::{Memory, Part, Place, Record, Runtime};
 use crate::node::id::{ContainerId, PodUid};
 use crate::node::names::PodName;
 use crate::pod_files::{Content, Root};
@@ -16,11 +16,17 @@ pub(super) const PLACES: [&str; 3] = [
     "var/lib/containers/storage/vfs-containers",
 ];
 
+/// The files that a record is made of, from a container's folder on.
+const FILES: [&str; 4] =
+    ["userdata/config.json", "userdata/pidfile", "userdata/stopped", "../containers.json"];
+/// What CRI-O writes beside a sandbox when it stops it (`internal/lib/sandbox/sandbox.go`, `SetStopped`).
+const STOPPED: &str = "stopped";
+
 /// Users with containers of their own that are looked at.
 const MOST_USERS: usize = 64;
 
 /// The storage folders of users' own containers (rootless podman): the run folder, and the one in the home.
-pub(super) fn of_users(root: &Root) -> Vec<(String, Vec<Record>)> {
+pub(super) fn of_users(root: &Root) -> Vec<String> {
     let run = root
         .entries("run/user")
         .into_iter()
@@ -32,10 +38,7 @@ pub(super) fn of_users(root: &Root) -> Vec<(String, Vec<Record>)> {
         .take(MOST_USERS)
         .map(|user| format!("home/{user}/.local/share/containers/storage"));
     let storages = run.chain(home);
-    storages
-        .flat_map(|storage| drivers(root, &storage))
-        .map(|place| (place.clone(), read(root, &place)))
-        .collect()
+    storages.flat_map(|storage| drivers(root, &storage)).collect()
 }
 
 fn drivers(root: &Root, storage: &str) -> Vec<String> {
@@ -44,15 +47,18 @@ fn drivers(root: &Root, storage: &str) -> Vec<String> {
 }
 
 /// The containers in one folder.
-pub(super) fn read(root: &Root, place: &str) -> Vec<Record> {
+pub(super) fn read(root: &Root, place: &str, memory: &mut Memory) -> Vec<Record> {
     let entries = root.entries(place);
     let ids: Vec<ContainerId> = entries.iter().filter_map(|name| ContainerId::new(name)).collect();
     if ids.is_empty() {
         return Vec::new();
     }
     let names = names(root, place);
-    let mut records: Vec<Record> =
-        ids.into_iter().filter_map(|id| container(root, place, id, &names)).collect();
+    let mut records: Vec<Record> = Vec::new();
+    for id in ids {
+        let folder = format!("{place}/{}", id.as_str());
+        records.extend(memory.record(root, &folder, &FILES, || container(root, place, id, &names)));
+    }
     if records.iter().any(|record| record.part == Part::Sandbox && record.runtime == Runtime::Podman) {
         libpod::name_pods(root, place, &mut records);
     }
@@ -108,6 +114,8 @@ fn container(root: &Root, place: &str, id: ContainerId, names: &[Listed]) -> Opt
     let by_crio = !by_libpod && config.annotation("io.kubernetes.cri-o.ContainerType").is_some();
     let mut record = Record::new(id, if by_crio { Runtime::CriO } else { Runtime::Podman });
     record.pid = pid;
+    record.has_stopped =
+        by_crio && !matches!(root.read(&format!("{folder}/{STOPPED}")).content, Content::Missing);
     record.netns = config.netns();
     record.resolv_conf = config.mounted_at("/etc/resolv.conf").map(str::to_owned);
     let listed = names.iter().find(|listed| listed.id == record.id.as_str());
