@@ -1,11 +1,14 @@
-//! The system calls that no crate wraps safely: everything `unsafe` is in this file and in `sys/seccomp.rs`.
+//! The system calls that no crate wraps safely: everything `unsafe` is in this file, `sys/ring.rs` and
+//! `sys/seccomp.rs`.
 #![allow(unsafe_code, reason = "the one module that may; each block says why it is sound")]
 
+pub(crate) mod ring;
 pub(crate) mod seccomp;
 
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use dnsprobe_lookup::Timestamp;
@@ -127,8 +130,6 @@ pub(crate) struct Arrival {
     pub(crate) hardware: u16,
     /// On the wire, in bytes.
     pub(crate) original_len: u32,
-    start: usize,
-    end: usize,
 }
 
 /// Room for the frames of one call, used again for each call and each socket. The kernel fills only as much of it as
@@ -136,7 +137,8 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct Buffers {
     slots: Vec<u8>,
-    arrivals: Vec<Arrival>,
+    /// With the place of each in `slots`.
+    arrivals: Vec<(Arrival, Range<usize>)>,
 }
 
 impl Buffers {
@@ -146,7 +148,7 @@ impl Buffers {
 
     /// The frames of the last call.
     pub(crate) fn frames(&self) -> impl Iterator<Item = (Arrival, &[u8])> {
-        self.arrivals.iter().map(|arrival| (*arrival, &self.slots[arrival.start..arrival.end]))
+        self.arrivals.iter().map(|(arrival, place)| (*arrival, &self.slots[place.clone()]))
     }
 
     /// Fetches what a non-blocking packet socket has, at most [`FRAMES_PER_CALL`] frames, and says how many.
@@ -182,22 +184,21 @@ impl Buffers {
     }
 
     fn arrived(&mut self, index: usize, length: usize, name: &libc::sockaddr_ll, beside: &Ancillary) {
-        let start = index * SLOT + TAG_LEN;
+        let mut start = index * SLOT + TAG_LEN;
+        let end = start + length.min(SLOT - TAG_LEN);
         let mut arrival = Arrival {
             at: beside.at,
             interface: name.sll_ifindex.cast_unsigned(),
             hardware: name.sll_hatype,
             original_len: beside.length.unwrap_or(u32::try_from(length).unwrap_or(u32::MAX)),
-            start,
-            end: start + length.min(SLOT - TAG_LEN),
         };
         if let Some(tag) = beside.vlan_tag.filter(|_| length >= TAG_AT) {
             self.slots.copy_within(start..start + TAG_AT, start - TAG_LEN);
             self.slots[start - TAG_LEN + TAG_AT..start + TAG_AT].copy_from_slice(&tag);
-            arrival.start -= TAG_LEN;
+            start -= TAG_LEN;
             arrival.original_len = arrival.original_len.saturating_add(4);
         }
-        self.arrivals.push(arrival);
+        self.arrivals.push((arrival, start..end));
     }
 }
 
@@ -249,13 +250,15 @@ impl Ancillary {
 
     fn take_auxdata(&mut self, aux: libc::tpacket_auxdata) {
         self.length = Some(aux.tp_len);
-        if aux.tp_status & libc::TP_STATUS_VLAN_VALID != 0 {
-            let known = aux.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-            let protocol = if known { aux.tp_vlan_tpid } else { 0x8100 };
-            let ([p0, p1], [t0, t1]) = (protocol.to_be_bytes(), aux.tp_vlan_tci.to_be_bytes());
-            self.vlan_tag = Some([p0, p1, t0, t1]);
-        }
+        self.vlan_tag = vlan_tag(aux.tp_status, aux.tp_vlan_tpid, aux.tp_vlan_tci);
     }
+}
+
+/// The VLAN tag that the kernel took off, as it stood on the wire; kernels before 3.14 do not tell its protocol.
+fn vlan_tag(status: u32, protocol: u16, control: u16) -> Option<[u8; TAG_LEN]> {
+    let known = status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
+    let ([p0, p1], [t0, t1]) = (if known { protocol } else { 0x8100 }.to_be_bytes(), control.to_be_bytes());
+    (status & libc::TP_STATUS_VLAN_VALID != 0).then_some([p0, p1, t0, t1])
 }
 
 /// From the two halves of a timespec, saturating in the years 1677 and 2262.

@@ -6,10 +6,11 @@ mod present;
 use std::time::Duration;
 
 use dnsprobe_lookup::pcap::InterfaceName;
-use dnsprobe_lookup::{Nanos, SearchList};
+use dnsprobe_lookup::{Nanos, SearchList, Timestamp};
 use dnsprobe_sniffer::capture::{self, End};
 use dnsprobe_sniffer::{
-    Capture, CaptureOptions, FrameSource, Located, SourceId, Statistics, Wake, embedded, privileges, wake,
+    Capture, CaptureOptions, FrameSource, Located, Queue, SourceId, Statistics, Wake, embedded, privileges,
+    wake,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -20,8 +21,13 @@ use crate::cli::{LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
 use crate::view::{Detail, Merging, Reporter, Ui, escape};
 
-/// Lookups that only time ends are noticed within this.
+/// Lookups that only time ends are noticed within this, where the last packet is older than [`RECENT`]: what a resolver
+/// gives up then, it has waited for for seconds.
 const TICK: Nanos = Nanos::from_millis(100);
+/// The same where it is not: a lookup that ends a moment after its last packet.
+const QUICK_TICK: Nanos = Nanos::from_millis(10);
+/// How long after a packet a lookup may be over for no more having come.
+const RECENT: Nanos = Nanos::from_millis(1_200);
 
 /// Arguments of `dnsprobe watch`.
 #[derive(Debug, clap::Args)]
@@ -84,7 +90,9 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     let search = search_list(args, &located)?;
     let mut source = Capture::new(stoppable()?)?;
     let embedded = embedded::in_namespace(&located.netns)?;
-    let id = source.attach(&located.netns, &options(args).with(embedded.as_ref()))?;
+    // One namespace may be as busy as a node's DNS server, and can have a ring; hundreds cannot.
+    let busy = CaptureOptions { queue: Queue::BUSY, ..options(args) };
+    let id = source.attach(&located.netns, &busy.with(embedded.as_ref()))?;
     let showing = Showing {
         lookups: &args.lookups,
         merging: merging(args, ui),
@@ -176,8 +184,10 @@ fn watch(
     between: &mut dyn FnMut(&mut Capture, &mut Session) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let deadline = args.duration.map(|time| capture::now() + nanos(time));
+    let mut last = Timestamp::default();
     loop {
-        let wait = capture::now() + TICK;
+        let now = capture::now();
+        let wait = now + if now - last < RECENT { QUICK_TICK } else { TICK };
         let wait = deadline.map_or(wait, |deadline| deadline.min(wait));
         let mut stopped = false;
         let batch = source.next_batch(Some(wait), &mut |captured| {
@@ -185,6 +195,9 @@ fn watch(
         })?;
         if stopped || session.is_full() {
             return Ok(());
+        }
+        if batch.frames > 0 {
+            last = batch.now;
         }
         let over = deadline.is_some_and(|deadline| batch.now >= deadline);
         if session.silence(batch.now).is_break() || over || batch.end == End::Stopped {
