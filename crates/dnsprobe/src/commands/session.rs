@@ -21,8 +21,8 @@ use super::packet_file::{PacketFile, Rotation};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
-    Beside, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Reporter, Rows, SeenAt, Shown, Ui, note,
-    output,
+    Beside, CapturedIn, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Reporter, Rows, SeenAt,
+    Shown, Ui, note, output,
 };
 
 /// The one namespace of a session that has no more.
@@ -40,8 +40,10 @@ pub(crate) struct Session {
     reporter: Box<dyn Reporter>,
     summary: Summary,
     packets: Option<PacketFile>,
+    keeping: Keeping,
     packets_left: u64,
     beside: Option<Beside>,
+    captured: Vec<CapturedIn>,
     conntrack: Option<Counted>,
     order: Order,
     /// Lookups that wait for their turn.
@@ -51,6 +53,15 @@ pub(crate) struct Session {
     failed: Option<CommandError>,
     /// What went wrong when writing packets.
     not_kept: Option<CommandError>,
+}
+
+/// When packets are handed to the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    /// When there are enough of them.
+    AsItComes,
+    /// Before a row that they led to.
+    BeforeRows,
 }
 
 /// In which order lookups are shown.
@@ -173,8 +184,10 @@ impl Session {
             reporter,
             summary: Summary::default(),
             packets,
+            keeping: Keeping::AsItComes,
             packets_left: args.count.unwrap_or(u64::MAX),
             beside: None,
+            captured: Vec::new(),
             conntrack: None,
             order: Order::Finished,
             waiting: Vec::new(),
@@ -288,9 +301,20 @@ impl Session {
         self.beside = Some(beside);
     }
 
+    /// Says at the end what was captured in a namespace.
+    pub(crate) fn captured(&mut self, captured: CapturedIn) {
+        captured.add_to(&mut self.captured);
+    }
+
     /// Shows at the end by how much these have grown.
     pub(crate) fn with_conntrack(mut self, counters: Option<Counted>) -> Self {
         self.conntrack = counters;
+        self
+    }
+
+    /// Keeps the packets of a row before it is shown: live traffic does not come again when this program is killed.
+    pub(crate) fn live(mut self) -> Self {
+        self.keeping = Keeping::BeforeRows;
         self
     }
 
@@ -323,6 +347,7 @@ impl Session {
             summary: &self.summary,
             counters: &self.counted,
             dropped_by_kernel,
+            captured: &self.captured,
             inferred: &self.inferred,
             beside: self.beside,
             conntrack: self.conntrack.as_ref().and_then(Counted::grown),
@@ -371,6 +396,9 @@ impl Session {
         if self.order == Order::Begun {
             self.waiting.extend(finished.iter().map(|lookup| (lookup.clone(), seen_at.clone())));
             return ControlFlow::Continue(());
+        }
+        if self.keeping == Keeping::BeforeRows && !finished.is_empty() {
+            self.keep(PacketFile::flush);
         }
         let mut result = Ok(());
         for lookup in finished {

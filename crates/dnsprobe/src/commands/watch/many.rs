@@ -14,13 +14,13 @@ use dnsprobe_sniffer::{
 use serde_json::json;
 
 use super::{
-    Args, give_up_privileges, interfaces, merging, options, present, say_what_is_watched, stoppable,
+    Args, give_up_privileges, in_words, interfaces, merging, options, present, say_what_is_watched, stoppable,
 };
 use crate::commands::conntrack::Counters;
 use crate::commands::session::{Known, Session};
 use crate::commands::situation;
 use crate::error::CommandError;
-use crate::view::{Detail, Reporter, SeenAt, Ui, escape, note};
+use crate::view::{CapturedIn, Detail, Reporter, SeenAt, Ui, escape, note};
 
 /// Watches every pod of a Kubernetes namespace, or of all of them.
 pub(super) fn watch(
@@ -47,12 +47,13 @@ pub(super) fn watch(
     let mut roster = Roster::new(node, known, options(args));
     let mut source = Capture::new(stoppable()?)?;
     let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?
+        .live()
         .with_conntrack(Counters::open(&args.target.host_root))
         .reporting_to(reporter);
     let given = args.lookups.resolv_conf.as_deref().map(situation::read_file).transpose()?;
     let mut members = Members {
         sources: BTreeMap::new(),
-        titles: BTreeMap::new(),
+        places: BTreeMap::new(),
         given,
         detail: ui.detail,
         host: situation::host(&args.target),
@@ -73,7 +74,7 @@ pub(super) fn watch(
     })?;
     let sources: Vec<SourceId> = members.sources.values().copied().collect();
     for id in sources {
-        members.say_what_was_lost(&mut source, id)?;
+        members.count(&mut source, &mut session, id)?;
     }
     let statistics = source.statistics(None)?;
     session.close(Some(statistics.dropped_by_kernel))?;
@@ -99,7 +100,7 @@ fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, Com
 /// The pods that are watched now.
 struct Members {
     sources: BTreeMap<MemberId, SourceId>,
-    titles: BTreeMap<SourceId, String>,
+    places: BTreeMap<SourceId, CapturedIn>,
     /// `--resolv-conf`, for all of them.
     given: Option<Vec<u8>>,
     detail: Detail,
@@ -135,9 +136,10 @@ impl Members {
             (None, Content::Missing | Content::Unreadable(_)) => None,
         };
         let seen_at = seen_at(&joined);
-        let title = seen_at.name.clone().unwrap_or_default();
+        let (target, name) = (seen_at.target.clone(), seen_at.name.clone());
+        let place = CapturedIn { target, name, statistics: Statistics::default() };
         if self.detail == Detail::More {
-            note(&format!("dnsprobe: + {}", escape(&title)));
+            note(&format!("dnsprobe: + {}", escape(place.name.as_deref().unwrap_or_default())));
         }
         // On the node's own network others' programs ask, too. What is found of pods that start later takes privileges that
         // are given up by then; nothing is decided by it.
@@ -149,20 +151,25 @@ impl Members {
         let id = source.add(joined.tap)?;
         session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), known);
         self.sources.insert(member, id);
-        self.titles.insert(id, title);
+        self.places.insert(id, place);
         Ok(())
     }
 
-    /// Frames that the kernel had no room for, and those that were cut, of one namespace; silent when there are none.
-    fn say_what_was_lost(&mut self, source: &mut Capture, id: SourceId) -> Result<(), CommandError> {
-        let Statistics { dropped_by_kernel, truncated, .. } = source.statistics(Some(id))?;
-        let title = self.titles.remove(&id).unwrap_or_default();
-        if dropped_by_kernel > 0 || truncated > 0 {
-            note(&format!(
-                "dnsprobe: {}: {dropped_by_kernel} packets dropped by kernel, {truncated} cut off",
-                escape(&title)
-            ));
+    /// Hands over what was captured in one namespace, and says what was lost there; silent when nothing was.
+    fn count(
+        &mut self,
+        source: &mut Capture,
+        session: &mut Session,
+        id: SourceId,
+    ) -> Result<(), CommandError> {
+        let mut place = self.places.remove(&id).unwrap_or_default();
+        place.statistics = source.statistics(Some(id))?;
+        let Statistics { dropped_by_kernel, truncated, unknown_link, .. } = place.statistics;
+        if dropped_by_kernel + truncated + unknown_link > 0 {
+            let title = escape(place.name.as_deref().unwrap_or_default());
+            note(&format!("dnsprobe: {title}: {}", in_words(&place.statistics)));
         }
+        session.captured(place);
         Ok(())
     }
 
@@ -173,7 +180,7 @@ impl Members {
         session: &mut Session,
     ) -> Result<(), CommandError> {
         if let Some(id) = self.sources.remove(&member) {
-            self.say_what_was_lost(source, id)?;
+            self.count(source, session, id)?;
             // What went wrong with writing, the session says at its end.
             let _ = session.leave(id);
             source.detach(id)?;

@@ -19,7 +19,7 @@ use super::session::{Session, Showing};
 use super::situation::{self, Wanted};
 use crate::cli::{LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
-use crate::view::{Detail, Merging, Reporter, Ui, escape};
+use crate::view::{CapturedIn, Detail, Merging, Reporter, Ui, escape};
 
 /// Lookups that only time ends are noticed within this, where the last packet is older than [`RECENT`]: what a resolver
 /// gives up then, it has waited for for seconds.
@@ -75,12 +75,22 @@ pub(super) fn observe(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>)
         Wanted::Pods(namespace) => many::watch(args, namespace, ui, reporter)?,
     };
     if ui.detail > Detail::Less {
-        crate::view::note(&format!(
-            "{} packets captured, {} dropped by kernel",
-            statistics.received, statistics.dropped_by_kernel
-        ));
+        crate::view::note(&in_words(&statistics));
     }
     Ok(())
+}
+
+/// What was captured and what was lost: the latter's rarer kinds only where there are any.
+fn in_words(statistics: &Statistics) -> String {
+    let Statistics { received, dropped_by_kernel, truncated, unknown_link } = statistics;
+    let mut words =
+        vec![format!("{received} packets captured"), format!("{dropped_by_kernel} dropped by kernel")];
+    for (count, what) in [(truncated, "cut off"), (unknown_link, "on interfaces of an unknown kind")] {
+        if *count > 0 {
+            words.push(format!("{count} {what}"));
+        }
+    }
+    words.join(", ")
 }
 
 /// Watches one network namespace.
@@ -104,6 +114,7 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     let mut session = session
         .with_embedded(embedded)
         .with_resolvers(present::resolvers(&situation::host(&args.target), found))
+        .live()
         .with_conntrack(Counters::open(&args.target.host_root))
         .reporting_to(reporter);
     // Sockets and files are open: nothing needs a privilege any more.
@@ -114,6 +125,8 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     );
     watch(&mut source, &mut session, args, &mut |_, _| Ok(()))?;
     let statistics = source.statistics(Some(id))?;
+    let target = situation::target_json(&args.target, &located);
+    session.captured(CapturedIn { target, name: situation::target_name(&args.target, &located), statistics });
     session.close(Some(statistics.dropped_by_kernel))?;
     Ok(statistics)
 }
@@ -229,6 +242,15 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_lost_is_said_where_something_was() {
+        let mut statistics = Statistics { received: 7, ..Statistics::default() };
+        assert_eq!(in_words(&statistics), "7 packets captured, 0 dropped by kernel");
+        (statistics.truncated, statistics.unknown_link) = (2, 1);
+        let all = "7 packets captured, 0 dropped by kernel, 2 cut off, 1 on interfaces of an unknown kind";
+        assert_eq!(in_words(&statistics), all);
+    }
 
     #[test]
     fn durations_are_read_with_and_without_unit() {
