@@ -278,6 +278,40 @@ fn many_namespaces_share_one_thread_and_keep_their_own_counters() {
 
 #[test]
 #[ignore = "needs root"]
+fn namespaces_come_and_go_without_touching_the_others() {
+    const ASKED: usize = 3_000;
+    require_root();
+    let (busy, passing) = (Namespace::new("busy"), Namespace::new("passing"));
+    for queue in QUEUES {
+        let mut watch = Watch::through(&busy.netns, queue);
+        let (client, server) = (busy.udp("127.0.0.1", 0), busy.udp("127.0.0.1", 53));
+        let asking = std::thread::spawn(move || {
+            for number in 0..ASKED {
+                client.send_to(&number.to_be_bytes(), server.local_addr().unwrap()).unwrap();
+                if number % 50 == 0 {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+            }
+        });
+        let (mut frames, mut came) = (Vec::new(), 0);
+        while frames.len() < ASKED {
+            let options = CaptureOptions { queue, ..CaptureOptions::default() };
+            let passing = watch.capture.attach(&passing.netns, &options).unwrap();
+            came += 1;
+            let limit = Timestamp(now().0 + 20_000_000_000);
+            assert_ne!(watch.batch(Some(limit), &mut frames).end, End::Deadline);
+            watch.capture.detach(passing).unwrap();
+        }
+        asking.join().unwrap();
+        assert!(came > 1);
+        let numbers = frames.iter().map(|frame| frame.bytes.last_chunk().copied().map(usize::from_be_bytes));
+        assert!(numbers.eq((0..ASKED).map(Some)), "each once, in order");
+        assert_eq!(watch.capture.statistics(None).unwrap().dropped_by_kernel, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_captures_in_a_namespace_of_another_user_namespace() {
     require_root();
     let nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "unshare", "-Urn"];

@@ -1,7 +1,7 @@
 //! `dnsprobe watch --ns` and `--all`: pods that come and go, each with its own resolv.conf, in one thread beside the one
 //! that finds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, Receiver};
 
 use dnsprobe_lookup::SearchList;
@@ -55,6 +55,7 @@ pub(super) fn watch(
         sources: BTreeMap::new(),
         places: BTreeMap::new(),
         given,
+        hints: BTreeSet::new(),
         detail: ui.detail,
         host: situation::host(&args.target),
     };
@@ -103,6 +104,8 @@ struct Members {
     places: BTreeMap<SourceId, CapturedIn>,
     /// `--resolv-conf`, for all of them.
     given: Option<Vec<u8>>,
+    /// Next steps that were suggested already.
+    hints: BTreeSet<String>,
     detail: Detail,
     host: Host,
 }
@@ -119,6 +122,10 @@ impl Members {
             Change::Left(member) => self.leave(member, source, session),
             Change::Failed(pod, error) => {
                 note(&format!("dnsprobe: {} is not watched: {}", escape(&pod), escape(&error.to_string())));
+                // The same for all of them, such as a limit of open files.
+                if let Some(hint) = error.hint(&[]).filter(|hint| self.hints.insert(hint.clone())) {
+                    note(&format!("hint: {hint}"));
+                }
                 Ok(())
             }
         }
