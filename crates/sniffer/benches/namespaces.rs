@@ -21,7 +21,7 @@ use dnsprobe_lookup::Nanos;
 use dnsprobe_sniffer::capture::now;
 use dnsprobe_sniffer::netns::run_in;
 use dnsprobe_sniffer::{
-    Capture, CaptureOptions, End, FrameSource, Host, Netns, Target, privileges, target, wake,
+    Capture, CaptureOptions, End, FrameSource, Host, Netns, Target, netns, privileges, target, wake,
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
@@ -50,9 +50,12 @@ fn main() {
     let before = resident();
     let mut all = Capture::new(wake).unwrap();
     let attached = timed(|| {
-        for netns in &open {
-            all.attach(netns, &CaptureOptions::default()).unwrap();
-        }
+        let each = || {
+            for netns in &open {
+                all.attach(netns, &CaptureOptions::default()).unwrap();
+            }
+        };
+        netns::visiting(each).unwrap();
     });
     let kept = resident() - before;
     println!(

@@ -22,7 +22,7 @@ use crate::sys::ring::{RETIRE_MS, Ring};
 use crate::sys::{self, Arrival, Buffers};
 
 /// How many frames are taken from one socket before the others have their turn.
-const FRAMES_AT_ONCE: usize = 64 * sys::FRAMES_PER_CALL;
+const FRAMES_AT_ONCE: usize = 128 * sys::FRAMES_PER_CALL;
 /// How long a frame may be in a block of a ring that is not ours yet: the kernel's timer may be some ticks late.
 const TO_RING: Nanos = Nanos::from_millis(RETIRE_MS as i64 + 12);
 

@@ -7,7 +7,7 @@ pub(crate) mod seccomp;
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::{MaybeUninit, size_of, zeroed};
+use std::mem::{size_of, zeroed};
 use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -22,7 +22,7 @@ use crate::filter::SNAP_LEN;
 const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
 
 /// How many frames one system call fetches.
-pub(crate) const FRAMES_PER_CALL: usize = 64;
+pub(crate) const FRAMES_PER_CALL: usize = 32;
 /// Room in front of each frame to put a VLAN tag back.
 const TAG_LEN: usize = 4;
 const SLOT: usize = TAG_LEN + SNAP_LEN as usize;
@@ -137,13 +137,23 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct Buffers {
     slots: Vec<u8>,
+    /// Where from, and what the kernel says beside: overwritten by each call as far as it uses them.
+    names: Vec<libc::sockaddr_ll>,
+    controls: Vec<Control>,
     /// With the place of each in `slots`.
     arrivals: Vec<(Arrival, Range<usize>)>,
 }
 
 impl Buffers {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![0; SLOT * FRAMES_PER_CALL], arrivals: Vec::with_capacity(FRAMES_PER_CALL) }
+        // SAFETY: sockaddr_ll holds only integers, for which zero is a value.
+        let nobody: libc::sockaddr_ll = unsafe { zeroed() };
+        Self {
+            slots: vec![0; SLOT * FRAMES_PER_CALL],
+            names: vec![nobody; FRAMES_PER_CALL],
+            controls: vec![Control::EMPTY; FRAMES_PER_CALL],
+            arrivals: Vec::with_capacity(FRAMES_PER_CALL),
+        }
     }
 
     /// The frames of the last call.
@@ -154,8 +164,6 @@ impl Buffers {
     /// Fetches what a non-blocking packet socket has, at most [`FRAMES_PER_CALL`] frames, and says how many.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         self.arrivals.clear();
-        let mut names = [MaybeUninit::<libc::sockaddr_ll>::zeroed(); FRAMES_PER_CALL];
-        let mut controls = [Control::EMPTY; FRAMES_PER_CALL];
         let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; FRAMES_PER_CALL];
         // SAFETY: mmsghdr holds only integers and pointers, for which zero is a value.
         let mut headers: [libc::mmsghdr; FRAMES_PER_CALL] = unsafe { zeroed() };
@@ -163,11 +171,11 @@ impl Buffers {
             let slot = &mut self.slots[index * SLOT + TAG_LEN..(index + 1) * SLOT];
             vectors[index] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
             let message = &mut header.msg_hdr;
-            message.msg_name = names[index].as_mut_ptr().cast();
-            message.msg_namelen = length_of(&names[index]);
+            message.msg_name = (&raw mut self.names[index]).cast();
+            message.msg_namelen = length_of(&self.names[index]);
             message.msg_iov = &raw mut vectors[index];
             message.msg_iovlen = 1;
-            message.msg_control = (&raw mut controls[index]).cast();
+            message.msg_control = (&raw mut self.controls[index]).cast();
             message.msg_controllen = size_of::<Control>() as _;
         }
         let (fd, room) = (socket.as_raw_fd(), length_of(&headers) / length_of(&headers[0]));
@@ -176,8 +184,7 @@ impl Buffers {
         let got = unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), room, 0, std::ptr::null_mut()) };
         let count = usize::try_from(checked(got)?).unwrap_or_default();
         for (index, header) in headers.iter().take(count).enumerate() {
-            // SAFETY: it was all zero, a valid sockaddr_ll, before the kernel wrote one.
-            let name = unsafe { names[index].assume_init() };
+            let name = self.names[index];
             self.arrived(index, header.msg_len as usize, &name, &Ancillary::of(&header.msg_hdr));
         }
         Ok(count)
@@ -204,7 +211,7 @@ impl Buffers {
 
 /// Room for the control messages of one frame: a timespec and a `tpacket_auxdata`, each behind a header.
 #[repr(C, align(8))]
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Control([u8; 128]);
 
 impl Control {

@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 use common::{Ended, LEFT, LEFT_V6, Namespace, Pair, QUEUES, RIGHT, RIGHT_V6, Watch, carries, require_root};
 use dnsprobe_lookup::{LinkType, Timestamp};
 use dnsprobe_sniffer::capture::now;
-use dnsprobe_sniffer::netns::run_in;
-use dnsprobe_sniffer::{CaptureOptions, End, FrameSource, Queue, privileges};
+use dnsprobe_sniffer::netns::{run_in, visiting};
+use dnsprobe_sniffer::{CaptureOptions, End, FrameSource, Netns, Queue, privileges};
 use pnet_datalink::{Channel, Config};
 
 /// Asks from `left` and answers from `right`: what each side sent.
@@ -254,8 +254,11 @@ fn many_namespaces_share_one_thread_and_keep_their_own_counters() {
     require_root();
     let namespaces: Vec<Namespace> = (0..20).map(|_| Namespace::new("many")).collect();
     let mut watch = Watch::new();
+    let here = Netns::current().unwrap();
     let attach = |namespace: &Namespace| watch.capture.attach(&namespace.netns, &CaptureOptions::default());
-    let sources: Vec<_> = namespaces.iter().map(attach).collect::<Result<_, _>>().unwrap();
+    let sources: Result<Vec<_>, _> = visiting(|| namespaces.iter().map(attach).collect()).unwrap();
+    let sources = sources.unwrap();
+    assert!(Netns::current().unwrap().is(&here), "nobody else was moved");
     for (index, namespace) in namespaces.iter().enumerate() {
         let (client, server) = (namespace.udp("127.0.0.1", 0), namespace.udp("127.0.0.1", 53));
         for _ in 0..=index {

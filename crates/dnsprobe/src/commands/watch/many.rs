@@ -9,7 +9,7 @@ use dnsprobe_sniffer::node::Network;
 use dnsprobe_sniffer::roster::TO_FOLLOW;
 use dnsprobe_sniffer::{
     Capture, Change, Content, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
-    Statistics, privileges,
+    Statistics, netns, privileges,
 };
 use serde_json::json;
 
@@ -59,7 +59,7 @@ pub(super) fn watch(
         detail: ui.detail,
         host: situation::host(&args.target),
     };
-    for change in roster.changes() {
+    for change in netns::visiting(|| roster.changes())? {
         members.take(change, &mut source, &mut session)?;
     }
     // Dropping its end stops the thread.
