@@ -281,6 +281,17 @@ fn many_namespaces_share_one_thread_and_keep_their_own_counters() {
 
 #[test]
 #[ignore = "needs root"]
+fn where_no_ring_can_be_had_a_queue_takes_its_place() {
+    require_root();
+    let here = Namespace::new("large");
+    let mut watch = Watch::through(&here.netns, Queue::Ring { bytes: usize::MAX });
+    let (client, server) = (here.udp("127.0.0.1", 0), here.udp("127.0.0.1", 53));
+    client.send_to(b"all the same", server.local_addr().unwrap()).unwrap();
+    assert_eq!(watch.until(carries(b"all the same")).len(), 1);
+}
+
+#[test]
+#[ignore = "needs root"]
 fn namespaces_come_and_go_without_touching_the_others() {
     const ASKED: usize = 3_000;
     require_root();

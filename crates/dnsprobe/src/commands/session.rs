@@ -273,6 +273,7 @@ impl Session {
         if error.is_closed_output() {
             self.failed = Some(error);
         } else {
+            note("dnsprobe: packets are not kept any more, which the end explains; lookups go on");
             self.not_kept = Some(error);
         }
     }

@@ -50,7 +50,7 @@ impl Ring {
             tp_block_size: number(BLOCK)?,
             tp_block_nr: number(blocks)?,
             tp_frame_size: number(FRAME)?,
-            tp_frame_nr: number(blocks * (BLOCK / FRAME))?,
+            tp_frame_nr: number(blocks.saturating_mul(BLOCK / FRAME))?,
             tp_retire_blk_tov: RETIRE_MS,
             tp_sizeof_priv: 0,
             tp_feature_req_word: 0,

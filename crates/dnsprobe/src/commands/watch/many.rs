@@ -174,7 +174,9 @@ impl Members {
         let Statistics { dropped_by_kernel, truncated, unknown_link, .. } = place.statistics;
         if dropped_by_kernel + truncated + unknown_link > 0 {
             let title = escape(place.name.as_deref().unwrap_or_default());
-            note(&format!("dnsprobe: {title}: {}", in_words(&place.statistics)));
+            let alone =
+                if dropped_by_kernel > 0 { "; watched alone, its packets have more room" } else { "" };
+            note(&format!("dnsprobe: {title}: {}{alone}", in_words(&place.statistics)));
         }
         session.captured(place);
         Ok(())

@@ -199,9 +199,7 @@ fn watch(
     let deadline = args.duration.map(|time| capture::now() + nanos(time));
     let mut last = Timestamp::default();
     loop {
-        let now = capture::now();
-        let wait = now + if now - last < RECENT { QUICK_TICK } else { TICK };
-        let wait = deadline.map_or(wait, |deadline| deadline.min(wait));
+        let wait = next_look(capture::now(), last, deadline);
         let mut stopped = false;
         let batch = source.next_batch(Some(wait), &mut |captured| {
             stopped |= !stopped && session.frame_from(captured.source, &captured.frame).is_break();
@@ -218,6 +216,12 @@ fn watch(
         }
         between(source, session)?;
     }
+}
+
+/// Until when to wait for packets: lookups may be over by then for no more having come.
+fn next_look(now: Timestamp, last_packet: Timestamp, deadline: Option<Timestamp>) -> Timestamp {
+    let tick = if now - last_packet < RECENT { QUICK_TICK } else { TICK };
+    deadline.map_or(now + tick, |deadline| deadline.min(now + tick))
 }
 
 fn nanos(time: Duration) -> Nanos {
@@ -242,6 +246,18 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lookups_are_looked_for_soon_while_one_may_be_over_for_silence() {
+        let now = Timestamp(1_700_000_000_000_000_000);
+        let in_ms = |ms| now + Nanos::from_millis(ms);
+        assert_eq!(next_look(now, now, None), in_ms(10));
+        // As long as a walk may go on after its last answer, and a little longer.
+        assert_eq!(next_look(now, in_ms(-1_150), None), in_ms(10));
+        assert_eq!(next_look(now, in_ms(-1_250), None), in_ms(100));
+        assert_eq!(next_look(now, now, Some(in_ms(3))), in_ms(3), "the end of --duration");
+        assert_eq!(next_look(now, Timestamp::default(), Some(in_ms(3_000))), in_ms(100), "no packet yet");
+    }
 
     #[test]
     fn what_was_lost_is_said_where_something_was() {
