@@ -112,6 +112,32 @@ fn tcp_is_captured_and_privileges_can_be_given_up_before() {
 
 #[test]
 #[ignore = "needs root"]
+fn large_segments_that_the_card_would_cut_are_captured_whole() {
+    const LARGEST: usize = 60_000;
+    require_root();
+    let pair = Pair::new();
+    let listener = run_in(&pair.right.netns, || TcpListener::bind((RIGHT, 53))).unwrap().unwrap();
+    let mut both = QUEUES.map(|queue| Watch::through(&pair.left.netns, queue));
+    let mut client = run_in(&pair.left.netns, || TcpStream::connect((RIGHT, 53))).unwrap().unwrap();
+    let mut server = listener.accept().unwrap().0;
+    let mut answer = vec![b'.'; LARGEST];
+    for _ in 0..20 {
+        // The window grows with each, and the segments with it.
+        server.write_all(&answer).unwrap();
+        client.read_exact(&mut answer).unwrap();
+    }
+    client.write_all(b"the end of it").unwrap();
+    for watch in &mut both {
+        let frames = watch.until(carries(b"the end of it"));
+        let longest = frames.iter().map(|frame| frame.bytes.len()).max().unwrap();
+        assert!(longest > 9_000, "no segment was larger than any packet: {longest}");
+        assert!(frames.iter().all(|frame| frame.original_len as usize == frame.bytes.len()));
+        assert_eq!(watch.capture.statistics(None).unwrap().truncated, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn every_fragment_of_a_large_answer_passes() {
     require_root();
     let pair = Pair::new();
