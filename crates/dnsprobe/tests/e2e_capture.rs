@@ -197,6 +197,7 @@ fn a_full_disk_leaves_a_readable_file_every_row_and_a_message() {
     }
     let left = watching.stop().exits(2);
     left.complains(&[
+        "packets are not kept any more",
         "full.pcap",
         "No space left on device",
         "what was written before this is a readable capture",

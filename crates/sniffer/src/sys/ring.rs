@@ -116,7 +116,11 @@ fn frames(block: &[u8], tagged: &mut Vec<u8>, sink: &mut dyn FnMut(Arrival, &[u8
                 sink(Arrival { original_len, ..arrival }, tagged);
             }
         }
-        at += word(header, offset_of!(tpacket3_hdr, tp_next_offset)).unwrap_or_default() as usize;
+        match word(header, offset_of!(tpacket3_hdr, tp_next_offset)) {
+            // The last one.
+            Some(0) | None => break,
+            Some(next) => at += next as usize,
+        }
     }
     count
 }
@@ -156,6 +160,8 @@ fn half(bytes: &[u8], at: usize) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A block with one frame in it, whose header says what it is told.
@@ -186,6 +192,31 @@ mod tests {
             assert_eq!(lengths(&broken), [0; 0]);
         }
         assert_eq!(lengths(&block(60, u32::MAX, 9)), [60], "the next one is nowhere");
+        assert_eq!(lengths(&block(60, 0, u32::MAX)), [60], "there is no next one");
         assert_eq!(lengths(&block(60, 400, 9)), [60], "the next one's header is cut off");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_walked_within_their_bounds(
+            mut block in proptest::collection::vec(any::<u8>(), DESCRIPTION..2_048),
+            (first, next, start, length) in (0_u32..600, 0_u32..200, 0_u16..300, 0_u32..600),
+        ) {
+            // Half of the fields as they might be, so that more than the first header is reached.
+            let mut put = |at: usize, bytes: &[u8]| {
+                if let Some(place) = block.get_mut(at..at + bytes.len()) {
+                    place.copy_from_slice(bytes);
+                }
+            };
+            put(DESCRIPTION + offset_of!(tpacket_hdr_v1, offset_to_first_pkt), &first.to_ne_bytes());
+            put(DESCRIPTION + offset_of!(tpacket_hdr_v1, num_pkts), &40_u32.to_ne_bytes());
+            let header = first as usize;
+            put(header + offset_of!(tpacket3_hdr, tp_next_offset), &next.to_ne_bytes());
+            put(header + offset_of!(tpacket3_hdr, tp_mac), &start.to_ne_bytes());
+            put(header + offset_of!(tpacket3_hdr, tp_snaplen), &length.to_ne_bytes());
+            for length in lengths(&block) {
+                prop_assert!(length <= block.len() + 4, "a frame of {length} bytes");
+            }
+        }
     }
 }
