@@ -1,53 +1,160 @@
 //! What it costs to watch many network namespaces: `sudo cargo bench -p dnsprobe-sniffer --bench namespaces`.
 //!
-//! Opens a socket in each of 250 namespaces and prints the time and the memory that takes, beside the time one takes. With
-//! tcpdump installed, starts one of it for each as well.
+//! Opens a socket in each of 250 namespaces and prints the time and the memory that takes, and the processor time while
+//! questions are asked in all of them. With tcpdump installed, starts one of it for each as well, with the same load.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a benchmark: it prints, and ends where it cannot go on"
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a benchmark: it prints, ends where it cannot go on, and its numbers are its own"
 )]
 
 use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dnsprobe_sniffer::{Capture, CaptureOptions, Host, Netns, Target, target, wake};
+use dnsprobe_lookup::Nanos;
+use dnsprobe_sniffer::capture::now;
+use dnsprobe_sniffer::netns::run_in;
+use dnsprobe_sniffer::{
+    Capture, CaptureOptions, End, FrameSource, Host, Netns, Target, netns, privileges, target, wake,
+};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 
 const NAMESPACES: usize = 250;
+/// Questions a second, over all namespaces.
+const RATE: u64 = 5_000;
+/// How long they are asked.
+const SECONDS: u64 = 5;
 
 fn main() {
     if !nix::unistd::geteuid().is_root() {
         println!("not run: it makes network namespaces, which needs root");
         return;
     }
+    privileges::raise_open_files().unwrap();
     let names = Names::new();
     let open: Vec<Netns> = names.0.iter().map(|name| locate(name)).collect();
+    let pairs: Vec<[UdpSocket; 2]> = open.iter().map(sockets).collect();
+    let (waker, wake) = wake::pair().unwrap();
     let mut one = Capture::new(wake::pair().unwrap().1).unwrap();
     let single = timed(|| {
         one.attach(&open[0], &CaptureOptions::default()).unwrap();
     });
+    drop(one);
     let before = resident();
-    let mut all = Capture::new(wake::pair().unwrap().1).unwrap();
+    let mut all = Capture::new(wake).unwrap();
     let attached = timed(|| {
-        for netns in &open {
-            all.attach(netns, &CaptureOptions::default()).unwrap();
-        }
+        let each = || {
+            for netns in &open {
+                all.attach(netns, &CaptureOptions::default()).unwrap();
+            }
+        };
+        netns::visiting(each).unwrap();
     });
+    let kept = resident() - before;
     println!(
-        "{NAMESPACES} namespaces attached in {attached:.1?} (one: {single:.1?}), {} KiB of memory for them",
-        resident() - before
+        "{NAMESPACES} namespaces attached in {attached:.1?} (one: {single:.1?}), {kept} KiB of memory for them"
     );
+    let watched = watched(&mut all, &pairs);
+    println!("    this process has {} KiB in all, one thread captures", resident());
     let closed = timed(|| drop(all));
     println!("    closed in {closed:.1?}");
+    drop(waker);
     if Command::new("tcpdump").arg("--version").output().is_ok() {
-        let started = timed(|| tcpdumps(&names));
-        println!(
-            "    a tcpdump for each took {started:.1?} to start: ratio {:.0}",
-            started.as_secs_f64() / attached.as_secs_f64()
-        );
+        beside_tcpdumps(&names, &pairs, attached, kept, watched);
     }
+}
+
+/// Captures while questions are asked; the thread's processor time.
+fn watched(capture: &mut Capture, pairs: &[[UdpSocket; 2]]) -> Duration {
+    let done = AtomicBool::new(false);
+    let (asked, frames, cpu) = std::thread::scope(|scope| {
+        let counting = scope.spawn(|| {
+            let (before, mut frames) = (cpu_of_thread(), 0_u64);
+            loop {
+                let was_done = done.load(Ordering::Relaxed);
+                let until = Some(now() + Nanos::from_millis(100));
+                let batch = capture.next_batch(until, &mut |_| frames += 1).unwrap();
+                if was_done && batch.end == End::Deadline {
+                    return (frames, cpu_of_thread().saturating_sub(before));
+                }
+            }
+        });
+        let asked = ask(pairs);
+        done.store(true, Ordering::Relaxed);
+        let (frames, cpu) = counting.join().unwrap();
+        (asked, frames, cpu)
+    });
+    let dropped = capture.statistics(None).unwrap().dropped_by_kernel;
+    println!(
+        "    {asked} questions in {SECONDS} s: {frames} packets captured, {dropped} dropped, {cpu:.2?} of a processor"
+    );
+    cpu
+}
+
+/// A client and a server in a namespace, on its loopback.
+fn sockets(netns: &Netns) -> [UdpSocket; 2] {
+    let bound = |address: &str| run_in(netns, || UdpSocket::bind(address)).unwrap().unwrap();
+    let [client, server] = [bound("127.0.0.1:0"), bound("127.0.0.1:53")];
+    client.connect(server.local_addr().unwrap()).unwrap();
+    [client, server]
+}
+
+/// Asks in one namespace after the other; says how often.
+fn ask(pairs: &[[UdpSocket; 2]]) -> u64 {
+    let query = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03com\0\0\x01\0\x01";
+    let (begun, mut asked, mut buffer) = (Instant::now(), 0, [0; 64]);
+    while begun.elapsed() < Duration::from_secs(SECONDS) {
+        let [client, server] = &pairs[asked as usize % pairs.len()];
+        client.send(query).unwrap();
+        let (length, from) = server.recv_from(&mut buffer).unwrap();
+        buffer[2] |= 0x80;
+        server.send_to(&buffer[..length], from).unwrap();
+        client.recv(&mut buffer).unwrap();
+        asked += 1;
+        let due = Duration::from_secs_f64(asked as f64 / RATE as f64);
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+    }
+    asked
+}
+
+/// A tcpdump for each namespace, with the same load.
+fn beside_tcpdumps(
+    names: &Names,
+    pairs: &[[UdpSocket; 2]],
+    attached: Duration,
+    kept: u64,
+    watched: Duration,
+) {
+    let begun = Instant::now();
+    let running = Tcpdumps::start(names);
+    let started = begun.elapsed();
+    let memory = running.sum("smaps_rollup", |text| {
+        let line = text.lines().find(|line| line.starts_with("Pss:")).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok())
+    });
+    let cpu = || {
+        let own = |text: &str| text.split(' ').next().and_then(|number| number.parse().ok());
+        Duration::from_nanos(running.sum("schedstat", own))
+    };
+    let before = cpu();
+    ask(pairs);
+    let cpu = cpu().saturating_sub(before);
+    println!(
+        "    a tcpdump for each took {started:.1?} to start, {memory} KiB (their proportional share) and {cpu:.2?} of a processor"
+    );
+    println!(
+        "    ratios: start {:.0}, memory {:.0}, processor {:.2} (this to those)",
+        started.as_secs_f64() / attached.as_secs_f64(),
+        memory as f64 / kept.max(1) as f64,
+        watched.as_secs_f64() / cpu.as_secs_f64()
+    );
 }
 
 /// Namespaces that are gone when this is.
@@ -58,8 +165,10 @@ impl Names {
         let names = Self(
             (0..NAMESPACES).map(|number| format!("dnsprobe-bench-{}-{number}", std::process::id())).collect(),
         );
+        let ip = |words: &[&str]| assert!(Command::new("ip").args(words).status().unwrap().success());
         for name in &names.0 {
-            assert!(Command::new("ip").args(["netns", "add", name]).status().unwrap().success());
+            ip(&["netns", "add", name]);
+            ip(&["-n", name, "link", "set", "lo", "up"]);
         }
         names
     }
@@ -77,20 +186,38 @@ fn locate(name: &str) -> Netns {
     target::locate(&Target::Netns(name.to_owned()), &Host::default()).unwrap().netns
 }
 
-/// Starts one in each namespace and waits until all of them listen.
-fn tcpdumps(names: &Names) {
-    let start = |name: &String| {
-        let words = ["netns", "exec", name, "tcpdump", "-i", "any", "-n", "-w", "/dev/null", "port", "53"];
-        Command::new("ip").args(words).stderr(Stdio::piped()).spawn().unwrap()
-    };
-    let mut running: Vec<Child> = names.0.iter().map(start).collect();
-    for child in &mut running {
-        let errors = BufReader::new(child.stderr.as_mut().unwrap());
-        errors.lines().find(|line| line.as_ref().is_ok_and(|line| line.contains("listening")));
+/// One of it in each namespace, ended when dropped.
+struct Tcpdumps(Vec<Child>);
+
+impl Tcpdumps {
+    /// Starts them and waits until all of them listen.
+    fn start(names: &Names) -> Self {
+        let start = |name: &String| {
+            let words =
+                ["netns", "exec", name, "tcpdump", "-i", "any", "-n", "-w", "/dev/null", "port", "53"];
+            Command::new("ip").args(words).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let mut running: Vec<Child> = names.0.iter().map(start).collect();
+        for child in &mut running {
+            let errors = BufReader::new(child.stderr.as_mut().unwrap());
+            errors.lines().find(|line| line.as_ref().is_ok_and(|line| line.contains("listening")));
+        }
+        Self(running)
     }
-    for mut child in running {
-        let _ = child.kill();
-        let _ = child.wait();
+
+    /// A number from a file of each below /proc, added up.
+    fn sum(&self, file: &str, number: impl Fn(&str) -> Option<u64>) -> u64 {
+        let files = self.0.iter().map(|child| format!("/proc/{}/{file}", child.id()));
+        files.filter_map(|path| number(&std::fs::read_to_string(path).ok()?)).sum()
+    }
+}
+
+impl Drop for Tcpdumps {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -98,6 +225,12 @@ fn timed(work: impl FnOnce()) -> Duration {
     let before = Instant::now();
     work();
     before.elapsed()
+}
+
+fn cpu_of_thread() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
+    let time = |time: TimeVal| Duration::from_micros((time.tv_sec() * 1_000_000 + time.tv_usec()) as u64);
+    time(usage.user_time()) + time(usage.system_time())
 }
 
 /// Resident memory of this process, in KiB.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::AddAssign;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use dnsprobe_lookup::{Embedded, Frame, LinkType, Nanos, Timestamp};
 use nix::errno::Errno;
@@ -21,6 +22,10 @@ use crate::wake::Wake;
 pub const PAUSE_MS: u8 = 5;
 /// How long a stamped frame may take to its queue: it is stamped before it waits for a softirq.
 const SETTLE: Nanos = Nanos::from_millis(2);
+/// How long a capture that is stopped goes on with what the kernel had counted by then.
+const LAST_FRAMES: Nanos = Nanos::from_millis(1_000);
+/// How long it waits for some of that to show.
+const SHORT: Duration = Duration::from_millis(2);
 /// How many sockets are drained before frames are reported.
 const SOCKETS_AT_ONCE: usize = 256;
 /// How many sockets one thread closes at the end.
@@ -94,13 +99,40 @@ pub struct CaptureOptions {
     pub interface: Option<String>,
     /// The ports that count as DNS, at either end, UDP and TCP.
     pub ports: Vec<u16>,
-    /// The kernel's queue for this socket, in bytes.
-    pub buffer_bytes: usize,
+    /// Where frames wait until they are fetched.
+    pub queue: Queue,
+}
+
+/// Where the kernel keeps frames until they are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// In the socket's own queue. Memory is taken by the frames that are in it, so hundreds of namespaces may have one.
+    Socket {
+        /// How much they may take, the kernel's account of them included.
+        bytes: usize,
+    },
+    /// In a ring of memory shared with the kernel (`TPACKET_V3`): taken at once, and a frame costs neither a system call
+    /// nor a copy. Where that cannot be had, the default queue takes its place.
+    Ring {
+        /// The size of the ring, rounded down to whole blocks.
+        bytes: usize,
+    },
+}
+
+impl Queue {
+    /// For a namespace that may be busy: at 100,000 frames a second more than half a second of them.
+    pub const BUSY: Self = Self::Ring { bytes: 16 << 20 };
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self::Socket { bytes: 4 << 20 }
+    }
 }
 
 impl Default for CaptureOptions {
     fn default() -> Self {
-        Self { interface: None, ports: vec![53], buffer_bytes: 4 << 20 }
+        Self { interface: None, ports: vec![53], queue: Queue::default() }
     }
 }
 
@@ -145,7 +177,7 @@ pub trait FrameSource {
     fn interfaces(&self, source: SourceId) -> Vec<Interface>;
 }
 
-/// A live capture: plain packet sockets, one per attached namespace, drained in a fixed rhythm by the calling thread.
+/// A live capture: a packet socket per attached namespace, drained in a fixed rhythm by the calling thread.
 ///
 /// After the first frame of a burst it pauses for [`PAUSE_MS`] and then takes all that has arrived: a wake-up per frame
 /// costs more than everything else together.
@@ -210,6 +242,27 @@ impl Capture {
         self.epoll.delete(&socket).map_err(|e| waiting(e.into()))
     }
 
+    /// Takes what had arrived when the capture was stopped: the kernel has counted it, but a ring may not show it yet.
+    fn drain_the_last(&mut self, sink: &mut dyn FnMut(Captured<'_>)) -> Result<(usize, Timestamp), Error> {
+        let limit = now() + LAST_FRAMES;
+        let mut counted = BTreeMap::new();
+        for (source, socket) in &mut self.sockets {
+            counted.insert(*source, socket.statistics().map_err(counting)?.received);
+        }
+        let mut frames = 0;
+        loop {
+            let (some, reached) = self.drain(sink)?;
+            frames += some;
+            counted.retain(|source, count| self.sockets[source].fetched() < *count);
+            if counted.is_empty() || now() > limit {
+                return Ok((frames, reached));
+            }
+            if self.backlog == Backlog::None {
+                std::thread::sleep(SHORT);
+            }
+        }
+    }
+
     /// Waits for a frame, for a moment or for a stop.
     fn wait(&self, until: Option<Timestamp>) -> Result<Woken, Error> {
         let mut events = [EpollEvent::empty(); 8];
@@ -257,6 +310,11 @@ impl Capture {
                 reached = reached.min(last);
             }
         }
+        for socket in self.sockets.values_mut() {
+            if let Some(late) = socket.may_come_late().map_err(counting)? {
+                reached = reached.min(Timestamp(now().0 - late.0));
+            }
+        }
         // With sockets left that were not even asked, only the last moment known is certain.
         self.reached = if count == ready.len() { self.reached } else { reached };
         Ok((frames, self.reached))
@@ -302,7 +360,7 @@ impl FrameSource for Capture {
         if (woken, before) == (Woken::Frames, Backlog::None) {
             self.pause();
         }
-        let (frames, now) = self.drain(sink)?;
+        let (frames, now) = if woken == Woken::Stop { self.drain_the_last(sink)? } else { self.drain(sink)? };
         let end = match (woken, before) {
             (Woken::Stop, _) => End::Stopped,
             (Woken::Time, Backlog::None) if frames == 0 => End::Deadline,

@@ -34,7 +34,7 @@ pub mod trace;
 pub mod wake;
 
 pub use capture::{
-    Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, SourceId, Statistics, Tap,
+    Batch, Capture, CaptureOptions, Captured, End, FrameSource, Interface, Queue, SourceId, Statistics, Tap,
 };
 pub use detect::{Detected, Detection, OfProcess, Other};
 pub use error::Error;

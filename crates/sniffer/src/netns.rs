@@ -1,5 +1,6 @@
 //! A network namespace, and doing something inside it.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -86,8 +87,29 @@ impl AsFd for Netns {
 /// The thread ends afterwards, so nothing has to be restored. What was opened inside (a socket, a runtime with its
 /// threads) stays in that namespace. Needs `CAP_SYS_ADMIN` unless the caller is in `netns` already; as root this
 /// also enters namespaces owned by another user namespace (rootless containers).
+///
+/// On a thread of [`visiting`] no other is started.
 pub fn run_in<T: Send>(netns: &Netns, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    if VISITS.get() {
+        return enter(netns).map(|()| work());
+    }
     on_own_thread(|| enter(netns).map(|()| work()))
+}
+
+thread_local! {
+    /// Whether this thread goes from namespace to namespace until it ends.
+    static VISITS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work`, which looks into many namespaces, on a thread of its own that enters one after the other: on a busy
+/// machine a thread for each would wait for a processor each time.
+///
+/// The thread is somewhere among them when `work` goes on and ends with it, so `work` must not depend on where it is.
+pub fn visiting<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    on_own_thread(|| {
+        VISITS.set(true);
+        Ok(work())
+    })
 }
 
 /// Runs `work` on a thread that ends afterwards, so that whatever it changed about itself is gone.

@@ -7,28 +7,41 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use dnsprobe_lookup::{Frame, Timestamp};
+use dnsprobe_lookup::{Frame, Nanos, Timestamp};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
 
-use crate::capture::{CaptureOptions, Interface, Statistics};
+use crate::capture::{CaptureOptions, Interface, Queue, Statistics};
 use crate::error::Error;
 use crate::filter;
 use crate::link;
 use crate::netns::{Netns, run_in};
 use crate::privileges;
-use crate::sys::{self, Buffers};
+use crate::sys::ring::{RETIRE_MS, Ring};
+use crate::sys::{self, Arrival, Buffers};
 
 /// How many frames are taken from one socket before the others have their turn.
-const FRAMES_AT_ONCE: usize = 64 * sys::FRAMES_PER_CALL;
+const FRAMES_AT_ONCE: usize = 128 * sys::FRAMES_PER_CALL;
+/// How long a frame may be in a block of a ring that is not ours yet: the kernel's timer may be some ticks late.
+const TO_RING: Nanos = Nanos::from_millis(RETIRE_MS as i64 + 12);
 
 /// An open socket and what has come from it.
 #[derive(Debug)]
 pub(crate) struct PacketSocket {
     fd: OwnedFd,
+    /// Where the kernel puts frames instead of the socket's own queue.
+    ring: Option<Ring>,
+    seen: Seen,
+}
+
+/// What has come from a socket.
+#[derive(Debug, Default)]
+struct Seen {
     interfaces: BTreeMap<u32, Interface>,
     statistics: Statistics,
+    /// Frames taken from the queue.
+    fetched: u64,
 }
 
 /// Whether a socket has been emptied.
@@ -47,47 +60,67 @@ impl PacketSocket {
         run_in(netns, || open_here(options, &program, netns))?
     }
 
-    /// Hands over the frames that have arrived, at most [`FRAMES_AT_ONCE`], and says how many there were.
+    /// Hands over the frames that have arrived, at most about [`FRAMES_AT_ONCE`], and says how many there were.
     pub(crate) fn drain(
         &mut self,
         buffers: &mut Buffers,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> io::Result<(usize, Drained)> {
+        let Self { fd, ring, seen } = self;
         let (mut handed, mut fetched, mut last) = (0, 0, Timestamp::default());
+        let mut each = |arrival: Arrival, bytes: &[u8]| {
+            last = arrival.at;
+            handed += usize::from(seen.hand_over(fd.as_fd(), arrival, bytes, sink));
+        };
         while fetched < FRAMES_AT_ONCE {
-            let count = match buffers.receive(self.fd.as_fd()) {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok((handed, Drained::Empty));
-                }
-                // Told once when the one interface goes down; it may come back.
-                Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => continue,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+            let some = match ring {
+                Some(ring) => ring.take_block(&mut each).map_or(Fetched::Last, Fetched::Some),
+                None => receive(fd.as_fd(), buffers, &mut each)?,
             };
-            fetched += count;
-            for (arrival, bytes) in buffers.frames() {
-                last = arrival.at;
-                handed += usize::from(self.hand_over(arrival, bytes, sink));
+            match some {
+                Fetched::Some(count) => fetched += count,
+                Fetched::Last => return Ok((handed, Drained::Empty)),
             }
         }
         Ok((handed, Drained::UpTo(last)))
     }
 
+    /// How long ago a frame may have been stamped that the kernel has put into a block of the ring which is not ours yet;
+    /// `None` where there is no such frame.
+    pub(crate) fn may_come_late(&mut self) -> io::Result<Option<Nanos>> {
+        let holds_more = self.ring.is_some() && self.statistics()?.received > self.seen.fetched;
+        Ok(holds_more.then_some(TO_RING))
+    }
+
+    /// How many frames were taken from the queue.
+    pub(crate) fn fetched(&self) -> u64 {
+        self.seen.fetched
+    }
+
     /// The counters since it was opened.
     pub(crate) fn statistics(&mut self) -> io::Result<Statistics> {
         let counts = sys::take_statistics(self.fd.as_fd())?;
-        self.statistics.received += u64::from(counts.packets.saturating_sub(counts.drops));
-        self.statistics.dropped_by_kernel += u64::from(counts.drops);
-        Ok(self.statistics)
+        self.seen.statistics.received += u64::from(counts.packets.saturating_sub(counts.drops));
+        self.seen.statistics.dropped_by_kernel += u64::from(counts.drops);
+        Ok(self.seen.statistics)
     }
 
     /// The interfaces that frames have come from.
     pub(crate) fn interfaces(&self) -> impl Iterator<Item = &Interface> {
-        self.interfaces.values()
+        self.seen.interfaces.values()
     }
+}
 
-    fn hand_over(&mut self, arrival: sys::Arrival, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> bool {
+impl Seen {
+    /// Hands over one frame, unless nobody could read it.
+    fn hand_over(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        arrival: Arrival,
+        bytes: &[u8],
+        sink: &mut dyn FnMut(Frame<'_>),
+    ) -> bool {
+        self.fetched += 1;
         let Some(link) = link::link_type(arrival.hardware) else {
             self.statistics.unknown_link += 1;
             return false;
@@ -95,7 +128,6 @@ impl PacketSocket {
         if arrival.original_len as usize > bytes.len() {
             self.statistics.truncated += 1;
         }
-        let fd = self.fd.as_fd();
         self.interfaces.entry(arrival.interface).or_insert_with(|| Interface {
             index: arrival.interface,
             name: sys::interface_name(fd, arrival.interface)
@@ -113,6 +145,34 @@ impl PacketSocket {
     }
 }
 
+/// What one call or one block brought.
+enum Fetched {
+    /// So many frames, and there may be more.
+    Some(usize),
+    /// The last that there were.
+    Last,
+}
+
+/// Takes what one call gets from a socket's own queue.
+fn receive(
+    fd: BorrowedFd<'_>,
+    buffers: &mut Buffers,
+    each: &mut dyn FnMut(Arrival, &[u8]),
+) -> io::Result<Fetched> {
+    let count = match buffers.receive(fd) {
+        Ok(count) => count,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Fetched::Last),
+        // Told once when the one interface goes down; it may come back.
+        Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(Fetched::Some(0)),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Fetched::Some(0)),
+        Err(error) => return Err(error),
+    };
+    for (arrival, bytes) in buffers.frames() {
+        each(arrival, bytes);
+    }
+    Ok(if count < sys::FRAMES_PER_CALL { Fetched::Last } else { Fetched::Some(count) })
+}
+
 impl AsFd for PacketSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -125,25 +185,41 @@ fn open_here(
     netns: &Netns,
 ) -> Result<PacketSocket, Error> {
     let index = options.interface.as_deref().map_or(Ok(0), index_of)?;
-    let opened = set_up(index, options.buffer_bytes, program);
-    let fd = opened.map_err(|source| {
+    // A ring takes memory that may not be there; a queue of the socket's own then has to do.
+    let opened = match options.queue {
+        Queue::Ring { bytes } => set_up(index, Queue::Ring { bytes }, program)
+            .or_else(|_| set_up(index, Queue::default(), program)),
+        queue @ Queue::Socket { .. } => set_up(index, queue, program),
+    };
+    let (fd, ring) = opened.map_err(|source| {
         let object = format!("network namespace {}", netns.inode());
         Error::from_io("capture in", object, privileges::TO_CAPTURE, source)
     })?;
-    Ok(PacketSocket { fd, interfaces: BTreeMap::new(), statistics: Statistics::default() })
+    Ok(PacketSocket { fd, ring, seen: Seen::default() })
 }
 
-fn set_up(interface: u32, buffer_bytes: usize, program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
+fn set_up(
+    interface: u32,
+    queue: Queue,
+    program: &[libc::sock_filter],
+) -> io::Result<(OwnedFd, Option<Ring>)> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
     sys::attach_filter(fd.as_fd(), program)?;
-    sys::want_auxdata(fd.as_fd())?;
+    // Also for a ring: what is stamped once shows the same time in every capture.
     setsockopt(&fd, sockopt::ReceiveTimestampns, &true)?;
-    // Beyond the system's limit needs CAP_NET_ADMIN; without it a smaller queue is better than none.
-    setsockopt(&fd, sockopt::RcvBufForce, &buffer_bytes)
-        .or_else(|_| setsockopt(&fd, sockopt::RcvBuf, &buffer_bytes))?;
+    let ring = match queue {
+        Queue::Ring { bytes } => Some(Ring::new(fd.as_fd(), bytes)?),
+        Queue::Socket { bytes } => {
+            sys::want_auxdata(fd.as_fd())?;
+            // Beyond the system's limit needs CAP_NET_ADMIN; without it a smaller queue is better than none.
+            setsockopt(&fd, sockopt::RcvBufForce, &bytes)
+                .or_else(|_| setsockopt(&fd, sockopt::RcvBuf, &bytes))?;
+            None
+        }
+    };
     sys::bind_packet(fd.as_fd(), interface)?;
-    Ok(fd)
+    Ok((fd, ring))
 }
 
 fn index_of(name: &str) -> Result<u32, Error> {

@@ -30,10 +30,17 @@ pub fn no_new_privs() -> io::Result<()> {
     nix::sys::prctl::set_no_new_privs().map_err(Into::into)
 }
 
-/// Raises the number of files that this process may have open to what it is allowed, and says how many that are. Each
-/// namespace that is watched takes one.
+/// So many open files are enough for the pods of a node.
+const ENOUGH_FILES: u64 = 4_096;
+
+/// Raises the number of files that this process may have open to what it is allowed, or to what the pods of a node take
+/// where it may go beyond that (`CAP_SYS_RESOURCE`), and says how many that are. Each namespace that is watched takes one.
 pub fn raise_open_files() -> io::Result<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let enough = hard.max(ENOUGH_FILES);
+    if hard < enough && setrlimit(Resource::RLIMIT_NOFILE, enough, enough).is_ok() {
+        return Ok(enough);
+    }
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
@@ -117,6 +124,19 @@ mod tests {
     fn as_many_files_may_be_open_as_are_allowed() {
         let most = raise_open_files().unwrap();
         assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (most, most));
+        let may = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_RESOURCE).unwrap();
+        assert!(!may || most >= ENOUGH_FILES, "{most}");
+    }
+
+    #[test]
+    fn a_low_limit_is_raised_as_far_as_that_is_allowed() {
+        // The test above, in a process of its own with few files.
+        let script =
+            "ulimit -n 64 && exec \"$0\" --exact privileges::tests::as_many_files_may_be_open_as_are_allowed";
+        let this = std::env::current_exe().unwrap();
+        let output = std::process::Command::new("sh").args(["-c", script]).arg(this).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 
     #[test]

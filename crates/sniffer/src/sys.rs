@@ -1,11 +1,14 @@
-//! The system calls that no crate wraps safely: everything `unsafe` is in this file and in `sys/seccomp.rs`.
+//! The system calls that no crate wraps safely: everything `unsafe` is in this file, `sys/ring.rs` and
+//! `sys/seccomp.rs`.
 #![allow(unsafe_code, reason = "the one module that may; each block says why it is sound")]
 
+pub(crate) mod ring;
 pub(crate) mod seccomp;
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::{MaybeUninit, size_of, zeroed};
+use std::mem::{size_of, zeroed};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use dnsprobe_lookup::Timestamp;
@@ -19,7 +22,7 @@ use crate::filter::SNAP_LEN;
 const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
 
 /// How many frames one system call fetches.
-pub(crate) const FRAMES_PER_CALL: usize = 64;
+pub(crate) const FRAMES_PER_CALL: usize = 32;
 /// Room in front of each frame to put a VLAN tag back.
 const TAG_LEN: usize = 4;
 const SLOT: usize = TAG_LEN + SNAP_LEN as usize;
@@ -127,8 +130,6 @@ pub(crate) struct Arrival {
     pub(crate) hardware: u16,
     /// On the wire, in bytes.
     pub(crate) original_len: u32,
-    start: usize,
-    end: usize,
 }
 
 /// Room for the frames of one call, used again for each call and each socket. The kernel fills only as much of it as
@@ -136,24 +137,33 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct Buffers {
     slots: Vec<u8>,
-    arrivals: Vec<Arrival>,
+    /// Where from, and what the kernel says beside: overwritten by each call as far as it uses them.
+    names: Vec<libc::sockaddr_ll>,
+    controls: Vec<Control>,
+    /// With the place of each in `slots`.
+    arrivals: Vec<(Arrival, Range<usize>)>,
 }
 
 impl Buffers {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![0; SLOT * FRAMES_PER_CALL], arrivals: Vec::with_capacity(FRAMES_PER_CALL) }
+        // SAFETY: sockaddr_ll holds only integers, for which zero is a value.
+        let nobody: libc::sockaddr_ll = unsafe { zeroed() };
+        Self {
+            slots: vec![0; SLOT * FRAMES_PER_CALL],
+            names: vec![nobody; FRAMES_PER_CALL],
+            controls: vec![Control::EMPTY; FRAMES_PER_CALL],
+            arrivals: Vec::with_capacity(FRAMES_PER_CALL),
+        }
     }
 
     /// The frames of the last call.
     pub(crate) fn frames(&self) -> impl Iterator<Item = (Arrival, &[u8])> {
-        self.arrivals.iter().map(|arrival| (*arrival, &self.slots[arrival.start..arrival.end]))
+        self.arrivals.iter().map(|(arrival, place)| (*arrival, &self.slots[place.clone()]))
     }
 
     /// Fetches what a non-blocking packet socket has, at most [`FRAMES_PER_CALL`] frames, and says how many.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         self.arrivals.clear();
-        let mut names = [MaybeUninit::<libc::sockaddr_ll>::zeroed(); FRAMES_PER_CALL];
-        let mut controls = [Control::EMPTY; FRAMES_PER_CALL];
         let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; FRAMES_PER_CALL];
         // SAFETY: mmsghdr holds only integers and pointers, for which zero is a value.
         let mut headers: [libc::mmsghdr; FRAMES_PER_CALL] = unsafe { zeroed() };
@@ -161,11 +171,11 @@ impl Buffers {
             let slot = &mut self.slots[index * SLOT + TAG_LEN..(index + 1) * SLOT];
             vectors[index] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
             let message = &mut header.msg_hdr;
-            message.msg_name = names[index].as_mut_ptr().cast();
-            message.msg_namelen = length_of(&names[index]);
+            message.msg_name = (&raw mut self.names[index]).cast();
+            message.msg_namelen = length_of(&self.names[index]);
             message.msg_iov = &raw mut vectors[index];
             message.msg_iovlen = 1;
-            message.msg_control = (&raw mut controls[index]).cast();
+            message.msg_control = (&raw mut self.controls[index]).cast();
             message.msg_controllen = size_of::<Control>() as _;
         }
         let (fd, room) = (socket.as_raw_fd(), length_of(&headers) / length_of(&headers[0]));
@@ -174,36 +184,34 @@ impl Buffers {
         let got = unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), room, 0, std::ptr::null_mut()) };
         let count = usize::try_from(checked(got)?).unwrap_or_default();
         for (index, header) in headers.iter().take(count).enumerate() {
-            // SAFETY: it was all zero, a valid sockaddr_ll, before the kernel wrote one.
-            let name = unsafe { names[index].assume_init() };
+            let name = self.names[index];
             self.arrived(index, header.msg_len as usize, &name, &Ancillary::of(&header.msg_hdr));
         }
         Ok(count)
     }
 
     fn arrived(&mut self, index: usize, length: usize, name: &libc::sockaddr_ll, beside: &Ancillary) {
-        let start = index * SLOT + TAG_LEN;
+        let mut start = index * SLOT + TAG_LEN;
+        let end = start + length.min(SLOT - TAG_LEN);
         let mut arrival = Arrival {
             at: beside.at,
             interface: name.sll_ifindex.cast_unsigned(),
             hardware: name.sll_hatype,
             original_len: beside.length.unwrap_or(u32::try_from(length).unwrap_or(u32::MAX)),
-            start,
-            end: start + length.min(SLOT - TAG_LEN),
         };
         if let Some(tag) = beside.vlan_tag.filter(|_| length >= TAG_AT) {
             self.slots.copy_within(start..start + TAG_AT, start - TAG_LEN);
             self.slots[start - TAG_LEN + TAG_AT..start + TAG_AT].copy_from_slice(&tag);
-            arrival.start -= TAG_LEN;
+            start -= TAG_LEN;
             arrival.original_len = arrival.original_len.saturating_add(4);
         }
-        self.arrivals.push(arrival);
+        self.arrivals.push((arrival, start..end));
     }
 }
 
 /// Room for the control messages of one frame: a timespec and a `tpacket_auxdata`, each behind a header.
 #[repr(C, align(8))]
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Control([u8; 128]);
 
 impl Control {
@@ -249,13 +257,15 @@ impl Ancillary {
 
     fn take_auxdata(&mut self, aux: libc::tpacket_auxdata) {
         self.length = Some(aux.tp_len);
-        if aux.tp_status & libc::TP_STATUS_VLAN_VALID != 0 {
-            let known = aux.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-            let protocol = if known { aux.tp_vlan_tpid } else { 0x8100 };
-            let ([p0, p1], [t0, t1]) = (protocol.to_be_bytes(), aux.tp_vlan_tci.to_be_bytes());
-            self.vlan_tag = Some([p0, p1, t0, t1]);
-        }
+        self.vlan_tag = vlan_tag(aux.tp_status, aux.tp_vlan_tpid, aux.tp_vlan_tci);
     }
+}
+
+/// The VLAN tag that the kernel took off, as it stood on the wire; kernels before 3.14 do not tell its protocol.
+fn vlan_tag(status: u32, protocol: u16, control: u16) -> Option<[u8; TAG_LEN]> {
+    let known = status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
+    let ([p0, p1], [t0, t1]) = (if known { protocol } else { 0x8100 }.to_be_bytes(), control.to_be_bytes());
+    (status & libc::TP_STATUS_VLAN_VALID != 0).then_some([p0, p1, t0, t1])
 }
 
 /// From the two halves of a timespec, saturating in the years 1677 and 2262.

@@ -8,11 +8,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use common::{Ended, LEFT, LEFT_V6, Namespace, Pair, RIGHT, RIGHT_V6, Watch, carries, require_root};
+use common::{Ended, LEFT, LEFT_V6, Namespace, Pair, QUEUES, RIGHT, RIGHT_V6, Watch, carries, require_root};
 use dnsprobe_lookup::{LinkType, Timestamp};
 use dnsprobe_sniffer::capture::now;
-use dnsprobe_sniffer::netns::run_in;
-use dnsprobe_sniffer::{CaptureOptions, End, FrameSource, privileges};
+use dnsprobe_sniffer::netns::{run_in, visiting};
+use dnsprobe_sniffer::{CaptureOptions, End, FrameSource, Netns, Queue, privileges};
 use pnet_datalink::{Channel, Config};
 
 /// Asks from `left` and answers from `right`: what each side sent.
@@ -30,9 +30,9 @@ fn ask_and_answer(pair: &Pair, [client, server]: [&str; 2]) {
 fn a_question_and_its_answer_are_seen_once_each_on_both_sides() {
     require_root();
     let pair = Pair::new();
-    for ends in [[LEFT, RIGHT], [LEFT_V6, RIGHT_V6]] {
+    for (ends, queue) in [([LEFT, RIGHT], QUEUES[0]), ([LEFT_V6, RIGHT_V6], QUEUES[1])] {
         for (side, device) in [(&pair.left, "left"), (&pair.right, "right")] {
-            let mut watch = Watch::on(&side.netns);
+            let mut watch = Watch::through(&side.netns, queue);
             let before = now();
             ask_and_answer(&pair, ends);
             let frames = watch.until(carries(b"the answer"));
@@ -54,12 +54,14 @@ fn a_question_and_its_answer_are_seen_once_each_on_both_sides() {
 fn a_loopback_shows_each_packet_once() {
     require_root();
     let here = Namespace::new("lo");
-    let mut watch = Watch::on(&here.netns);
     let (client, server) = (here.udp("127.0.0.1", 0), here.udp("127.0.0.1", 53));
-    for payload in [b"first", b"again"] {
-        client.send_to(payload, server.local_addr().unwrap()).unwrap();
+    for queue in QUEUES {
+        let mut watch = Watch::through(&here.netns, queue);
+        for payload in [b"first", b"again"] {
+            client.send_to(payload, server.local_addr().unwrap()).unwrap();
+        }
+        assert_eq!(watch.until(carries(b"again")).len(), 2);
     }
-    assert_eq!(watch.until(carries(b"again")).len(), 2);
 }
 
 #[test]
@@ -110,11 +112,37 @@ fn tcp_is_captured_and_privileges_can_be_given_up_before() {
 
 #[test]
 #[ignore = "needs root"]
+fn large_segments_that_the_card_would_cut_are_captured_whole() {
+    const LARGEST: usize = 60_000;
+    require_root();
+    let pair = Pair::new();
+    let listener = run_in(&pair.right.netns, || TcpListener::bind((RIGHT, 53))).unwrap().unwrap();
+    let mut both = QUEUES.map(|queue| Watch::through(&pair.left.netns, queue));
+    let mut client = run_in(&pair.left.netns, || TcpStream::connect((RIGHT, 53))).unwrap().unwrap();
+    let mut server = listener.accept().unwrap().0;
+    let mut answer = vec![b'.'; LARGEST];
+    for _ in 0..20 {
+        // The window grows with each, and the segments with it.
+        server.write_all(&answer).unwrap();
+        client.read_exact(&mut answer).unwrap();
+    }
+    client.write_all(b"the end of it").unwrap();
+    for watch in &mut both {
+        let frames = watch.until(carries(b"the end of it"));
+        let longest = frames.iter().map(|frame| frame.bytes.len()).max().unwrap();
+        assert!(longest > 9_000, "no segment was larger than any packet: {longest}");
+        assert!(frames.iter().all(|frame| frame.original_len as usize == frame.bytes.len()));
+        assert_eq!(watch.capture.statistics(None).unwrap().truncated, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn every_fragment_of_a_large_answer_passes() {
     require_root();
     let pair = Pair::new();
-    for ends in [[LEFT, RIGHT], [LEFT_V6, RIGHT_V6]] {
-        let mut watch = Watch::on(&pair.left.netns);
+    for (ends, queue) in [([LEFT, RIGHT], QUEUES[0]), ([LEFT_V6, RIGHT_V6], QUEUES[1])] {
+        let mut watch = Watch::through(&pair.left.netns, queue);
         let (client, server) = (pair.left.udp(ends[0], 0), pair.right.udp(ends[1], 53));
         let payload = [&[b'.'; 3990][..], b"the end of it"].concat();
         server.send_to(&payload, client.local_addr().unwrap()).unwrap();
@@ -153,10 +181,10 @@ fn vlan_tags_are_where_they_were_on_the_wire() {
     require_root();
     let pair = Pair::new();
     let stacks: [&[[u8; 4]]; 3] = [&[], &[[0x81, 0, 0x20, 7]], &[[0x88, 0xa8, 0x40, 9], [0x81, 0, 0x60, 8]]];
-    for tags in stacks {
+    for (tags, queue) in stacks.into_iter().flat_map(|tags| QUEUES.map(|queue| (tags, queue))) {
         let frame = tagged(tags);
         for side in [&pair.left, &pair.right] {
-            let mut watch = Watch::on(&side.netns);
+            let mut watch = Watch::through(&side.netns, queue);
             inject(&pair.left, &frame);
             let seen = watch.until(|_| true);
             assert_eq!(seen.len(), 1);
@@ -206,17 +234,21 @@ fn silence_ends_at_the_deadline_and_a_stop_ends_it_for_good() {
 fn frames_that_came_before_a_stop_are_handed_over() {
     require_root();
     let here = Namespace::new("stopped");
-    let mut watch = Watch::on(&here.netns);
     let (client, server) = (here.udp("127.0.0.1", 0), here.udp("127.0.0.1", 53));
-    client.send_to(b"last words", server.local_addr().unwrap()).unwrap();
-    server.recv_from(&mut [0; 16]).unwrap();
-    watch.waker.stop();
-    let mut frames = Vec::new();
-    assert_eq!(watch.batch(None, &mut frames).end, End::Stopped);
-    assert_eq!(frames.len(), 1);
+    for queue in QUEUES {
+        let mut watch = Watch::through(&here.netns, queue);
+        // More than are fetched at once.
+        for _ in 0..5_000 {
+            client.send_to(b"last words", server.local_addr().unwrap()).unwrap();
+        }
+        watch.waker.stop();
+        let mut frames = Vec::new();
+        assert_eq!(watch.batch(None, &mut frames).end, End::Stopped);
+        assert_eq!((frames.len(), watch.capture.statistics(None).unwrap().received), (5_000, 5_000));
+    }
 }
 
-/// More than a queue of 128 KiB holds.
+/// More than a queue of 128 KiB holds, and more than the two blocks of the smallest ring.
 const SENT: u64 = 5000;
 
 #[test]
@@ -224,21 +256,22 @@ const SENT: u64 = 5000;
 fn a_full_queue_is_counted_and_what_was_in_it_is_kept() {
     require_root();
     let here = Namespace::new("full");
-    let mut watch = Watch::new();
-    let options = CaptureOptions { buffer_bytes: 1 << 17, ..CaptureOptions::default() };
-    watch.capture.attach(&here.netns, &options).unwrap();
     let (client, server) = (here.udp("127.0.0.1", 0), here.udp("127.0.0.1", 53));
-    for _ in 0..SENT {
-        client.send_to(b"one of many", server.local_addr().unwrap()).unwrap();
+    for queue in [Queue::Socket { bytes: 1 << 17 }, Queue::Ring { bytes: 1 << 17 }] {
+        let mut watch = Watch::through(&here.netns, queue);
+        for _ in 0..SENT {
+            client.send_to(b"one of many", server.local_addr().unwrap()).unwrap();
+        }
+        // Read twice: the kernel forgets its counters each time.
+        watch.capture.statistics(None).unwrap();
+        let statistics = watch.capture.statistics(None).unwrap();
+        assert!(statistics.dropped_by_kernel > 0);
+        assert_eq!(statistics.received + statistics.dropped_by_kernel, SENT);
+        let mut frames = Vec::new();
+        watch.waker.stop();
+        assert_eq!(watch.batch(None, &mut frames).end, End::Stopped);
+        assert_eq!(frames.len() as u64, statistics.received);
     }
-    // Read twice: the kernel forgets its counters each time.
-    watch.capture.statistics(None).unwrap();
-    let statistics = watch.capture.statistics(None).unwrap();
-    assert!(statistics.dropped_by_kernel > 0);
-    assert_eq!(statistics.received + statistics.dropped_by_kernel, SENT);
-    let mut frames = Vec::new();
-    while watch.batch(Some(now()), &mut frames).end != End::Deadline {}
-    assert_eq!(frames.len() as u64, statistics.received);
 }
 
 #[test]
@@ -247,8 +280,11 @@ fn many_namespaces_share_one_thread_and_keep_their_own_counters() {
     require_root();
     let namespaces: Vec<Namespace> = (0..20).map(|_| Namespace::new("many")).collect();
     let mut watch = Watch::new();
+    let here = Netns::current().unwrap();
     let attach = |namespace: &Namespace| watch.capture.attach(&namespace.netns, &CaptureOptions::default());
-    let sources: Vec<_> = namespaces.iter().map(attach).collect::<Result<_, _>>().unwrap();
+    let sources: Result<Vec<_>, _> = visiting(|| namespaces.iter().map(attach).collect()).unwrap();
+    let sources = sources.unwrap();
+    assert!(Netns::current().unwrap().is(&here), "nobody else was moved");
     for (index, namespace) in namespaces.iter().enumerate() {
         let (client, server) = (namespace.udp("127.0.0.1", 0), namespace.udp("127.0.0.1", 53));
         for _ in 0..=index {
@@ -267,6 +303,51 @@ fn many_namespaces_share_one_thread_and_keep_their_own_counters() {
     }
     assert_eq!(watch.capture.statistics(None).unwrap().received, 210);
     assert_eq!(watch.batch(Some(now()), &mut frames).end, End::Deadline);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn where_no_ring_can_be_had_a_queue_takes_its_place() {
+    require_root();
+    let here = Namespace::new("large");
+    let mut watch = Watch::through(&here.netns, Queue::Ring { bytes: usize::MAX });
+    let (client, server) = (here.udp("127.0.0.1", 0), here.udp("127.0.0.1", 53));
+    client.send_to(b"all the same", server.local_addr().unwrap()).unwrap();
+    assert_eq!(watch.until(carries(b"all the same")).len(), 1);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn namespaces_come_and_go_without_touching_the_others() {
+    const ASKED: usize = 3_000;
+    require_root();
+    let (busy, passing) = (Namespace::new("busy"), Namespace::new("passing"));
+    for queue in QUEUES {
+        let mut watch = Watch::through(&busy.netns, queue);
+        let (client, server) = (busy.udp("127.0.0.1", 0), busy.udp("127.0.0.1", 53));
+        let asking = std::thread::spawn(move || {
+            for number in 0..ASKED {
+                client.send_to(&number.to_be_bytes(), server.local_addr().unwrap()).unwrap();
+                if number % 50 == 0 {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+            }
+        });
+        let (mut frames, mut came) = (Vec::new(), 0);
+        while frames.len() < ASKED {
+            let options = CaptureOptions { queue, ..CaptureOptions::default() };
+            let passing = watch.capture.attach(&passing.netns, &options).unwrap();
+            came += 1;
+            let limit = Timestamp(now().0 + 20_000_000_000);
+            assert_ne!(watch.batch(Some(limit), &mut frames).end, End::Deadline);
+            watch.capture.detach(passing).unwrap();
+        }
+        asking.join().unwrap();
+        assert!(came > 1);
+        let numbers = frames.iter().map(|frame| frame.bytes.last_chunk().copied().map(usize::from_be_bytes));
+        assert!(numbers.eq((0..ASKED).map(Some)), "each once, in order");
+        assert_eq!(watch.capture.statistics(None).unwrap().dropped_by_kernel, 0);
+    }
 }
 
 #[test]
@@ -305,7 +386,7 @@ fn records(file: &[u8]) -> Vec<(i64, u32, Vec<u8>)> {
 fn frames_and_their_times_are_those_that_tcpdump_writes() {
     require_root();
     let pair = Pair::new();
-    let mut watch = Watch::on(&pair.left.netns);
+    let mut both = QUEUES.map(|queue| Watch::through(&pair.left.netns, queue));
     let file = tempfile::NamedTempFile::new().unwrap();
     let exec = ["netns", "exec", &pair.left.name, "tcpdump", "-w", file.path().to_str().unwrap()];
     let words = ["-i", "left", "-Z", "root", "--time-stamp-precision=nano", "-c", "100"];
@@ -320,11 +401,14 @@ fn frames_and_their_times_are_those_that_tcpdump_writes() {
     for number in 1..100 {
         client.send_to(format!("question {number}").as_bytes(), server.local_addr().unwrap()).unwrap();
     }
-    let ours = watch.until(carries(b"question 99"));
+    let ours = both.each_mut().map(|watch| watch.until(carries(b"question 99")));
     assert!(said.any(|line| line.contains("100 packets captured")));
     tcpdump.0.wait().unwrap();
-    let ours: Vec<_> = ours.into_iter().map(|frame| (frame.at.0, frame.original_len, frame.bytes)).collect();
     let theirs = records(&std::fs::read(file.path()).unwrap());
-    assert_eq!((ours.len(), theirs.len()), (100, 100));
-    assert!(ours == theirs, "first difference: {:?}", ours.iter().zip(&theirs).find(|(a, b)| a != b));
+    for ours in ours {
+        let ours = ours.into_iter().map(|frame| (frame.at.0, frame.original_len, frame.bytes));
+        let ours: Vec<_> = ours.collect();
+        assert_eq!((ours.len(), theirs.len()), (100, 100));
+        assert!(ours == theirs, "first difference: {:?}", ours.iter().zip(&theirs).find(|(a, b)| a != b));
+    }
 }

@@ -20,8 +20,8 @@ use super::sharing::{Files, Shared, Sharing};
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
 use crate::view::{
-    Beside, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Present, Reporter, Rows, SeenAt, Shown,
-    Ui, note, output,
+    Beside, CapturedIn, Closing, Detail, JsonLines, Merging, Output, PacketsOn, Present, Reporter, Rows,
+    SeenAt, Shown, Ui, note, output,
 };
 
 /// The one namespace of a session that has no more.
@@ -43,6 +43,7 @@ pub(crate) struct Session {
     packets: Option<PacketFile>,
     packets_left: u64,
     beside: Option<Beside>,
+    captured: Vec<CapturedIn>,
     conntrack: Option<Counted>,
     order: Order,
     /// Lookups that wait for their turn.
@@ -177,6 +178,7 @@ impl Session {
             packets,
             packets_left: args.count.unwrap_or(u64::MAX),
             beside: None,
+            captured: Vec::new(),
             conntrack: None,
             order: Order::Finished,
             waiting: Vec::new(),
@@ -293,6 +295,7 @@ impl Session {
         if error.is_closed_output() {
             self.failed = Some(error);
         } else {
+            note("dnsprobe: packets are not kept any more, which the end explains; lookups go on");
             self.not_kept = Some(error);
         }
     }
@@ -318,6 +321,11 @@ impl Session {
     /// Says at the end what else passed through the namespace.
     pub(crate) fn beside(&mut self, beside: Beside) {
         self.beside = Some(beside);
+    }
+
+    /// Says at the end what was captured in a namespace.
+    pub(crate) fn captured(&mut self, captured: CapturedIn) {
+        captured.add_to(&mut self.captured);
     }
 
     /// Shows at the end by how much these have grown.
@@ -363,6 +371,7 @@ impl Session {
             summary: &self.summary,
             counters: &self.counted,
             dropped_by_kernel,
+            captured: &self.captured,
             inferred: &self.inferred,
             beside: self.beside,
             conntrack: self.conntrack.as_ref().and_then(Counted::grown),
@@ -415,6 +424,10 @@ impl Session {
         if self.order == Order::Begun {
             self.waiting.extend(finished);
             return ControlFlow::Continue(());
+        }
+        // Live traffic does not come again when this program is killed: the packets of a row are kept before it is shown.
+        if self.pace == Pace::Live && !finished.is_empty() {
+            self.keep(PacketFile::flush);
         }
         let mut result = Ok(());
         for Done { lookup, seen_at } in finished {

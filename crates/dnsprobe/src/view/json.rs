@@ -7,6 +7,7 @@ use dnsprobe_lookup::summary::Entry;
 use dnsprobe_lookup::{Evidence, Lookup, Nanos, Question, ResolverFrom, ResolverSeen, Step, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::captured::captured_json;
 use super::json_line::LineWriter;
 use super::{Closing, Output, Reporter, SeenAt, Told};
 
@@ -208,6 +209,9 @@ fn summary_json(closing: &Closing<'_>) -> Value {
         "by_target": entries(&summary.by_target(), "target"),
         "inferred": inferred(closing),
     });
+    if let (false, Some(fields)) = (closing.captured.is_empty(), sums.as_object_mut()) {
+        fields.extend(captured_json(closing.captured));
+    }
     if let (Some(grown), Some(fields)) = (&closing.conntrack, sums.as_object_mut()) {
         let grown =
             json!({"insert_failed": grown.insert_failed, "drop": grown.drop, "early_drop": grown.early_drop});

@@ -3,6 +3,7 @@
 mod advise_json;
 mod advise_table;
 mod bars;
+mod captured;
 mod explain_json;
 mod explain_table;
 mod json;
@@ -29,6 +30,7 @@ use crate::cli::{Color, Global};
 
 pub(crate) use advise_json::{Advised, advised_json};
 pub(crate) use advise_table::advised_table;
+pub(crate) use captured::CapturedIn;
 pub(crate) use explain_json::explained_json;
 pub(crate) use explain_table::{ExplainTable, Times};
 pub(crate) use json::{JsonLines, Shown};
@@ -151,6 +153,8 @@ pub(crate) struct Closing<'a> {
     pub(crate) counters: &'a Counters,
     /// Frames that the kernel had no room for; `None` for files.
     pub(crate) dropped_by_kernel: Option<u64>,
+    /// What was captured in each namespace; empty for files.
+    pub(crate) captured: &'a [CapturedIn],
     /// Search lists that were read from the traffic.
     pub(crate) inferred: &'a [(std::net::IpAddr, InferredConf)],
     /// What passed beside the lookups of one program; `None` where all lookups are shown.

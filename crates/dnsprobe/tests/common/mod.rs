@@ -126,6 +126,12 @@ impl Ran {
         assert_eq!(self.code, Some(code), "{command}\n{stderr}\n{}", self.left.shown());
         self.left
     }
+
+    /// Checks that a signal ended it, before it could say so.
+    pub(crate) fn was_killed(self) -> Left {
+        assert_eq!(self.code, None, "{}", self.left.command);
+        self.left
+    }
 }
 
 impl Left {

@@ -16,7 +16,7 @@ use super::diag::{Diag, Socket};
 use super::holders::Holders;
 use super::index::{self, Index};
 use super::told::{Asker, By, Told, Who};
-use crate::capture::CaptureOptions;
+use crate::capture::{CaptureOptions, Queue};
 use crate::clients::Protocol;
 use crate::error::Error;
 use crate::host::Host;
@@ -137,7 +137,11 @@ impl Teller {
             return Ok(());
         }
         let netns = &open()?;
-        let options = CaptureOptions { interface: None, ports: self.ports.clone(), buffer_bytes: QUEUE };
+        let options = CaptureOptions {
+            interface: None,
+            ports: self.ports.clone(),
+            queue: Queue::Socket { bytes: QUEUE },
+        };
         let shared = Shared {
             packets: PacketSocket::open(netns, &options)?,
             sockets: Diag::open(netns)?,

@@ -16,7 +16,7 @@ use dnsprobe_sniffer::netns::run_in;
 use dnsprobe_sniffer::target::locate;
 use dnsprobe_sniffer::wake;
 use dnsprobe_sniffer::{
-    Batch, Capture, CaptureOptions, End, FrameSource, Host, Netns, SourceId, Target, Waker,
+    Batch, Capture, CaptureOptions, End, FrameSource, Host, Netns, Queue, SourceId, Target, Waker,
 };
 
 /// Fails when the test was asked for without the privileges that it needs.
@@ -142,6 +142,9 @@ impl Kept {
     }
 }
 
+/// Both kinds of queue, which must not differ in what comes out of them.
+pub(crate) const QUEUES: [Queue; 2] = [Queue::Socket { bytes: 4 << 20 }, Queue::BUSY];
+
 /// A capture with what it needs to be stopped.
 pub(crate) struct Watch {
     pub(crate) capture: Capture,
@@ -155,8 +158,12 @@ impl Watch {
     }
 
     pub(crate) fn on(netns: &Netns) -> Self {
+        Self::through(netns, Queue::default())
+    }
+
+    pub(crate) fn through(netns: &Netns, queue: Queue) -> Self {
         let mut watch = Self::new();
-        watch.capture.attach(netns, &CaptureOptions::default()).unwrap();
+        watch.capture.attach(netns, &CaptureOptions { queue, ..CaptureOptions::default() }).unwrap();
         watch
     }
 

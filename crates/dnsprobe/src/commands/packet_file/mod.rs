@@ -103,14 +103,15 @@ impl PacketFile {
         Ok(())
     }
 
-    /// Begins the next file, with what the format says first.
+    /// Begins the next file, with what the format says first: it is a capture from then on, whatever happens.
     fn rotate(&mut self) -> io::Result<()> {
         self.store.borrow_mut().next()?;
         match std::mem::replace(&mut self.writer, Writer::Waiting) {
-            Writer::Waiting => Ok(()),
-            Writer::Pcap(link, _) => self.begin_pcap(link),
-            Writer::Pcapng(_, interfaces) => self.begin_pcapng(interfaces),
+            Writer::Waiting => {}
+            Writer::Pcap(link, _) => self.begin_pcap(link)?,
+            Writer::Pcapng(_, interfaces) => self.begin_pcapng(interfaces)?,
         }
+        self.store.borrow_mut().hand_over()
     }
 
     /// Describes the interfaces of another namespace as `TITLE/INTERFACE`.

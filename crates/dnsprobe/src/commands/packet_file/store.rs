@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 /// So many bytes are gathered before they are handed to the system.
 const GATHERED: usize = 64 << 10;
@@ -43,6 +44,8 @@ struct Files {
     rotation: Rotation,
     number: u32,
     open: File,
+    /// The name of the open file, where it is a later one.
+    fresh: Option<PathBuf>,
 }
 
 impl Store {
@@ -76,8 +79,7 @@ impl Store {
             Target::Files(files) => {
                 let handed = files.open.write_all(&self.buffer);
                 if handed.is_err() {
-                    // A pipe or device has no length; then there is nothing to take back.
-                    let _ = files.open.set_len(self.kept);
+                    files.take_back(self.kept);
                 }
                 handed
             }
@@ -117,7 +119,7 @@ impl Files {
         let directory = open(parent.unwrap_or(Path::new(".")), flags, Mode::empty())?;
         let first = numbered(name.as_ref(), 0, rotation);
         let open = create_in(&directory, &first)?;
-        Ok(Self { directory, name: name.into(), rotation, number: 0, open })
+        Ok(Self { directory, name: name.into(), rotation, number: 0, open, fresh: None })
     }
 
     fn next(&mut self) -> io::Result<()> {
@@ -125,8 +127,20 @@ impl Files {
         if self.rotation.count.is_some_and(|count| self.number >= count) {
             self.number = 0;
         }
-        self.open = create_in(&self.directory, &numbered(&self.name, self.number, self.rotation))?;
+        let name = numbered(&self.name, self.number, self.rotation);
+        self.open = create_in(&self.directory, &name)?;
+        self.fresh = Some(name);
         Ok(())
+    }
+
+    /// Leaves only what had been written in whole: that much of the open file, or no file where not even its header had
+    /// room.
+    fn take_back(&mut self, kept: u64) {
+        // A pipe or device has no length; then there is nothing to take back.
+        let _ = self.open.set_len(kept);
+        if let Some(name) = self.fresh.take().filter(|_| kept == 0) {
+            let _ = unlinkat(&self.directory, &name, UnlinkatFlags::NoRemoveDir);
+        }
     }
 }
 
@@ -198,6 +212,19 @@ mod tests {
         );
         let many = numbered(Path::new("p"), 7, Rotation { size, count: Some(100) });
         assert_eq!(many, Path::new("p07"));
+    }
+
+    #[test]
+    fn a_later_file_without_room_for_its_header_is_not_left_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let size = Some(4);
+        let rotation = Rotation { size, count: None };
+        let mut store = Store::create(&directory.path().join("p.pcap"), rotation).unwrap();
+        store.write_all(b"aaaa").unwrap();
+        store.next().unwrap();
+        let Target::Files(files) = &mut store.target else { unreachable!() };
+        files.take_back(0);
+        assert_eq!(contents(directory.path()), pairs(&[("p.pcap", "aaaa")]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `dnsprobe watch --ns` and `--all`: pods that come and go, each with its own resolv.conf, in one thread beside the one
 //! that finds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, Receiver};
 
 use dnsprobe_lookup::SearchList;
@@ -9,19 +9,19 @@ use dnsprobe_sniffer::owners::Told;
 use dnsprobe_sniffer::roster::TO_FOLLOW;
 use dnsprobe_sniffer::{
     Capture, Change, Content, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
-    Statistics, privileges,
+    Statistics, netns, privileges,
 };
 use serde_json::json;
 
 use super::{
-    Args, give_up_privileges, interfaces, merging, options, present, say_what_is_watched, stoppable,
+    Args, give_up_privileges, in_words, interfaces, merging, options, present, say_what_is_watched, stoppable,
 };
 use crate::commands::conntrack::Counters;
 use crate::commands::session::{Known, Session};
 use crate::commands::sharing::{Files, Shared, Whose};
 use crate::commands::situation;
 use crate::error::CommandError;
-use crate::view::{Detail, Reporter, SeenAt, Ui, escape, note};
+use crate::view::{CapturedIn, Detail, Reporter, SeenAt, Ui, escape, note};
 
 /// Watches every pod of a Kubernetes namespace, or of all of them.
 pub(super) fn watch(
@@ -53,15 +53,16 @@ pub(super) fn watch(
     let given = args.lookups.resolv_conf.as_deref().map(situation::read_file).transpose()?;
     let mut members = Members {
         sources: BTreeMap::new(),
-        titles: BTreeMap::new(),
+        places: BTreeMap::new(),
         given,
+        hints: BTreeSet::new(),
         detail: ui.detail,
         host: situation::host(&args.target),
         told: roster.told(),
         follow: known,
         ports: args.lookups.ports.clone(),
     };
-    for change in roster.changes() {
+    for change in netns::visiting(|| roster.changes())? {
         members.take(change, &mut source, &mut session)?;
     }
     // Dropping its end stops the thread.
@@ -77,7 +78,7 @@ pub(super) fn watch(
     })?;
     let sources: Vec<SourceId> = members.sources.values().copied().collect();
     for id in sources {
-        members.say_what_was_lost(&mut source, id)?;
+        members.count(&mut source, &mut session, id)?;
     }
     let statistics = source.statistics(None)?;
     session.close(Some(statistics.dropped_by_kernel))?;
@@ -103,9 +104,11 @@ fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, Com
 /// The pods that are watched now.
 struct Members {
     sources: BTreeMap<MemberId, SourceId>,
-    titles: BTreeMap<SourceId, String>,
+    places: BTreeMap<SourceId, CapturedIn>,
     /// `--resolv-conf`, for all of them.
     given: Option<Vec<u8>>,
+    /// Next steps that were suggested already.
+    hints: BTreeSet<String>,
     detail: Detail,
     host: Host,
     /// Who asks in namespaces that several share.
@@ -126,6 +129,10 @@ impl Members {
             Change::Left(member) => self.leave(member, source, session),
             Change::Failed(pod, error) => {
                 note(&format!("dnsprobe: {} is not watched: {}", escape(&pod), escape(&error.to_string())));
+                // The same for all of them, such as a limit of open files.
+                if let Some(hint) = error.hint(&[]).filter(|hint| self.hints.insert(hint.clone())) {
+                    note(&format!("hint: {hint}"));
+                }
                 Ok(())
             }
         }
@@ -143,9 +150,10 @@ impl Members {
             (None, Content::Missing | Content::Unreadable(_)) => None,
         };
         let seen_at = seen_at(&joined);
-        let title = seen_at.name.clone().unwrap_or_default();
+        let (target, name) = (seen_at.target.clone(), seen_at.name.clone());
+        let place = CapturedIn { target, name, statistics: Statistics::default() };
         if self.detail == Detail::More {
-            note(&format!("dnsprobe: + {}", escape(&title)));
+            note(&format!("dnsprobe: + {}", escape(place.name.as_deref().unwrap_or_default())));
         }
         // On the node's own network others' programs ask, too. What is found of pods that start later takes privileges that
         // are given up by then; nothing is decided by it.
@@ -166,20 +174,27 @@ impl Members {
         let id = source.add(joined.tap)?;
         session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), known);
         self.sources.insert(member, id);
-        self.titles.insert(id, title);
+        self.places.insert(id, place);
         Ok(())
     }
 
-    /// Frames that the kernel had no room for, and those that were cut, of one namespace; silent when there are none.
-    fn say_what_was_lost(&mut self, source: &mut Capture, id: SourceId) -> Result<(), CommandError> {
-        let Statistics { dropped_by_kernel, truncated, .. } = source.statistics(Some(id))?;
-        let title = self.titles.remove(&id).unwrap_or_default();
-        if dropped_by_kernel > 0 || truncated > 0 {
-            note(&format!(
-                "dnsprobe: {}: {dropped_by_kernel} packets dropped by kernel, {truncated} cut off",
-                escape(&title)
-            ));
+    /// Hands over what was captured in one namespace, and says what was lost there; silent when nothing was.
+    fn count(
+        &mut self,
+        source: &mut Capture,
+        session: &mut Session,
+        id: SourceId,
+    ) -> Result<(), CommandError> {
+        let mut place = self.places.remove(&id).unwrap_or_default();
+        place.statistics = source.statistics(Some(id))?;
+        let Statistics { dropped_by_kernel, truncated, unknown_link, .. } = place.statistics;
+        if dropped_by_kernel + truncated + unknown_link > 0 {
+            let title = escape(place.name.as_deref().unwrap_or_default());
+            let alone =
+                if dropped_by_kernel > 0 { "; watched alone, its packets have more room" } else { "" };
+            note(&format!("dnsprobe: {title}: {}{alone}", in_words(&place.statistics)));
         }
+        session.captured(place);
         Ok(())
     }
 
@@ -190,7 +205,7 @@ impl Members {
         session: &mut Session,
     ) -> Result<(), CommandError> {
         if let Some(id) = self.sources.remove(&member) {
-            self.say_what_was_lost(source, id)?;
+            self.count(source, session, id)?;
             // What went wrong with writing, the session says at its end.
             let _ = session.leave(id);
             source.detach(id)?;

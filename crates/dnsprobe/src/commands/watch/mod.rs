@@ -7,10 +7,11 @@ mod shared;
 use std::time::Duration;
 
 use dnsprobe_lookup::pcap::InterfaceName;
-use dnsprobe_lookup::{Nanos, SearchList};
+use dnsprobe_lookup::{Nanos, SearchList, Timestamp};
 use dnsprobe_sniffer::capture::{self, End};
 use dnsprobe_sniffer::{
-    Capture, CaptureOptions, FrameSource, Located, SourceId, Statistics, Wake, embedded, privileges, wake,
+    Capture, CaptureOptions, FrameSource, Located, Queue, SourceId, Statistics, Wake, embedded, privileges,
+    wake,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -19,10 +20,15 @@ use super::session::{Session, Showing};
 use super::situation::{self, Wanted};
 use crate::cli::{LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
-use crate::view::{Detail, Merging, Reporter, Ui, escape};
+use crate::view::{CapturedIn, Detail, Merging, Reporter, Ui, escape};
 
-/// Lookups that only time ends are noticed within this.
+/// Lookups that only time ends are noticed within this, where the last packet is older than [`RECENT`]: what a resolver
+/// gives up then, it has waited for for seconds.
 const TICK: Nanos = Nanos::from_millis(100);
+/// The same where it is not: a lookup that ends a moment after its last packet.
+const QUICK_TICK: Nanos = Nanos::from_millis(10);
+/// How long after a packet a lookup may be over for no more having come.
+const RECENT: Nanos = Nanos::from_millis(1_200);
 
 /// Arguments of `dnsprobe watch`.
 #[derive(Debug, clap::Args)]
@@ -70,12 +76,22 @@ pub(super) fn observe(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>)
         Wanted::Pods(namespace) => many::watch(args, namespace, ui, reporter)?,
     };
     if ui.detail > Detail::Less {
-        crate::view::note(&format!(
-            "{} packets captured, {} dropped by kernel",
-            statistics.received, statistics.dropped_by_kernel
-        ));
+        crate::view::note(&in_words(&statistics));
     }
     Ok(())
+}
+
+/// What was captured and what was lost: the latter's rarer kinds only where there are any.
+fn in_words(statistics: &Statistics) -> String {
+    let Statistics { received, dropped_by_kernel, truncated, unknown_link } = statistics;
+    let mut words =
+        vec![format!("{received} packets captured"), format!("{dropped_by_kernel} dropped by kernel")];
+    for (count, what) in [(truncated, "cut off"), (unknown_link, "on interfaces of an unknown kind")] {
+        if *count > 0 {
+            words.push(format!("{count} {what}"));
+        }
+    }
+    words.join(", ")
 }
 
 /// Watches one network namespace.
@@ -87,7 +103,9 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     situation::set_variables(&mut situation, &args.lookups.env)?;
     let mut source = Capture::new(stoppable()?)?;
     let embedded = embedded::in_namespace(&located.netns)?;
-    let id = source.attach(&located.netns, &options(args).with(embedded.as_ref()))?;
+    // One namespace may be as busy as a node's DNS server, and can have a ring; hundreds cannot.
+    let busy = CaptureOptions { queue: Queue::BUSY, ..options(args) };
+    let id = source.attach(&located.netns, &busy.with(embedded.as_ref()))?;
     let (sharing, looking) = shared::telling(args, &located, &search)?.unzip();
     let untold = shared::untold(&located);
     let (target, target_name) = match untold.clone() {
@@ -121,6 +139,8 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     );
     watch(&mut source, &mut session, args, &mut |_, _| Ok(()))?;
     let statistics = source.statistics(Some(id))?;
+    let target = situation::target_json(&args.target, &located);
+    session.captured(CapturedIn { target, name: situation::target_name(&args.target, &located), statistics });
     session.close(Some(statistics.dropped_by_kernel))?;
     Ok(statistics)
 }
@@ -191,9 +211,9 @@ fn watch(
     between: &mut dyn FnMut(&mut Capture, &mut Session) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let deadline = args.duration.map(|time| capture::now() + nanos(time));
+    let mut last = Timestamp::default();
     loop {
-        let wait = capture::now() + TICK;
-        let wait = deadline.map_or(wait, |deadline| deadline.min(wait));
+        let wait = next_look(capture::now(), last, deadline);
         let mut stopped = false;
         let batch = source.next_batch(Some(wait), &mut |captured| {
             stopped |= !stopped && session.frame_from(captured.source, &captured.frame).is_break();
@@ -201,12 +221,21 @@ fn watch(
         if stopped || session.is_full() {
             return Ok(());
         }
+        if batch.frames > 0 {
+            last = batch.now;
+        }
         let over = deadline.is_some_and(|deadline| batch.now >= deadline);
         if session.silence(batch.now).is_break() || over || batch.end == End::Stopped {
             return Ok(());
         }
         between(source, session)?;
     }
+}
+
+/// Until when to wait for packets: lookups may be over by then for no more having come.
+fn next_look(now: Timestamp, last_packet: Timestamp, deadline: Option<Timestamp>) -> Timestamp {
+    let tick = if now - last_packet < RECENT { QUICK_TICK } else { TICK };
+    deadline.map_or(now + tick, |deadline| deadline.min(now + tick))
 }
 
 fn nanos(time: Duration) -> Nanos {
@@ -231,6 +260,27 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lookups_are_looked_for_soon_while_one_may_be_over_for_silence() {
+        let now = Timestamp(1_700_000_000_000_000_000);
+        let in_ms = |ms| now + Nanos::from_millis(ms);
+        assert_eq!(next_look(now, now, None), in_ms(10));
+        // As long as a walk may go on after its last answer, and a little longer.
+        assert_eq!(next_look(now, in_ms(-1_150), None), in_ms(10));
+        assert_eq!(next_look(now, in_ms(-1_250), None), in_ms(100));
+        assert_eq!(next_look(now, now, Some(in_ms(3))), in_ms(3), "the end of --duration");
+        assert_eq!(next_look(now, Timestamp::default(), Some(in_ms(3_000))), in_ms(100), "no packet yet");
+    }
+
+    #[test]
+    fn what_was_lost_is_said_where_something_was() {
+        let mut statistics = Statistics { received: 7, ..Statistics::default() };
+        assert_eq!(in_words(&statistics), "7 packets captured, 0 dropped by kernel");
+        (statistics.truncated, statistics.unknown_link) = (2, 1);
+        let all = "7 packets captured, 0 dropped by kernel, 2 cut off, 1 on interfaces of an unknown kind";
+        assert_eq!(in_words(&statistics), all);
+    }
 
     #[test]
     fn durations_are_read_with_and_without_unit() {
