@@ -272,3 +272,27 @@ fn a_search_list_that_no_lookup_was_seen_to_come_to_the_end_of_may_be_longer() {
     let [found] = classes;
     assert_eq!(without_second(Origin::Traffic, &[found, nowhere]), (1, 0));
 }
+
+#[test]
+fn where_no_suffix_was_ever_seen_there_may_be_some() {
+    let as_is = |name: &str, reply: &Message| {
+        let class = only_a(name, &[&format!("{name}.")], reply);
+        Class { seen: Observation { told: Told::Inferred, ..class.seen }, ..class }
+    };
+    let found = as_is("www.example.com", &address());
+    let found = Class { seen: Observation { outcome: Outcome::Answer, ..found.seen }, ..found };
+    let text = format!("nameserver {}\noptions ndots:1\n", SERVERS[0]);
+    let at_five = |origin: Origin, classes: &[Class]| {
+        let servers = vec![SERVERS[0].parse().unwrap()];
+        let conf = Conf { file: Some(text.clone().into_bytes()), servers, origin, ..Conf::default() };
+        let mut knowledge = Knowledge::default();
+        classes.iter().flat_map(|class| &class.seen.asked).for_each(|asked| knowledge.note(asked));
+        let weighed = weigh(classes, (0, 0), &conf, &knowledge);
+        weighed.outlook.settings[4].unknown.len()
+    };
+    let classes = [found];
+    assert_eq!((at_five(Origin::File, &classes), at_five(Origin::Traffic, &classes)), (0, 1));
+    // glibc would have gone on with a name that is nowhere.
+    let [found] = classes;
+    assert_eq!(at_five(Origin::Traffic, &[found, as_is("gone.example.com", &gone())]), 0);
+}

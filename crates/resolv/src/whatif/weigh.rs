@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::{Models, Reach, explain_among};
 use super::{Change, Conf, Extent, Knowledge, Observation, Origin, Outlook, Setting, Stands, Unknown};
-use crate::{Resolver, ResolverId, Settings};
+use crate::{Outcome, Resolver, ResolverId, Settings};
 use saving::Savings;
-use standing::{Fate, List, Standing, exhausts_list};
+use standing::{Fate, List, Standing, exhausts_list, is_searched};
 
 /// Lookups that are alike: the same name, the same transmissions, the same outcomes in the same order.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,8 +147,13 @@ fn standings<'a>(classes: &'a [Class], conf: &Conf, knowledge: &Knowledge) -> Ve
 fn list_seen(standings: &[Standing<'_>], conf: &Conf) -> List {
     let ended = |it: &Standing<'_>| {
         let seen = &it.class.seen;
-        let walked = it.explained.as_ref().map(|explained| &explained.now.simulation);
-        seen.extent == Extent::Whole && walked.is_some_and(exhausts_list)
+        let Some(explained) = &it.explained else { return false };
+        let walked = &explained.now.simulation;
+        // A search that failed without a suffix shows that there is none.
+        let none = explained.settings.search.is_empty()
+            && walked.verdict.outcome == Outcome::NxDomain
+            && is_searched(&explained.profile, &explained.settings, &seen.name);
+        seen.extent == Extent::Whole && (none || exhausts_list(walked))
     };
     if conf.origin == Origin::File || standings.iter().any(ended) { List::Whole } else { List::Beginning }
 }

@@ -34,6 +34,18 @@ pub(super) fn exhausts_list(walk: &Simulation) -> bool {
     searched && walk.verdict.answered_by.is_none_or(|step| phase(step) != Some(Phase::Suffix))
 }
 
+/// Whether a name is put through the search list, if there is one and the name as it stands does not end it.
+pub(super) fn is_searched(profile: &Profile, settings: &Settings, typed: &str) -> bool {
+    let dots = name::dots(&name::unescape(typed));
+    let wanted = match profile.plan.search {
+        SearchWhen::Never => false,
+        SearchWhen::Dotless => dots == 0,
+        SearchWhen::BelowNdots => dots < settings.ndots,
+        SearchWhen::Always | SearchWhen::AlwaysAboveZero => true,
+    };
+    wanted && !typed.ends_with('.')
+}
+
 /// What becomes of a kind of lookup under another setting.
 pub(super) enum Fate {
     /// It is predicted.
@@ -126,7 +138,13 @@ impl<'a> Standing<'a> {
             return Fate::Unknown { asks: then.unknown.into_iter().collect(), if_nxdomain };
         }
         let now = &explained.now.simulation;
-        if list == List::Beginning && exhausts_list(&then.simulation) && !exhausts_list(now) {
+        let goes_on = exhausts_list(&then.simulation) && !exhausts_list(now);
+        // No suffix was ever seen, and now the first would come before the name itself.
+        let begins = settings.search.is_empty()
+            && name::dots(&name::unescape(&seen.name)) < settings.ndots
+            && settings.ndots > explained.settings.ndots
+            && is_searched(&explained.profile, &settings, &seen.name);
+        if list == List::Beginning && (goes_on || begins) {
             return Fate::Unknown { asks: Vec::new(), if_nxdomain: None };
         }
         if readings::may_differ(seen, explained, &settings, &then, knowledge) {
