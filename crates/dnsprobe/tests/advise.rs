@@ -158,3 +158,24 @@ fn an_empty_capture_leads_to_no_advice() {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }
+
+#[test]
+fn what_to_do_comes_first_and_a_patch_once() {
+    let path = testdata("traces/musl-in-turn.pcap");
+    let text = run(&["advise", "-r", words(&path)]).exits(0).text();
+    let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+    assert!(at("fix: ndots:4") < at("SETTING") && at("SETTING") < at("# ndots.yaml"), "{text}");
+    // What is bolder is named with what speaks against it, each name once.
+    assert!(at("ndots:2 would save") < at("SETTING"), "{text}");
+    assert_eq!(text.matches("`svc-2010.default.svc` (").count(), 1, "{text}");
+    // A name that a suffix answered for is no plain advice.
+    let path = testdata("traces/wildcard-suffix.pcap");
+    let text = run(&["advise", "-r", words(&path)]).exits(0).text();
+    let unwrapped = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(unwrapped.contains("if the host is meant that"), "{text}");
+    let advice = advice("wildcard-suffix.pcap");
+    let dots = list(&advice["dots"]).iter();
+    let doubtful =
+        dots.filter(|dot| dot["unsafe_when"].as_str().unwrap().starts_with("another host is meant"));
+    assert!(doubtful.count() > 0, "{}", advice["dots"]);
+}

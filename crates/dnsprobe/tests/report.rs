@@ -220,3 +220,32 @@ fn several_captures_are_one_page() {
     };
     assert_eq!(lookups(&page), counted(&paths[0]) + counted(&paths[1]));
 }
+
+#[test]
+fn the_verdict_names_what_cost_most_and_findings_show_their_packets() {
+    let page = |trace: &str| {
+        let conf = testdata(&format!("traces/{trace}.conf"));
+        report(&testdata(&format!("traces/{trace}.pcap")), &["--resolv-conf", words(&conf)])
+    };
+    let verdict = |page: &str| -> String {
+        let (_, rest) = page.split_once("<h1>").unwrap();
+        rest.split_once("</h1>").unwrap().0.to_owned()
+    };
+    // Answers that were lost take a second each, the search list some milliseconds.
+    let lost = page("glibc-lost-aaaa");
+    assert!(verdict(&lost).contains("waited for an answer that never came"), "{}", verdict(&lost));
+    assert!(
+        lost.contains("<p class=\"lead\"><b>ndots:2</b> would save"),
+        "the advice is not in the first lines"
+    );
+    assert!(lost.contains("<table class=\"evidence\">") && lost.contains("<td>no answer</td>"));
+    let hijacked = page("wildcard-suffix");
+    let wrong = "the wrong host may have been reached";
+    assert!(verdict(&hijacked).contains(wrong), "{}", verdict(&hijacked));
+    assert!(
+        hijacked.contains("if the host is meant that"),
+        "a name that a suffix took over is no plain advice"
+    );
+    let wasted = verdict(&page("musl-in-turn"));
+    assert!(wasted.contains("only the search list made up"), "{wasted}");
+}

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "test code; clippy only exempts functions marked as tests")]
 
 use dnsprobe_resolv::whatif::{
-    Asked, Class, Conf, Extent, Knowledge, Observation, Pair, Servers, Silence, Told, Weighed, explain, weigh,
+    Asked, Class, Conf, Extent, Knowledge, Observation, Origin, Pair, Servers, Silence, Told, Weighed,
+    explain, weigh,
 };
 use dnsprobe_resolv::{Fqdn, Message, Outcome, QType, Rcode, Reply, Resolver, ResolverId, Transport};
 
@@ -238,4 +239,60 @@ fn two_failures_that_the_application_cannot_tell_apart_are_no_change() {
     let weighed = weighed(&[class], "ndots:5");
     assert_eq!(weighed.self_check(), Some(1.0), "{:?}", weighed.unexplained);
     assert_eq!(weighed.outlook.settings[0].changes, []);
+}
+
+#[test]
+fn a_search_list_that_no_lookup_was_seen_to_come_to_the_end_of_may_be_longer() {
+    let searched = ["db.shop.svc.cluster.local.", "db.svc.cluster.local."];
+    let mut all: Vec<Asked> = pair(searched[0], 0, 0, &gone()).into();
+    all.extend(pair(searched[1], 0, 500, &address()));
+    let seen = observed("db", ResolverId::Glibc, all, Outcome::Answer);
+    let samples = vec![vec![Some(500_000); 2]];
+    let found = Class { seen, lookups: 1, added_ns: vec![(500_000, 1); 2], samples };
+    let mut knowledge = Knowledge::default();
+    found.seen.asked.iter().for_each(|asked| knowledge.note(asked));
+    let as_is = asked("db.", QType::A, 0, 0, Some((gone(), 400)));
+    knowledge.note(&as_is);
+    let without_second = |origin: Origin, classes: &[Class]| {
+        let conf = Conf { origin, ..one_server("ndots:5") };
+        let weighed = weigh(classes, (0, 0), &conf, &knowledge);
+        let setting = weighed.outlook.without_suffix[1].clone();
+        (setting.changes.len(), setting.unknown.len())
+    };
+    // Of a file nothing is left to be found; of what traffic shows a third suffix may be.
+    let classes = [found];
+    assert_eq!(without_second(Origin::File, &classes), (1, 0));
+    assert_eq!(without_second(Origin::Traffic, &classes), (0, 1));
+    // A name that was nowhere shows where the list ends.
+    let whole = ["x.shop.svc.cluster.local.", "x.svc.cluster.local.", "x."];
+    let nowhere = Class {
+        seen: Observation { told: Told::Inferred, ..only_a("x", &whole, &gone()).seen },
+        ..only_a("x", &whole, &gone())
+    };
+    let [found] = classes;
+    assert_eq!(without_second(Origin::Traffic, &[found, nowhere]), (1, 0));
+}
+
+#[test]
+fn where_no_suffix_was_ever_seen_there_may_be_some() {
+    let as_is = |name: &str, reply: &Message| {
+        let class = only_a(name, &[&format!("{name}.")], reply);
+        Class { seen: Observation { told: Told::Inferred, ..class.seen }, ..class }
+    };
+    let found = as_is("www.example.com", &address());
+    let found = Class { seen: Observation { outcome: Outcome::Answer, ..found.seen }, ..found };
+    let text = format!("nameserver {}\noptions ndots:1\n", SERVERS[0]);
+    let at_five = |origin: Origin, classes: &[Class]| {
+        let servers = vec![SERVERS[0].parse().unwrap()];
+        let conf = Conf { file: Some(text.clone().into_bytes()), servers, origin, ..Conf::default() };
+        let mut knowledge = Knowledge::default();
+        classes.iter().flat_map(|class| &class.seen.asked).for_each(|asked| knowledge.note(asked));
+        let weighed = weigh(classes, (0, 0), &conf, &knowledge);
+        weighed.outlook.settings[4].unknown.len()
+    };
+    let classes = [found];
+    assert_eq!((at_five(Origin::File, &classes), at_five(Origin::Traffic, &classes)), (0, 1));
+    // glibc would have gone on with a name that is nowhere.
+    let [found] = classes;
+    assert_eq!(at_five(Origin::Traffic, &[found, as_is("gone.example.com", &gone())]), 0);
 }

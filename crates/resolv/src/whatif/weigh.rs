@@ -9,10 +9,10 @@ mod standing;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::{Models, Reach, explain_among};
-use super::{Change, Conf, Knowledge, Observation, Outlook, Setting, Stands, Unknown};
-use crate::{Resolver, ResolverId, Settings};
+use super::{Change, Conf, Extent, Knowledge, Observation, Origin, Outlook, Setting, Stands, Unknown};
+use crate::{Outcome, Resolver, ResolverId, Settings};
 use saving::Savings;
-use standing::{Fate, Standing};
+use standing::{Fate, List, Standing, exhausts_list, is_searched};
 
 /// Lookups that are alike: the same name, the same transmissions, the same outcomes in the same order.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +94,9 @@ pub fn weigh(classes: &[Class], beyond: (u64, u64), conf: &Conf, knowledge: &Kno
         settings.iter().flat_map(|settings| &settings.search).map(ToString::to_string).collect();
     let explained_names: BTreeSet<&str> =
         standings.iter().filter(|it| it.explained.is_some()).map(|it| it.class.seen.name.as_str()).collect();
-    let scales = Scales { standings: &standings, explained_names, beyond, knowledge, ndots, search: &search };
+    let list = list_seen(&standings, conf);
+    let scales =
+        Scales { standings: &standings, explained_names, beyond, knowledge, list, ndots, search: &search };
     let tried: Vec<Setting> = NDOTS.map(|ndots| scales.setting(&Alteration::Ndots(ndots))).collect();
     let mut suffixes = search.clone();
     suffixes.dedup();
@@ -141,6 +143,21 @@ fn standings<'a>(classes: &'a [Class], conf: &Conf, knowledge: &Knowledge) -> Ve
     classes.iter().map(stands).collect()
 }
 
+/// Whether the search list is known to its end.
+fn list_seen(standings: &[Standing<'_>], conf: &Conf) -> List {
+    let ended = |it: &Standing<'_>| {
+        let seen = &it.class.seen;
+        let Some(explained) = &it.explained else { return false };
+        let walked = &explained.now.simulation;
+        // A search that failed without a suffix shows that there is none.
+        let none = explained.settings.search.is_empty()
+            && walked.verdict.outcome == Outcome::NxDomain
+            && is_searched(&explained.profile, &explained.settings, &seen.name);
+        seen.extent == Extent::Whole && (none || exhausts_list(walked))
+    };
+    if conf.origin == Origin::File || standings.iter().any(ended) { List::Whole } else { List::Beginning }
+}
+
 /// The safe setting with the fewest questions, on a tie the one nearest to today's.
 fn recommended(tried: &[Setting], now: u64, ndots: u32) -> Option<u32> {
     let saving = tried.iter().filter(|setting| setting.is_safe() && setting.questions < now);
@@ -167,6 +184,7 @@ struct Scales<'a> {
     explained_names: BTreeSet<&'a str>,
     beyond: (u64, u64),
     knowledge: &'a Knowledge,
+    list: List,
     ndots: u32,
     search: &'a [String],
 }
@@ -211,7 +229,7 @@ impl Scales<'_> {
             .iter()
             .map(|standing| {
                 let elsewhere = self.explained_names.contains(standing.class.seen.name.as_str());
-                standing.fate(alteration, self.knowledge, elsewhere)
+                standing.fate(alteration, self.knowledge, self.list, elsewhere)
             })
             .collect();
         let mut unknown: BTreeMap<&str, Unknown> = BTreeMap::new();

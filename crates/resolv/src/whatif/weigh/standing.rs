@@ -7,7 +7,7 @@ use super::super::explain::with_variant;
 use super::super::{Asked, Conf, Explained, Extent, Knowledge, Replay, Variant, readings, replay};
 use super::{Alteration, Class};
 use crate::profile::planning::SearchWhen;
-use crate::{Family, Outcome, Profile, QType, Resolver, Settings, Simulation, name};
+use crate::{Family, Outcome, Phase, Profile, QType, Resolver, Settings, Simulation, name};
 
 /// One kind of lookup, and the model that explains it.
 pub(super) struct Standing<'a> {
@@ -16,6 +16,34 @@ pub(super) struct Standing<'a> {
     pub(super) explained: Option<Explained>,
     /// Where there is none: the likeliest model, answered by what is known.
     guess: Option<Explained>,
+}
+
+/// How much of the search list is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    /// All of it: from the file, or since a lookup was seen that came to its end.
+    Whole,
+    /// What lookups showed that all ended before: more suffixes may follow.
+    Beginning,
+}
+
+/// Whether a walk comes to the end of the search list.
+pub(super) fn exhausts_list(walk: &Simulation) -> bool {
+    let phase = |step: usize| walk.steps.get(step).map(|step| step.candidate.phase);
+    let searched = walk.sent.iter().any(|sent| phase(sent.query.step) == Some(Phase::Suffix));
+    searched && walk.verdict.answered_by.is_none_or(|step| phase(step) != Some(Phase::Suffix))
+}
+
+/// Whether a name is put through the search list, if there is one and the name as it stands does not end it.
+pub(super) fn is_searched(profile: &Profile, settings: &Settings, typed: &str) -> bool {
+    let dots = name::dots(&name::unescape(typed));
+    let wanted = match profile.plan.search {
+        SearchWhen::Never => false,
+        SearchWhen::Dotless => dots == 0,
+        SearchWhen::BelowNdots => dots < settings.ndots,
+        SearchWhen::Always | SearchWhen::AlwaysAboveZero => true,
+    };
+    wanted && !typed.ends_with('.')
 }
 
 /// What becomes of a kind of lookup under another setting.
@@ -67,12 +95,18 @@ impl<'a> Standing<'a> {
     }
 
     /// What becomes of it. `told_elsewhere`: other lookups of this name are explained.
-    pub(super) fn fate(&self, alteration: &Alteration, knowledge: &Knowledge, told_elsewhere: bool) -> Fate {
+    pub(super) fn fate(
+        &self,
+        alteration: &Alteration,
+        knowledge: &Knowledge,
+        list: List,
+        told_elsewhere: bool,
+    ) -> Fate {
         match (&self.explained, &self.guess) {
-            (Some(explained), _) => self.explained_fate(explained, alteration, knowledge),
+            (Some(explained), _) => self.explained_fate(explained, alteration, knowledge, list),
             (None, _) if told_elsewhere => Fate::AsNow,
             (None, Some(guess)) if !self.is_whole() && guess.now.unknown.is_empty() => {
-                match self.explained_fate(guess, alteration, knowledge) {
+                match self.explained_fate(guess, alteration, knowledge, list) {
                     // Of a lookup that was seen in part only its result is predicted, not its questions.
                     Fate::Known { change: None, .. } => Fate::AsNow,
                     fate => fate,
@@ -82,7 +116,13 @@ impl<'a> Standing<'a> {
         }
     }
 
-    fn explained_fate(&self, explained: &Explained, alteration: &Alteration, knowledge: &Knowledge) -> Fate {
+    fn explained_fate(
+        &self,
+        explained: &Explained,
+        alteration: &Alteration,
+        knowledge: &Knowledge,
+        list: List,
+    ) -> Fate {
         let seen = &self.class.seen;
         let settings = alteration.of(&explained.settings);
         let then = replay(
@@ -96,6 +136,16 @@ impl<'a> Standing<'a> {
         if !then.unknown.is_empty() {
             let if_nxdomain = Some(then.simulation.verdict.outcome);
             return Fate::Unknown { asks: then.unknown.into_iter().collect(), if_nxdomain };
+        }
+        let now = &explained.now.simulation;
+        let goes_on = exhausts_list(&then.simulation) && !exhausts_list(now);
+        // No suffix was ever seen, and now the first would come before the name itself.
+        let begins = settings.search.is_empty()
+            && name::dots(&name::unescape(&seen.name)) < settings.ndots
+            && settings.ndots > explained.settings.ndots
+            && is_searched(&explained.profile, &settings, &seen.name);
+        if list == List::Beginning && (goes_on || begins) {
+            return Fate::Unknown { asks: Vec::new(), if_nxdomain: None };
         }
         if readings::may_differ(seen, explained, &settings, &then, knowledge) {
             return Fate::Unknown { asks: Vec::new(), if_nxdomain: None };
