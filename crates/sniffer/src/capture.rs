@@ -120,8 +120,8 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// For a namespace that may be busy: at 100,000 frames a second more than half a second of them.
-    pub const BUSY: Self = Self::Ring { bytes: 16 << 20 };
+    /// For a namespace that may be busy: at 100,000 frames a second more than a second of them.
+    pub const BUSY: Self = Self::Ring { bytes: 32 << 20 };
 }
 
 impl Default for Queue {
