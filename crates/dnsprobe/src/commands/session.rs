@@ -62,6 +62,8 @@ pub(crate) struct Session {
 enum Pace {
     /// It happens now.
     Live,
+    /// The same, with time passing after each batch of packets.
+    InBatches,
     /// It is all there already.
     Stored,
 }
@@ -213,6 +215,12 @@ impl Session {
         self
     }
 
+    /// Shows the rows of a batch of packets at once: `silence` ends it.
+    pub(crate) fn in_batches(mut self) -> Self {
+        self.pace = Pace::InBatches;
+        self
+    }
+
     /// Tells the only namespace's embedded DNS server.
     pub(crate) fn with_embedded(mut self, embedded: Option<Embedded>) -> Self {
         if let (Some(embedded), Some(lane)) = (embedded, self.lanes.get_mut(&ONLY)) {
@@ -311,7 +319,7 @@ impl Session {
         }
         self.lanes = lanes;
         self.keep(PacketFile::flush);
-        if let Err(error) = self.reporter.tick(now) {
+        if let Err(error) = self.reporter.tick(now).and_then(|()| self.reporter.flush()) {
             self.failed = Some(error.into());
             return ControlFlow::Break(());
         }
@@ -426,7 +434,7 @@ impl Session {
             return ControlFlow::Continue(());
         }
         // Live traffic does not come again when this program is killed: the packets of a row are kept before it is shown.
-        if self.pace == Pace::Live && !finished.is_empty() {
+        if self.pace != Pace::Stored && !finished.is_empty() {
             self.keep(PacketFile::flush);
         }
         let mut result = Ok(());

@@ -48,6 +48,7 @@ pub(super) fn watch(
     let mut roster = Roster::new(node, known.clone(), options(args));
     let mut source = Capture::new(stoppable()?)?;
     let mut session = Session::for_many(&args.lookups, merging(args, ui), ui)?
+        .in_batches()
         .with_conntrack(Counters::open(&args.target.host_root))
         .reporting_to(reporter);
     let given = args.lookups.resolv_conf.as_deref().map(situation::read_file).transpose()?;

@@ -127,6 +127,7 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
         .with_resolvers(&resolvers)
         .with_situation(situation)
         .with_sharing(sharing)
+        .in_batches()
         .with_conntrack(Counters::open(&args.target.host_root))
         .reporting_to(reporter);
     // Sockets and files are open: nothing needs a privilege any more.
