@@ -135,6 +135,8 @@ fn a_namespace_is_all_its_pods_and_those_that_come_later() {
             (text(&lookup["target"], "namespace"), text(&lookup["target"], "pod")),
             ("sre", "late-9z8y7")
         );
+        // The pod was there before its container.
+        assert_eq!(text(&lookup["target"], "container"), "app", "{lookup}");
     }
     assert_eq!(count(&report, &["w2.many.example.com"]), 2, "{:?}", report.names());
     assert!(targets(&report).iter().all(|target| target.starts_with("sre/")), "{:?}", targets(&report));

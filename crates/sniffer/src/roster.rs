@@ -17,7 +17,7 @@ use crate::embedded;
 use crate::error::Error;
 use crate::host::Host;
 use crate::netns::{self, Netns};
-use crate::node::{Entry, Kind, Network, Node};
+use crate::node::{Container, Entry, Kind, Network, Node, PodName};
 use crate::owners::{Teller, Told};
 use crate::pod_files::FileRead;
 use crate::privileges::Capability;
@@ -51,6 +51,8 @@ pub struct MemberId(pub u64);
 pub enum Change {
     /// A network namespace with wanted pods.
     Joined(Box<Joined>),
+    /// Its pods have other containers than before: those of a pod start after it.
+    Changed(MemberId, Vec<Entry>),
     /// It has none any more.
     Left(MemberId),
     /// A pod is there but could not be attached to; said once.
@@ -80,7 +82,7 @@ pub struct Roster {
     node: Node,
     follow: Follow,
     options: CaptureOptions,
-    members: BTreeSet<MemberId>,
+    members: BTreeMap<MemberId, Vec<Entry>>,
     failed: BTreeSet<String>,
     teller: Teller,
     /// How often the node had been looked at the last time.
@@ -91,7 +93,7 @@ impl Roster {
     /// Nobody yet; the node has been looked at.
     pub fn new(node: Node, follow: Follow, options: CaptureOptions) -> Self {
         let teller = Teller::new(node.host(), options.ports.clone());
-        Self { node, follow, options, members: BTreeSet::new(), failed: BTreeSet::new(), teller, looks: 0 }
+        Self { node, follow, options, members: BTreeMap::new(), failed: BTreeSet::new(), teller, looks: 0 }
     }
 
     /// Who asks in namespaces that several share, as far as it is told while [`Roster::follow`] runs.
@@ -102,21 +104,25 @@ impl Roster {
     /// What has changed since the last time, by what is known of the node.
     pub fn changes(&mut self) -> Vec<Change> {
         let wanted = self.wanted();
-        let gone = self.members.iter().filter(|id| !wanted.contains_key(id)).copied().collect::<Vec<_>>();
+        let gone = self.members.keys().filter(|id| !wanted.contains_key(id)).copied().collect::<Vec<_>>();
         let mut changes: Vec<Change> = gone.iter().map(|id| Change::Left(*id)).collect();
-        self.members.retain(|id| !gone.contains(id));
+        self.members.retain(|id, _| !gone.contains(id));
         let looked_again = std::mem::replace(&mut self.looks, self.node.looks()) != self.node.looks();
-        self.teller.keep_only(&self.members);
+        self.teller.keep_only(&self.members.keys().copied().collect());
         for (id, pods) in wanted {
-            if self.members.contains(&id) {
+            if let Some(before) = self.members.get_mut(&id) {
                 if looked_again {
+                    if containers(before) != containers(&pods) {
+                        before.clone_from(&pods);
+                        changes.push(Change::Changed(id, pods.clone()));
+                    }
                     self.tell_apart(id, &pods);
                 }
                 continue;
             }
             match self.join(id, &pods) {
                 Ok(joined) => {
-                    self.members.insert(id);
+                    self.members.insert(id, pods.clone());
                     changes.push(Change::Joined(Box::new(joined)));
                     self.tell_apart(id, &pods);
                 }
@@ -218,6 +224,16 @@ fn addresses_here() -> BTreeSet<IpAddr> {
 impl Joined {
     /// Whether others use the same network, so that not every lookup is theirs.
     pub fn is_shared(&self) -> bool {
-        self.pods.len() > 1 || self.pods[0].network == Network::Host
+        is_shared(&self.pods)
     }
+}
+
+/// Whether others use the network of these pods.
+pub fn is_shared(pods: &[Entry]) -> bool {
+    pods.len() > 1 || pods.iter().any(|pod| pod.network == Network::Host)
+}
+
+/// What tells whether pods have other containers than before.
+fn containers(pods: &[Entry]) -> Vec<(Option<&PodName>, &[Container])> {
+    pods.iter().map(|pod| (pod.pod.as_ref(), &pod.containers[..])).collect()
 }

@@ -95,6 +95,18 @@ impl Lane {
         self.lines[0].seen_at = Rc::clone(&self.seen_at);
     }
 
+    /// Its lookups are seen there from now on, by the files that are read as before.
+    pub(super) fn rename(&mut self, seen_at: &SeenAt) {
+        for line in &mut self.lines {
+            line.seen_at = Rc::new(SeenAt {
+                conf: line.seen_at.conf.clone(),
+                present: Rc::clone(&line.seen_at.present),
+                ..seen_at.clone()
+            });
+        }
+        self.seen_at = Rc::clone(&self.lines[0].seen_at);
+    }
+
     /// Its first pipeline, before there are frames.
     pub(super) fn pipeline(&mut self) -> &mut Pipeline {
         &mut self.lines[0].pipeline

@@ -267,6 +267,13 @@ impl Session {
         self.lanes.insert(source, lane.shared(sharing));
     }
 
+    /// Says of a namespace that others are in it now than when it joined.
+    pub(crate) fn rename(&mut self, source: SourceId, seen_at: &SeenAt) {
+        if let Some(lane) = self.lanes.get_mut(&source) {
+            lane.rename(seen_at);
+        }
+    }
+
     /// Shows what is left of a namespace that is gone.
     pub(crate) fn leave(&mut self, source: SourceId) -> ControlFlow<()> {
         let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };

@@ -6,9 +6,9 @@ use std::sync::mpsc::{self, Receiver};
 
 use dnsprobe_lookup::SearchList;
 use dnsprobe_sniffer::owners::Told;
-use dnsprobe_sniffer::roster::TO_FOLLOW;
+use dnsprobe_sniffer::roster::{TO_FOLLOW, is_shared};
 use dnsprobe_sniffer::{
-    Capture, Change, Content, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
+    Capture, Change, Content, Entry, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
     Statistics, netns, privileges,
 };
 use serde_json::json;
@@ -127,6 +127,16 @@ impl Members {
     ) -> Result<(), CommandError> {
         match change {
             Change::Joined(joined) => self.join(*joined, source, session),
+            Change::Changed(member, pods) => {
+                if let Some(source) = self.sources.get(&member) {
+                    let seen_at = seen_at(member, &pods);
+                    if let Some(place) = self.places.get_mut(source) {
+                        (place.target, place.name) = (seen_at.target.clone(), seen_at.name.clone());
+                    }
+                    session.rename(*source, &seen_at);
+                }
+                Ok(())
+            }
             Change::Left(member) => self.leave(member, source, session),
             Change::Failed(pod, error) => {
                 note(&format!("dnsprobe: {} is not watched: {}", escape(&pod), escape(&error.to_string())));
@@ -150,7 +160,7 @@ impl Members {
             (None, Content::Found(bytes)) => Some(bytes.clone()),
             (None, Content::Missing | Content::Unreadable(_)) => None,
         };
-        let seen_at = seen_at(&joined);
+        let seen_at = seen_at(joined.id, &joined.pods);
         let (target, name) = (seen_at.target.clone(), seen_at.name.clone());
         let place = CapturedIn { target, name, statistics: Statistics::default() };
         if self.detail == Detail::More {
@@ -216,17 +226,16 @@ impl Members {
 }
 
 /// Whose lookups these are, where nobody is told.
-fn seen_at(joined: &Joined) -> SeenAt {
-    let titles: Vec<String> = joined.pods.iter().map(situation::short_title).collect();
-    let name = if joined.is_shared() {
+fn seen_at(id: MemberId, pods: &[Entry]) -> SeenAt {
+    let titles: Vec<String> = pods.iter().map(situation::short_title).collect();
+    let name = if is_shared(pods) {
         format!("host network ({} or the node)", titles.join(", "))
     } else {
         titles.join(", ")
     };
-    let target = if joined.is_shared() {
-        json!({"kind": "host", "netns": joined.id.0, "host_network": true, "shared_by": titles})
-    } else {
-        situation::entry_json(&joined.pods[0], joined.id.0)
+    let target = match pods {
+        [one] if !is_shared(pods) => situation::entry_json(one, id.0),
+        _ => json!({"kind": "host", "netns": id.0, "host_network": true, "shared_by": titles}),
     };
     SeenAt { target, name: Some(name.clone()), among_others: Some(name), ..SeenAt::default() }
 }
