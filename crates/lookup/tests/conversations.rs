@@ -110,6 +110,51 @@ fn a_service_found_at_once_has_no_findings() {
 }
 
 #[test]
+fn lookups_of_one_name_at_one_moment_are_not_certain_not_even_the_first() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    talk.wait_ms(2_000);
+    // The second begins while the first waits, which is never in doubt by itself.
+    let first = "www.example.com.shop.svc.cluster.local";
+    talk.ask(first, QType::A, 41_000, 11);
+    talk.ask(first, QType::Aaaa, 41_000, 4_711);
+    external(&mut talk, "www.example.com", 42_000);
+    talk.answer(first, QType::A, 41_000, 11, Say::Address);
+    talk.answer(first, QType::Aaaa, 41_000, 4_711, Say::Address);
+    external(&mut talk, "www.example.org", 43_000);
+    let lookups = talk.lookups(known());
+    let certain: Vec<bool> = lookups.iter().map(|lookup| lookup.certain).collect();
+    assert_eq!(certain, [true, false, false, true]);
+}
+
+#[test]
+fn lookups_of_one_name_one_after_another_are_certain() {
+    let mut talk = Conversation::new();
+    // A name that does not exist: its lookup is kept open for a while in case more comes.
+    for port in [40_000, 41_000, 42_000] {
+        for (index, suffix) in
+            [".shop.svc.cluster.local", ".svc.cluster.local", ".cluster.local", ""].iter().enumerate()
+        {
+            talk.pair(&format!("gone.example{suffix}"), port + index as u16, Say::NxDomain);
+        }
+        talk.wait_ms(1);
+    }
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 3);
+    assert!(lookups.iter().all(|lookup| lookup.certain));
+}
+
+#[test]
+fn other_clients_lookups_of_a_name_leave_it_certain() {
+    let mut one = Conversation::new();
+    external(&mut one, "www.example.com", 40_000);
+    let mut other = Conversation::new();
+    other.client = [10, 244, 1, 8].into();
+    external(&mut other, "www.example.com", 40_000);
+    assert!(one.beside(&other).lookups(known()).iter().all(|lookup| lookup.certain));
+}
+
+#[test]
 fn a_name_with_few_dots_asked_as_is_was_typed_with_a_dot() {
     let mut talk = Conversation::new();
     // Later than any walk that began before the capture could reach.

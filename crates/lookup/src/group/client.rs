@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::deadlines::Deadlines;
 use super::fingerprint::{Beforehand, fingerprint};
-use super::finish::{End, Waits, finish};
+use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, fit};
 use super::open::{Open, Readiness, Standing};
 use super::readings::{Began, Readings};
@@ -348,10 +348,26 @@ impl Client {
         }
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(&open, shown, waits, end);
+        lookup.certain &= !self.mark_those_beside(&open, &lookup.name);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
         lookup.findings = crate::findings::findings(&lookup, readings, as_is.map(|(_, address)| *address));
         self.remember_as_is(&lookup);
         Some(lookup)
+    }
+
+    /// Marks the lookups of this name that ran at the same moment, since the packets do not say which of them asked what;
+    /// tells whether there are any.
+    fn mark_those_beside(&mut self, open: &Open, name: &str) -> bool {
+        let alike = self.expecting.get(&open.steps[0].name.fingerprint());
+        let mut any = false;
+        for id in alike.into_iter().flatten().take(MOST_ALIKE) {
+            let Some(Entry { lookup: other, .. }) = self.open.get_mut(id) else { continue };
+            if other.runs_beside(open) && reading(other).name.eq_ignore_ascii_case(name) {
+                other.certain = false;
+                any = true;
+            }
+        }
+        any
     }
 
     fn stop_expecting(&mut self, names: &[u64], id: OpenId) {

@@ -74,7 +74,7 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
 }
 
 /// The reading to go by: of those that fit, the first that is complete in itself.
-fn reading(open: &Open) -> &TypedName {
+pub(crate) fn reading(open: &Open) -> &TypedName {
     let negative = open.step().standings().iter().all(|standing| standing.outcome() == Outcome::NxDomain);
     let readings = || open.walks.iter().map(|walk| (open.typed(*walk), walk.position));
     // NXDOMAIN ends no walk that has candidates left, so a reading without any is the likelier one.

@@ -242,6 +242,13 @@ impl Open {
         &self.steps[self.steps.len() - 1]
     }
 
+    /// Whether another lookup went on while this one did, as far as was seen of both.
+    pub(crate) fn runs_beside(&self, other: &Self) -> bool {
+        let begun = |open: &Self| open.steps[0].begun();
+        let ended = |open: &Self| open.step().last_sent().max(open.step().last_answer().unwrap_or_default());
+        begun(self) <= ended(other) && begun(other) <= ended(self)
+    }
+
     /// Whether no more is taken.
     pub(crate) fn is_full(&self) -> bool {
         let step = self.step();
