@@ -7,7 +7,7 @@ mod wire;
 use std::net::SocketAddrV4;
 
 use dnsprobe_lookup::{Embedded, FindingCode, Lookup, Nanos, Pipeline, ResolverFrom, SearchList, Timestamp};
-use dnsprobe_resolv::{Outcome, QType, ResolverId};
+use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId};
 use wire::{Conversation, Say};
 
 const POD: &[u8] =
@@ -23,6 +23,14 @@ fn codes(lookup: &Lookup) -> Vec<FindingCode> {
 
 fn suffixes(lookup: &Lookup) -> Vec<&str> {
     lookup.steps.iter().map(|step| step.suffix.as_deref().unwrap_or("as-is")).collect()
+}
+
+fn said_by_the_user(talk: &Conversation, conf: &[u8], resolver: &str) -> Vec<Lookup> {
+    let mut pipeline = Pipeline::new(vec![53], SearchList::Known(Some(conf.to_vec())));
+    pipeline.with_given(Resolver::parse(resolver).unwrap());
+    let mut lookups = talk.play(&mut pipeline);
+    lookups.sort_by_key(|lookup| lookup.start);
+    lookups
 }
 
 /// glibc's walk of an external name: pairs from one port each, NXDOMAIN until the name as-is.
@@ -152,6 +160,43 @@ fn other_clients_lookups_of_a_name_leave_it_certain() {
     other.client = [10, 244, 1, 8].into();
     external(&mut other, "www.example.com", 40_000);
     assert!(one.beside(&other).lookups(known()).iter().all(|lookup| lookup.certain));
+}
+
+#[test]
+fn the_users_word_for_the_resolver_outweighs_the_packets() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    let seen = &said_by_the_user(&talk, POD, "musl@1.2.3")[0].resolver;
+    assert_eq!((seen.id.as_str(), seen.version.as_deref()), ("musl", Some("1.2.3")));
+    assert_eq!((seen.from, seen.evidence), (ResolverFrom::Given, None));
+}
+
+#[test]
+fn questions_are_grouped_by_the_walk_of_the_resolver_that_is_given() {
+    let conf = b"search shop.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:1\n";
+    let mut talk = Conversation::new();
+    talk.pair("api.vendor", 40_000, Say::NxDomain);
+    talk.pair("api.vendor.shop.svc.cluster.local", 40_001, Say::NxDomain);
+    let names = |resolver| -> Vec<String> {
+        said_by_the_user(&talk, conf, resolver).into_iter().map(|lookup| lookup.name).collect()
+    };
+    // glibc searches after the name as it stands; musl does not, so it was asked for a second name.
+    assert_eq!(names("glibc"), ["api.vendor"]);
+    assert_eq!(names("musl"), ["api.vendor", "api.vendor.shop.svc.cluster.local"]);
+}
+
+#[test]
+fn what_a_pair_comes_to_is_judged_as_the_given_resolver_does() {
+    let mut talk = Conversation::new();
+    let name = "www.example.com.shop.svc.cluster.local";
+    talk.ask(name, QType::A, 40_000, 7);
+    talk.ask(name, QType::Aaaa, 40_000, 4_711);
+    talk.wait_ms(1);
+    talk.answer(name, QType::A, 40_000, 7, Say::Address);
+    talk.answer(name, QType::Aaaa, 40_000, 4_711, Say::NxDomain);
+    let outcome = |resolver| said_by_the_user(&talk, POD, resolver)[0].outcome;
+    // musl takes NXDOMAIN for either type as the name's (1.2.5 src/network/lookup_name.c, name_from_dns).
+    assert_eq!((outcome("glibc"), outcome("musl")), (Outcome::Answer, Outcome::NxDomain));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use dnsprobe_resolv::resolver::{ResolverError, go_hands_over};
 use dnsprobe_resolv::{Resolver, ResolverId, Situation};
 use dnsprobe_sniffer::{Detected, Detection};
 
+use crate::error::CommandError;
 use crate::view::Detail;
 
 /// The resolver that is explained.
@@ -38,6 +39,22 @@ enum Program {
 enum Version {
     Known,
     Unknown,
+}
+
+/// The word for whatever is found.
+pub(crate) const AUTO: &str = "auto";
+
+/// The resolver that `--resolver` names for the packets of others; `None` for `auto`.
+pub(crate) fn by_the_user(word: &str) -> Result<Option<Resolver>, CommandError> {
+    if word == AUTO {
+        return Ok(None);
+    }
+    Resolver::parse(word).map(Some).map_err(unknown)
+}
+
+/// An id or version that has no model.
+pub(crate) fn unknown(error: ResolverError) -> CommandError {
+    CommandError::new(error).hint("`dnsprobe explain --list-resolvers` shows them with their versions")
 }
 
 impl Chosen {

@@ -12,10 +12,11 @@ use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{
     Counters, Embedded, Frame, InferredConf, Lookup, Pipeline, SearchList, Summary, Timestamp,
 };
-use dnsprobe_resolv::ResolverId;
 use dnsprobe_resolv::whatif::Conf;
+use dnsprobe_resolv::{Resolver, ResolverId};
 use dnsprobe_sniffer::SourceId;
 
+use super::chosen;
 use super::conntrack::Counters as Counted;
 use super::packet_file::{PacketFile, Rotation};
 use crate::cli::{Format, LookupArgs};
@@ -32,6 +33,8 @@ const ONLY: SourceId = SourceId(0);
 pub(crate) struct Session {
     lanes: BTreeMap<SourceId, Lane>,
     ports: Vec<u16>,
+    /// The resolver of all packets, where the user said so.
+    given: Option<Resolver>,
     /// What the lanes that are gone have counted.
     counted: Counters,
     inferred: Vec<(IpAddr, InferredConf)>,
@@ -128,23 +131,27 @@ impl Session {
         interfaces: Vec<InterfaceName>,
         ui: &Ui,
     ) -> Result<Self, CommandError> {
+        let given = chosen::by_the_user(&showing.lookups.resolver)?;
         let path = showing.lookups.write.as_deref();
         let rotation = rotation(showing.lookups);
         let packets = path.map(|path| PacketFile::create(path, rotation, interfaces)).transpose()?;
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
+        session.given = given;
         let conf = conf_of(&search);
         let seen_at = SeenAt { target: showing.target, name: showing.target_name, among_others: None, conf };
-        session.lanes.insert(ONLY, Lane::new(Pipeline::new(session.ports.clone(), search), seen_at));
+        let pipeline = session.pipeline(search);
+        session.lanes.insert(ONLY, Lane::new(pipeline, seen_at));
         Ok(session)
     }
 
     /// For namespaces that come and go; none yet.
     pub(crate) fn for_many(lookups: &LookupArgs, merging: Merging, ui: &Ui) -> Result<Self, CommandError> {
+        let given = chosen::by_the_user(&lookups.resolver)?;
         let create = |path| PacketFile::create_for_many(path, rotation(lookups));
         let packets = lookups.write.as_deref().map(create).transpose()?;
         let to_stdout = lookups.write.as_deref() == Some(Path::new("-"));
         let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
-        Ok(Self::with_packets(output, lookups, merging, packets, ui))
+        Ok(Self { given, ..Self::with_packets(output, lookups, merging, packets, ui) })
     }
 
     fn with_packets(
@@ -167,6 +174,7 @@ impl Session {
         Self {
             lanes: BTreeMap::new(),
             ports: args.ports.clone(),
+            given: None,
             counted: Counters::default(),
             inferred: Vec::new(),
             unjudged: 0,
@@ -182,6 +190,14 @@ impl Session {
             failed: None,
             not_kept: None,
         }
+    }
+
+    fn pipeline(&self, search: SearchList) -> Pipeline {
+        let mut pipeline = Pipeline::new(self.ports.clone(), search);
+        if let Some(resolver) = self.given {
+            pipeline.with_given(resolver);
+        }
+        pipeline
     }
 
     /// Hands lookups to this reporter instead of printing them.
@@ -212,7 +228,7 @@ impl Session {
         let title = seen_at.name.clone().unwrap_or_default();
         self.keep(|packets| packets.join(source, &title, interfaces));
         seen_at.conf = conf_of(&search);
-        let mut pipeline = Pipeline::new(self.ports.clone(), search);
+        let mut pipeline = self.pipeline(search);
         if let Some(embedded) = known.embedded {
             pipeline.with_embedded(embedded);
         }

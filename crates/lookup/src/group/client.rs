@@ -8,7 +8,7 @@ use dnsprobe_resolv::{ResolverId, Transport};
 use smallvec::SmallVec;
 
 use super::deadlines::Deadlines;
-use super::fingerprint::{Beforehand, fingerprint};
+use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, fit};
 use super::open::{Open, Readiness, Standing};
@@ -313,7 +313,7 @@ impl Client {
         } else {
             let channel = self.resolvers.contains(&ResolverId::CAres);
             let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            entry.lookup.deadline(readings.timeout().max(least))
+            entry.lookup.deadline(readings.timeout().max(least), readings.told())
         };
         entry.deadline = at;
         if at < entry.noted {
@@ -342,12 +342,13 @@ impl Client {
             detected: around.detected,
             one_at_a_time: readings.one_at_a_time(),
         };
-        let shown = fingerprint(&open, &beforehand);
+        let told = readings.told();
+        let shown = told.map_or_else(|| fingerprint(&open, &beforehand), |told| Fingerprint::given(told.id));
         if shown.sure {
             self.remember(shown.id);
         }
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        let mut lookup = finish(&open, shown, waits, end);
+        let mut lookup = finish(&open, shown, told, waits, end);
         lookup.certain &= !self.mark_those_beside(&open, &lookup.name);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
         lookup.findings = crate::findings::findings(&lookup, readings, as_is.map(|(_, address)| *address));

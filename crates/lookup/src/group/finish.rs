@@ -7,7 +7,7 @@ use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
 use super::readings::TypedName;
 use crate::attempt::ExchangeId;
-use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
+use crate::lookup::{Lookup, Question, ResolverSeen, Step};
 use crate::time::{Nanos, Timestamp};
 
 /// How the capture stood to a lookup's end.
@@ -22,11 +22,16 @@ pub(crate) enum End {
 /// Makes a lookup of what was gathered, as this resolver does.
 ///
 /// `waits` are the resolver's; what comes later found nobody waiting.
-pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) -> Lookup {
+pub(crate) fn finish(
+    open: &Open,
+    shown: Fingerprint,
+    told: Option<Resolver>,
+    waits: Waits,
+    end: End,
+) -> Lookup {
     let id = shown.id;
     let typed = reading(open);
-    let rule =
-        Resolver::parse(id.as_str()).map_or(PairRule::AnyRecords, |resolver| resolver.profile().verdict.pair);
+    let rule = told.unwrap_or(Resolver::new(id)).profile().verdict.pair;
     let mut outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
     // Whether an answer came after the capture's end is not known.
     let unseen = |outcome| {
@@ -61,7 +66,7 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
         name: typed.name.clone(),
         start,
         client: Some(open.client),
-        resolver: seen(shown),
+        resolver: seen(shown, told),
         outcome: last,
         addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
         error: None,
@@ -85,7 +90,16 @@ pub(crate) fn reading(open: &Open) -> &TypedName {
     readings().find(complete).map_or_else(first, |(typed, _)| typed)
 }
 
-fn seen(shown: Fingerprint) -> ResolverSeen {
+fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {
+    if let Some(resolver) = told {
+        return ResolverSeen {
+            id: resolver.id.as_str().to_owned(),
+            version: Some(resolver.version.to_string()),
+            api: Some(resolver.api.to_owned()),
+            from: shown.from,
+            evidence: None,
+        };
+    }
     let (id, api) = match shown.id {
         // `getent hosts` is a way of calling glibc.
         ResolverId::Getent => (ResolverId::Glibc, Some("hosts")),
@@ -95,7 +109,7 @@ fn seen(shown: Fingerprint) -> ResolverSeen {
         id: id.as_str().to_owned(),
         version: None,
         api: api.map(str::to_owned),
-        from: if shown.detected { ResolverFrom::Detected } else { ResolverFrom::Inferred },
+        from: shown.from,
         evidence: shown.evidence,
     }
 }

@@ -14,7 +14,7 @@ mod search_list;
 
 use std::net::IpAddr;
 
-use dnsprobe_resolv::ResolverId;
+use dnsprobe_resolv::{Resolver, ResolverId};
 
 use client::{Client, Surroundings};
 use deadlines::Deadlines;
@@ -69,6 +69,8 @@ pub(crate) struct Lookups {
     deadlines: Deadlines<IpAddr>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
+    /// The resolver of all packets, where the user said so.
+    given: Option<Resolver>,
     /// Bytes of the lookups under construction.
     open: usize,
     held: usize,
@@ -105,6 +107,7 @@ impl Lookups {
             deadlines: Deadlines::default(),
             began: None,
             detected: Vec::new(),
+            given: None,
             open: 0,
             held: 0,
             given_up: GivenUp::default(),
@@ -114,6 +117,14 @@ impl Lookups {
     /// Tells which resolvers were found where the packets come from.
     pub(crate) fn with_resolvers(&mut self, detected: Vec<ResolverId>) {
         self.detected = detected;
+    }
+
+    /// Takes the user's word for which resolver asks; to be said before the first event.
+    pub(crate) fn with_given(&mut self, resolver: Resolver) {
+        self.given = Some(resolver);
+        for (_, readings) in &mut self.lists {
+            *readings = readings.given(resolver);
+        }
     }
 
     /// Takes one event, or just the time; gives the lookups that are over.
@@ -213,7 +224,7 @@ impl Lookups {
         let held = std::mem::take(&mut known.held);
         self.held -= held.len();
         let conf = search_list::infer(&held);
-        let list = list_of(&mut self.lists, conf.as_resolv_conf());
+        let list = list_of(&mut self.lists, conf.as_resolv_conf(), self.given);
         let mut around = Surroundings { readings: &mut self.lists[list].1, began, detected: &self.detected };
         let mut over = Vec::new();
         for (at, event) in held {
@@ -297,7 +308,7 @@ impl Known {
 }
 
 /// The index of a file, which is read if it is new. Pods of one namespace have the same.
-fn list_of(lists: &mut Vec<(String, Readings)>, text: String) -> ListId {
+fn list_of(lists: &mut Vec<(String, Readings)>, text: String, given: Option<Resolver>) -> ListId {
     if let Some(known) = lists.iter().position(|(known, _)| *known == text) {
         return known;
     }
@@ -306,6 +317,10 @@ fn list_of(lists: &mut Vec<(String, Readings)>, text: String) -> ListId {
         return 0;
     }
     let readings = Readings::new(Some(text.as_bytes()));
+    let readings = match given {
+        Some(resolver) => readings.given(resolver),
+        None => readings,
+    };
     lists.push((text, readings));
     let share = lists.len();
     for (_, readings) in lists.iter_mut() {

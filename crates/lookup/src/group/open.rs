@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use dnsprobe_resolv::{Outcome, QType, Transport};
+use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, Transport};
 use smallvec::SmallVec;
 
 use super::fingerprint::looks_like_musl;
@@ -319,7 +319,7 @@ impl Open {
     }
 
     /// When this lookup is over, as far as is known by now.
-    pub(crate) fn deadline(&self, timeout: Nanos) -> Timestamp {
+    pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>) -> Timestamp {
         let step = self.step();
         let standings = step.standings();
         if standings.iter().any(|standing| standing.answer.is_none()) {
@@ -329,7 +329,8 @@ impl Open {
         }
         let last = step.last_answer().unwrap_or_default();
         let refused = |standing: &Standing| is_no_answer(standing.outcome());
-        if standings.iter().any(refused) && looks_like_musl(self) {
+        let musl = || told.map_or_else(|| looks_like_musl(self), |told| told.id == ResolverId::Musl);
+        if standings.iter().any(refused) && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout + LINGER;
         }
