@@ -199,6 +199,31 @@ fn what_a_pair_comes_to_is_judged_as_the_given_resolver_does() {
     assert_eq!((outcome("glibc"), outcome("musl")), (Outcome::Answer, Outcome::NxDomain));
 }
 
+/// musl's pair, of which each half is answered after so many ms; its timeout is one second.
+fn answered_after(first: i64, second: i64) -> Lookup {
+    let conf = b"nameserver 10.96.0.10\noptions ndots:1 timeout:1\n";
+    let mut talk = Conversation::new();
+    talk.ask("www.example.com", QType::A, 40_000, 100);
+    talk.ask("www.example.com", QType::Aaaa, 40_000, 190);
+    talk.wait_ms(first);
+    talk.answer("www.example.com", QType::A, 40_000, 100, Say::Address);
+    talk.wait_ms(second - first);
+    talk.answer("www.example.com", QType::Aaaa, 40_000, 190, Say::Address);
+    let lookups = talk.lookups(SearchList::Known(Some(conf.to_vec())));
+    assert_eq!((lookups.len(), lookups[0].resolver.id.as_str()), (1, "musl"));
+    lookups[0].clone()
+}
+
+#[test]
+fn an_answer_that_nobody_waited_for_does_not_end_a_lookup_well() {
+    let (in_time, late) = (answered_after(400, 900), answered_after(400, 1_400));
+    assert_eq!((in_time.outcome, in_time.latency), (Outcome::Answer, Some(Nanos::from_millis(900))));
+    // musl wants both halves, and gives up after its timeout.
+    assert_eq!((late.outcome, late.latency), (Outcome::Timeout, None));
+    // The answer itself was seen all the same.
+    assert!(late.steps[0].questions.iter().all(|question| question.latency.is_some()));
+}
+
 #[test]
 fn a_name_with_few_dots_asked_as_is_was_typed_with_a_dot() {
     let mut talk = Conversation::new();

@@ -313,7 +313,7 @@ impl Client {
         } else {
             let channel = self.resolvers.contains(&ResolverId::CAres);
             let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            entry.lookup.deadline(readings.timeout().max(least), readings.told())
+            entry.lookup.deadline(readings.timeout().max(least), readings.told(), &self.resolvers)
         };
         entry.deadline = at;
         if at < entry.noted {

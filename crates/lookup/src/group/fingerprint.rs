@@ -104,9 +104,9 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     }
 }
 
-/// Whether the packets look like musl's, as far as they go.
-pub(crate) fn looks_like_musl(open: &Open) -> bool {
-    by_signs(open, &Beforehand::default()).id == ResolverId::Musl
+/// Whether the packets look like musl's, as far as they go, after what the same client showed before.
+pub(crate) fn looks_like_musl(open: &Open, shown: &[ResolverId]) -> bool {
+    by_signs(open, &Beforehand { shown, ..Beforehand::default() }).id == ResolverId::Musl
 }
 
 /// The EDNS size, and whether there is a cookie.

@@ -32,7 +32,10 @@ pub(crate) fn finish(
     let id = shown.id;
     let typed = reading(open);
     let rule = told.unwrap_or(Resolver::new(id)).profile().verdict.pair;
-    let mut outcomes: Vec<Outcome> = open.steps.iter().map(|step| step_outcome(step, rule)).collect();
+    let mut outcomes: Vec<Outcome> = {
+        let came_late = |step, it: &Standing| is_late(it, step, id, waits);
+        open.steps.iter().map(|step| step_outcome(step, rule, |it| came_late(step, it))).collect()
+    };
     // Whether an answer came after the capture's end is not known.
     let unseen = |outcome| {
         if end == End::CaptureEnded && outcome == Outcome::Timeout { Outcome::Unknown } else { outcome }
@@ -119,14 +122,15 @@ fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<String> {
     candidate.suffix.clone().filter(|suffix| !suffix.is_empty())
 }
 
-fn step_outcome(step: &OpenStep, rule: PairRule) -> Outcome {
+/// What a candidate came to for the resolver, which no longer heard what was late.
+fn step_outcome(step: &OpenStep, rule: PairRule, late: impl Fn(&Standing) -> bool) -> Outcome {
     let micros = |at: Timestamp| u64::try_from(at.0 / 1_000).unwrap_or(0);
     let ends: Vec<QuestionEnd> = step
         .standings()
         .iter()
         .map(|standing| QuestionEnd {
             qtype: standing.qtype,
-            outcome: standing.outcome(),
+            outcome: if late(standing) { Outcome::Timeout } else { standing.outcome() },
             at_us: standing.answer.map_or(u64::MAX, |answer| micros(answer.at)),
         })
         .collect();
@@ -144,18 +148,21 @@ fn ended_at(step: &OpenStep) -> Option<Timestamp> {
 /// they last asked. c-ares, whose timeouts grow, is believed to wait.
 fn came_too_late(step: &OpenStep, id: ResolverId, waits: Waits) -> bool {
     let standings = step.standings();
-    let late = |since: fn(&Standing, &OpenStep) -> Timestamp, longest: Nanos| {
-        let longest = longest + TIMER;
-        standings.iter().any(|it| it.answer.is_some_and(|answer| answer.at - since(it, step) > longest))
+    // It waited for a better answer until its timeout.
+    let waited = id == ResolverId::Musl && standings.iter().any(|it| is_no_answer(it.outcome()));
+    waited || standings.iter().any(|it| is_late(it, step, id, waits))
+}
+
+/// Whether an answer came when nobody waited for it any more.
+fn is_late(standing: &Standing, step: &OpenStep, id: ResolverId, waits: Waits) -> bool {
+    let Some(answer) = standing.answer else { return false };
+    let (since, longest) = match id {
+        ResolverId::Musl => (step.begun(), waits.timeout),
+        ResolverId::Glibc | ResolverId::Getent => (standing.since, waits.longest),
+        ResolverId::Go => (standing.last_sent, waits.longest),
+        _ => return false,
     };
-    match id {
-        // It waited for a better answer until its timeout.
-        ResolverId::Musl if standings.iter().any(|it| is_no_answer(it.outcome())) => true,
-        ResolverId::Musl => late(|_, step| step.begun(), waits.timeout),
-        ResolverId::Glibc | ResolverId::Getent => late(|it, _| it.since, waits.longest),
-        ResolverId::Go => late(|it, _| it.last_sent, waits.longest),
-        _ => false,
-    }
+    answer.at - since > longest + TIMER
 }
 
 /// How much later than its timeout a resolver may take an answer: timers are late on a busy machine.

@@ -319,7 +319,7 @@ impl Open {
     }
 
     /// When this lookup is over, as far as is known by now.
-    pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>) -> Timestamp {
+    pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>, shown: &[ResolverId]) -> Timestamp {
         let step = self.step();
         let standings = step.standings();
         if standings.iter().any(|standing| standing.answer.is_none()) {
@@ -329,7 +329,7 @@ impl Open {
         }
         let last = step.last_answer().unwrap_or_default();
         let refused = |standing: &Standing| is_no_answer(standing.outcome());
-        let musl = || told.map_or_else(|| looks_like_musl(self), |told| told.id == ResolverId::Musl);
+        let musl = || told.map_or_else(|| looks_like_musl(self, shown), |told| told.id == ResolverId::Musl);
         if standings.iter().any(refused) && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout + LINGER;
