@@ -130,6 +130,9 @@ pub(crate) struct LookupArgs {
     /// Only the summary at the end
     #[arg(long)]
     pub(crate) summary: bool,
+    /// The clients' resolver, as in `explain --list-resolvers`; auto: what their packets show
+    #[arg(long, value_name = "auto|ID[@VERSION]", default_value = "auto")]
+    pub(crate) resolver: String,
     /// The resolv.conf of the clients, instead of the target's own or of what the traffic shows
     #[arg(long, value_name = "FILE")]
     pub(crate) resolv_conf: Option<PathBuf>,

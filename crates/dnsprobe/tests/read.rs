@@ -69,6 +69,56 @@ fn is_what_was_recorded(id: &str) {
     assert_eq!(report.summary["messages"], trace.expected["messages"], "{id}");
 }
 
+/// What a suffix cost is what its candidates cost in the lookups: the summary's entry against the steps one by one.
+#[test]
+fn the_summary_adds_up_what_each_suffix_cost() {
+    for id in ["musl-in-turn", "glibc-lost-aaaa", "wildcard-suffix", "go-eight-at-once"] {
+        let report = Trace::open(id).read();
+        let steps = || report.lookups.iter().flat_map(|lookup| lookup["steps"].as_array().unwrap());
+        let entries = report.summary["by_suffix"].as_array().unwrap();
+        assert!(!entries.is_empty(), "{id}");
+        for entry in entries {
+            let of_it: Vec<&Value> = steps().filter(|step| step["suffix"] == entry["suffix"]).collect();
+            let wasted: Vec<&&Value> = of_it.iter().filter(|step| step["wasted"] == true).collect();
+            let count = |steps: &[&Value]| -> usize {
+                steps.iter().map(|step| step["questions"].as_array().unwrap().len()).sum()
+            };
+            let added: f64 = of_it.iter().filter_map(|step| step["added_us"].as_f64()).sum();
+            assert_eq!(entry["lookups"], of_it.len(), "{id}: {entry}");
+            assert_eq!(entry["questions"], count(&of_it), "{id}: {entry}");
+            let wasted: Vec<&Value> = wasted.into_iter().copied().collect();
+            assert_eq!(entry["wasted_questions"], count(&wasted), "{id}: {entry}");
+            assert!((entry["added_us"].as_f64().unwrap() - added).abs() < 0.01, "{id}: {entry} {added}");
+        }
+        let suffixed = steps().filter(|step| !step["suffix"].is_null()).count();
+        let counted: u64 = entries.iter().map(|entry| entry["lookups"].as_u64().unwrap()).sum();
+        assert_eq!(counted, suffixed as u64, "{id}");
+    }
+}
+
+#[test]
+fn the_user_may_say_which_resolver_the_packets_come_from() {
+    let trace = Trace::open("glibc-lost-aaaa");
+    let line =
+        ["read", words(&trace.capture), "--resolv-conf", words(&trace.conf), "-o", "json", "--resolver"];
+    let given = run(&[&line[..], &["musl@1.2.3"]].concat()).exits(0).quietly().report();
+    for lookup in &given.lookups {
+        let resolver = json!({"id": "musl", "version": "1.2.3", "api": "getaddrinfo", "from": "given"});
+        assert_eq!(lookup["resolver"], resolver);
+    }
+    // Where it is the one that really asked, nothing else changes.
+    let without = |report: Report| -> Vec<Value> {
+        let mut lookups: Vec<Value> = in_order(&report).into_iter().cloned().collect();
+        for lookup in &mut lookups {
+            lookup["resolver"] = Value::Null;
+        }
+        lookups
+    };
+    let glibc = run(&[&line[..], &["glibc"]].concat()).exits(0).quietly().report();
+    assert_eq!(without(glibc), without(trace.read()));
+    run(&[&line[..], &["glib"]].concat()).exits(2).complains(&["did you mean `glibc`", "--list-resolvers"]);
+}
+
 #[test]
 fn one_lookup_after_another_by_musl() {
     is_what_was_recorded("musl-in-turn");

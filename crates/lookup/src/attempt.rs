@@ -153,6 +153,13 @@ struct Exchange {
     settled: bool,
 }
 
+impl Exchange {
+    /// Whether nothing more can come but copies: a resend that was needless is answered, too, however late.
+    fn is_over(&self) -> bool {
+        self.settled && self.answers >= self.transmissions
+    }
+}
+
 impl Attempts {
     /// Takes one message; `None` when it is a copy, or an answer to nothing.
     pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp) -> Option<Event> {
@@ -259,7 +266,7 @@ impl Attempts {
     fn forget(&mut self, now: Timestamp) {
         while let Some((at, socket)) = pop_older(&mut self.fresh, now, SETTLED, MOST_FRESH) {
             let Some(exchanges) = self.open.get_mut(&socket) else { continue };
-            exchanges.retain(|exchange| exchange.sent > at || !exchange.settled);
+            exchanges.retain(|exchange| exchange.sent > at || !exchange.is_over());
             if exchanges.is_empty() {
                 self.open.remove(&socket);
             } else if exchanges.iter().any(|exchange| exchange.sent == at) {
@@ -379,6 +386,24 @@ mod tests {
         let first = exchange(attempts.advance(query(1, "a."), path(4000), MS(0)));
         assert_eq!(exchange(attempts.advance(query(1, "a."), path(4000), MS(5000))), first);
         assert!(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(5001)).is_some());
+    }
+
+    #[test]
+    fn every_transmission_may_be_answered_however_late() {
+        let mut attempts = Attempts::default();
+        let first = exchange(attempts.advance(query(1, "a."), path(4000), MS(0)));
+        attempts.advance(query(1, "a."), path(4000), MS(1_000));
+        assert_eq!(
+            exchange(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(1_100))),
+            first
+        );
+        // Something else keeps the clock going.
+        attempts.advance(query(2, "b."), path(4001), MS(2_050));
+        assert_eq!(
+            exchange(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(2_100))),
+            first
+        );
+        assert_eq!(attempts.leftovers, Leftovers::default());
     }
 
     #[test]

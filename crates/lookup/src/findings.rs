@@ -79,8 +79,11 @@ fn judge_by(lookup: &Lookup, glance: &Glance, judge: &Judge<'_>) -> Vec<Finding>
 
 type Rule = fn(&Lookup, &Judge<'_>) -> Option<Finding>;
 
-/// Each rule, and what a lookup must show at a glance for it to be worth asking.
-const RULES: [(fn(&Glance) -> bool, Rule); 11] = [
+/// Whether a lookup shows enough for a rule to be worth asking.
+type MayApply = fn(&Glance) -> bool;
+
+/// Each rule, and what a lookup must show at a glance for it.
+const RULES: [(MayApply, Rule); 11] = [
     (|glance| glance.answered_under_suffix, suffix_answered),
     (|glance| glance.resent, stall),
     (|glance| glance.unanswered, unanswered),

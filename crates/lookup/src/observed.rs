@@ -168,7 +168,7 @@ pub fn observation(lookup: &Lookup, told: Option<(Resolver, Told)>) -> Option<Ob
 fn resolver(lookup: &Lookup) -> Resolver {
     let seen = &lookup.resolver;
     let version = seen.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-    let parsed = Resolver::parse(&format!("{}{version}", seen.id)).or_else(|_| Resolver::parse(&seen.id));
+    let parsed = Resolver::parse(&format!("{}{version}", seen.id)).or_else(|_| Resolver::parse(seen.id));
     let resolver = parsed.unwrap_or(Resolver::new(ResolverId::Glibc));
     // `getent hosts` is shown as a call of glibc.
     let getent = Resolver::new(ResolverId::Getent);

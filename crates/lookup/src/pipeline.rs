@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dnsprobe_resolv::{ResolverId, Transport};
+use dnsprobe_resolv::{Resolver, ResolverId, Transport};
 
 use crate::attempt::{Attempts, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
@@ -98,6 +98,12 @@ impl Pipeline {
     /// lookup is shown.
     pub fn count_findings(&mut self) {
         self.lookups.count_findings();
+    }
+
+    /// Takes the user's word that all packets are one resolver's, whatever they look like; to be said before the first
+    /// frame.
+    pub fn with_given(&mut self, resolver: Resolver) {
+        self.lookups.with_given(resolver);
     }
 
     /// Passes over the messages of all clients but these.

@@ -7,7 +7,7 @@ mod wire;
 use std::net::SocketAddrV4;
 
 use dnsprobe_lookup::{Embedded, FindingCode, Lookup, Nanos, Pipeline, ResolverFrom, SearchList, Timestamp};
-use dnsprobe_resolv::{Outcome, QType, ResolverId};
+use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId};
 use wire::{Conversation, Say};
 
 const POD: &[u8] =
@@ -23,6 +23,14 @@ fn codes(lookup: &Lookup) -> Vec<FindingCode> {
 
 fn suffixes(lookup: &Lookup) -> Vec<&str> {
     lookup.steps.iter().map(|step| step.suffix.as_deref().unwrap_or("as-is")).collect()
+}
+
+fn said_by_the_user(talk: &Conversation, conf: &[u8], resolver: &str) -> Vec<Lookup> {
+    let mut pipeline = Pipeline::new(vec![53], SearchList::Known(Some(conf.to_vec())));
+    pipeline.with_given(Resolver::parse(resolver).unwrap());
+    let mut lookups = talk.play(&mut pipeline);
+    lookups.sort_by_key(|lookup| lookup.start);
+    lookups
 }
 
 /// glibc's walk of an external name: pairs from one port each, NXDOMAIN until the name as-is.
@@ -107,6 +115,113 @@ fn a_service_found_at_once_has_no_findings() {
     talk.pair("web.shop.svc.cluster.local", 40_000, Say::Address);
     let lookups = talk.lookups(known());
     assert_eq!((lookups[0].name.as_ref(), lookups[0].findings.len()), ("web", 0));
+}
+
+#[test]
+fn lookups_of_one_name_at_one_moment_are_not_certain_not_even_the_first() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    talk.wait_ms(2_000);
+    // The second begins while the first waits, which is never in doubt by itself.
+    let first = "www.example.com.shop.svc.cluster.local";
+    talk.ask(first, QType::A, 41_000, 11);
+    talk.ask(first, QType::Aaaa, 41_000, 4_711);
+    external(&mut talk, "www.example.com", 42_000);
+    talk.answer(first, QType::A, 41_000, 11, Say::Address);
+    talk.answer(first, QType::Aaaa, 41_000, 4_711, Say::Address);
+    external(&mut talk, "www.example.org", 43_000);
+    let lookups = talk.lookups(known());
+    let certain: Vec<bool> = lookups.iter().map(|lookup| lookup.certain).collect();
+    assert_eq!(certain, [true, false, false, true]);
+}
+
+#[test]
+fn lookups_of_one_name_one_after_another_are_certain() {
+    let mut talk = Conversation::new();
+    // A name that does not exist: its lookup is kept open for a while in case more comes.
+    for port in [40_000, 41_000, 42_000] {
+        for (index, suffix) in
+            [".shop.svc.cluster.local", ".svc.cluster.local", ".cluster.local", ""].iter().enumerate()
+        {
+            talk.pair(&format!("gone.example{suffix}"), port + index as u16, Say::NxDomain);
+        }
+        talk.wait_ms(1);
+    }
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.len(), 3);
+    assert!(lookups.iter().all(|lookup| lookup.certain));
+}
+
+#[test]
+fn other_clients_lookups_of_a_name_leave_it_certain() {
+    let mut one = Conversation::new();
+    external(&mut one, "www.example.com", 40_000);
+    let mut other = Conversation::new();
+    other.client = [10, 244, 1, 8].into();
+    external(&mut other, "www.example.com", 40_000);
+    assert!(one.beside(&other).lookups(known()).iter().all(|lookup| lookup.certain));
+}
+
+#[test]
+fn the_users_word_for_the_resolver_outweighs_the_packets() {
+    let mut talk = Conversation::new();
+    external(&mut talk, "www.example.com", 40_000);
+    let seen = &said_by_the_user(&talk, POD, "musl@1.2.3")[0].resolver;
+    assert_eq!((seen.id, seen.version.as_deref()), ("musl", Some("1.2.3")));
+    assert_eq!((seen.from, seen.evidence), (ResolverFrom::Given, None));
+}
+
+#[test]
+fn questions_are_grouped_by_the_walk_of_the_resolver_that_is_given() {
+    let conf = b"search shop.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:1\n";
+    let mut talk = Conversation::new();
+    talk.pair("api.vendor", 40_000, Say::NxDomain);
+    talk.pair("api.vendor.shop.svc.cluster.local", 40_001, Say::NxDomain);
+    let names = |resolver| -> Vec<String> {
+        said_by_the_user(&talk, conf, resolver).into_iter().map(|lookup| lookup.name.to_string()).collect()
+    };
+    // glibc searches after the name as it stands; musl does not, so it was asked for a second name.
+    assert_eq!(names("glibc"), ["api.vendor"]);
+    assert_eq!(names("musl"), ["api.vendor", "api.vendor.shop.svc.cluster.local"]);
+}
+
+#[test]
+fn what_a_pair_comes_to_is_judged_as_the_given_resolver_does() {
+    let mut talk = Conversation::new();
+    let name = "www.example.com.shop.svc.cluster.local";
+    talk.ask(name, QType::A, 40_000, 7);
+    talk.ask(name, QType::Aaaa, 40_000, 4_711);
+    talk.wait_ms(1);
+    talk.answer(name, QType::A, 40_000, 7, Say::Address);
+    talk.answer(name, QType::Aaaa, 40_000, 4_711, Say::NxDomain);
+    let outcome = |resolver| said_by_the_user(&talk, POD, resolver)[0].outcome;
+    // musl takes NXDOMAIN for either type as the name's (1.2.5 src/network/lookup_name.c, name_from_dns).
+    assert_eq!((outcome("glibc"), outcome("musl")), (Outcome::Answer, Outcome::NxDomain));
+}
+
+/// musl's pair, of which each half is answered after so many ms; its timeout is one second.
+fn answered_after(first: i64, second: i64) -> Lookup {
+    let conf = b"nameserver 10.96.0.10\noptions ndots:1 timeout:1\n";
+    let mut talk = Conversation::new();
+    talk.ask("www.example.com", QType::A, 40_000, 100);
+    talk.ask("www.example.com", QType::Aaaa, 40_000, 190);
+    talk.wait_ms(first);
+    talk.answer("www.example.com", QType::A, 40_000, 100, Say::Address);
+    talk.wait_ms(second - first);
+    talk.answer("www.example.com", QType::Aaaa, 40_000, 190, Say::Address);
+    let lookups = talk.lookups(SearchList::Known(Some(conf.to_vec())));
+    assert_eq!((lookups.len(), lookups[0].resolver.id), (1, "musl"));
+    lookups[0].clone()
+}
+
+#[test]
+fn an_answer_that_nobody_waited_for_does_not_end_a_lookup_well() {
+    let (in_time, late) = (answered_after(400, 900), answered_after(400, 1_400));
+    assert_eq!((in_time.outcome, in_time.latency), (Outcome::Answer, Some(Nanos::from_millis(900))));
+    // musl wants both halves, and gives up after its timeout.
+    assert_eq!((late.outcome, late.latency), (Outcome::Timeout, None));
+    // The answer itself was seen all the same.
+    assert!(late.steps[0].questions.iter().all(|question| question.latency.is_some()));
 }
 
 #[test]
@@ -288,8 +403,8 @@ fn what_is_detected_decides_between_look_alikes() {
         let resolver = talk.play(&mut pipeline)[0].resolver.clone();
         (resolver.id, resolver.from)
     };
-    assert_eq!(seen(&[]), ("bind-nslookup".into(), ResolverFrom::Inferred));
-    assert_eq!(seen(&[ResolverId::Glibc]), ("glibc".into(), ResolverFrom::Detected));
+    assert_eq!(seen(&[]), ("bind-nslookup", ResolverFrom::Inferred));
+    assert_eq!(seen(&[ResolverId::Glibc]), ("glibc", ResolverFrom::Detected));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use dnsprobe_resolv::simulate::Answered;
 use dnsprobe_resolv::whatif::{Conf, Knowledge};
 use dnsprobe_resolv::{Answers, Query, Resolver};
 
+use super::chosen::AUTO;
 use super::read;
 use crate::cli::{Format, LookupArgs};
 use crate::error::CommandError;
@@ -49,6 +50,7 @@ impl Captured {
             summary: false,
             resolv_conf: resolv_conf.map(Path::to_owned),
             env: Vec::new(),
+            resolver: AUTO.to_owned(),
             ports: vec![53],
             write: None,
             rotate_size: None,

@@ -8,6 +8,7 @@ use dnsprobe_resolv::resolver::{Overrides, ResolverError, go_hands_over, hosts_w
 use dnsprobe_resolv::{Resolver, ResolverId, Settings, Situation};
 use dnsprobe_sniffer::{Detected, Detection};
 
+use crate::error::CommandError;
 use crate::view::Detail;
 
 /// The resolver that is explained.
@@ -43,6 +44,22 @@ enum Program {
 enum Version {
     Known,
     Unknown,
+}
+
+/// The word for whatever is found.
+pub(crate) const AUTO: &str = "auto";
+
+/// The resolver that `--resolver` names for the packets of others; `None` for `auto`.
+pub(crate) fn by_the_user(word: &str) -> Result<Option<Resolver>, CommandError> {
+    if word == AUTO {
+        return Ok(None);
+    }
+    Resolver::parse(word).map(Some).map_err(unknown)
+}
+
+/// An id or version that has no model.
+pub(crate) fn unknown(error: ResolverError) -> CommandError {
+    CommandError::new(error).hint("`dnsprobe explain --list-resolvers` shows them with their versions")
 }
 
 impl Chosen {

@@ -3,6 +3,7 @@
 use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{Frame, LinkType, SearchList, Timestamp};
 
+use super::chosen::AUTO;
 use super::session::{Order, Session, Showing};
 use crate::cli::{Format, LookupArgs};
 use crate::demo::{self, Played};
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let lookups = LookupArgs {
         output: args.output,
         summary: false,
+        resolver: AUTO.to_owned(),
         resolv_conf: None,
         env: Vec::new(),
         ports: vec![53],

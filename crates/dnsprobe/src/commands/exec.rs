@@ -18,6 +18,7 @@ use dnsprobe_sniffer::{
     Capture, CaptureOptions, Error, FrameSource, Located, SourceId, embedded, privileges, wake,
 };
 
+use super::chosen::AUTO;
 use super::session::{Session, Showing};
 use super::situation;
 use crate::cli::{Cli, Format, LookupArgs, TargetArgs};
@@ -222,6 +223,7 @@ impl Report {
         let lookups = LookupArgs {
             output: args.output,
             summary: args.summary,
+            resolver: AUTO.to_owned(),
             resolv_conf: None,
             env: Vec::new(),
             ports: args.ports.clone(),

@@ -16,7 +16,7 @@ use dnsprobe_sniffer::{Located, detect};
 use serde_json::Value;
 
 use super::captured::Captured;
-use super::chosen::Chosen;
+use super::chosen::{self, Chosen};
 use super::situation::{self, ConfFile};
 use super::workload::{Planned, WorkloadArgs};
 use super::{answers, resolvers};
@@ -203,10 +203,7 @@ impl Asking {
                 Ok(vec![with_api(known.map_or_else(|| self.detected(args), Ok)?)?])
             }
             given => {
-                let resolver = Resolver::parse(given).map_err(|error| {
-                    CommandError::new(error)
-                        .hint("`dnsprobe explain --list-resolvers` shows them with their versions")
-                })?;
+                let resolver = Resolver::parse(given).map_err(chosen::unknown)?;
                 Ok(vec![with_api(Chosen::given(resolver))?])
             }
         }

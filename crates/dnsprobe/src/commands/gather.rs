@@ -15,6 +15,7 @@ use dnsprobe_resolv::Resolver;
 use dnsprobe_resolv::whatif::{Conf, Origin, Told};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::chosen::{self, AUTO};
 use super::{read, watch};
 use crate::cli::{Format, LookupArgs, TargetArgs};
 use crate::error::CommandError;
@@ -69,6 +70,8 @@ impl GatherArgs {
         LookupArgs {
             output: Format::Json,
             summary: false,
+            // What is advised is judged by what the packets show; the given resolver is weighed against that.
+            resolver: AUTO.to_owned(),
             resolv_conf: self.resolv_conf.clone(),
             env: self.env.clone(),
             ports: self.ports.clone(),
@@ -102,10 +105,7 @@ impl GatherArgs {
     }
 
     fn given(&self) -> Result<Option<Resolver>, CommandError> {
-        if self.resolver == "auto" {
-            return Ok(None);
-        }
-        Resolver::parse(&self.resolver).map(Some).map_err(|error| CommandError::new(error.to_string()))
+        chosen::by_the_user(&self.resolver)
     }
 }
 

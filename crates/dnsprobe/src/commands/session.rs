@@ -9,10 +9,11 @@ use std::rc::Rc;
 use dnsprobe_lookup::datagram::Skipped;
 use dnsprobe_lookup::pcap::InterfaceName;
 use dnsprobe_lookup::{Counters, Embedded, Frame, InferredConf, Pipeline, SearchList, Summary, Timestamp};
-use dnsprobe_resolv::Situation;
 use dnsprobe_resolv::whatif::Conf;
+use dnsprobe_resolv::{Resolver, Situation};
 use dnsprobe_sniffer::SourceId;
 
+use super::chosen;
 use super::conntrack::Counters as Counted;
 use super::lane::{Done, Lane};
 use super::packet_file::{PacketFile, Rotation};
@@ -31,6 +32,8 @@ const ONLY: SourceId = SourceId(0);
 pub(crate) struct Session {
     lanes: BTreeMap<SourceId, Lane>,
     ports: Vec<u16>,
+    /// The resolver of all packets, where the user said so.
+    given: Option<Resolver>,
     /// What the lanes that are gone have counted.
     counted: Counters,
     inferred: Vec<(IpAddr, InferredConf)>,
@@ -130,10 +133,12 @@ impl Session {
         interfaces: Vec<InterfaceName>,
         ui: &Ui,
     ) -> Result<Self, CommandError> {
+        let given = chosen::by_the_user(&showing.lookups.resolver)?;
         let path = showing.lookups.write.as_deref();
         let rotation = rotation(showing.lookups);
         let packets = path.map(|path| PacketFile::create(path, rotation, interfaces)).transpose()?;
         let mut session = Self::with_packets(output, showing.lookups, showing.merging, packets, ui);
+        session.given = given;
         let conf = conf_of(&search);
         let (target, name) = (showing.target, showing.target_name);
         let seen_at = SeenAt { target, name, conf, ..SeenAt::default() };
@@ -144,11 +149,12 @@ impl Session {
 
     /// For namespaces that come and go; none yet.
     pub(crate) fn for_many(lookups: &LookupArgs, merging: Merging, ui: &Ui) -> Result<Self, CommandError> {
+        let given = chosen::by_the_user(&lookups.resolver)?;
         let create = |path| PacketFile::create_for_many(path, rotation(lookups));
         let packets = lookups.write.as_deref().map(create).transpose()?;
         let to_stdout = lookups.write.as_deref() == Some(Path::new("-"));
         let output = output(if to_stdout { PacketsOn::Stdout } else { PacketsOn::Elsewhere });
-        Ok(Self::with_packets(output, lookups, merging, packets, ui))
+        Ok(Self { given, ..Self::with_packets(output, lookups, merging, packets, ui) })
     }
 
     fn with_packets(
@@ -171,6 +177,7 @@ impl Session {
         Self {
             lanes: BTreeMap::new(),
             ports: args.ports.clone(),
+            given: None,
             counted: Counters::default(),
             inferred: Vec::new(),
             unjudged: 0,
@@ -196,6 +203,9 @@ impl Session {
         let mut pipeline = Pipeline::new(self.ports.clone(), search);
         if self.wording == Wording::Counted {
             pipeline.count_findings();
+        }
+        if let Some(resolver) = self.given {
+            pipeline.with_given(resolver);
         }
         pipeline
     }

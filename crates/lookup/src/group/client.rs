@@ -8,8 +8,8 @@ use dnsprobe_resolv::{ResolverId, Transport};
 use smallvec::SmallVec;
 
 use super::deadlines::Deadlines;
-use super::fingerprint::{Beforehand, fingerprint};
-use super::finish::{End, Waits, finish};
+use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
+use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, fit};
 use super::open::{Open, Readiness, Standing};
 use super::readings::{Began, Readings};
@@ -316,7 +316,7 @@ impl Client {
         } else {
             let channel = self.resolvers.contains(&ResolverId::CAres);
             let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            entry.lookup.deadline(readings.timeout().max(least))
+            entry.lookup.deadline(readings.timeout().max(least), readings.told(), &self.resolvers)
         };
         entry.deadline = at;
         if at < entry.noted {
@@ -348,16 +348,33 @@ impl Client {
             detected: around.detected,
             one_at_a_time: readings.one_at_a_time(),
         };
-        let shown = fingerprint(&open, &beforehand);
+        let told = readings.told();
+        let shown = told.map_or_else(|| fingerprint(&open, &beforehand), |told| Fingerprint::given(told.id));
         if shown.sure {
             self.remember(shown.id);
         }
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        let mut lookup = finish(&open, shown, waits, end);
+        let mut lookup = finish(&open, shown, told, waits, end);
+        lookup.certain &= !self.mark_those_beside(&open, &lookup.name);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
         lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), around.wording);
         self.remember_as_is(&lookup);
         Some(lookup)
+    }
+
+    /// Marks the lookups of this name that ran at the same moment, since the packets do not say which of them asked what;
+    /// tells whether there are any.
+    fn mark_those_beside(&mut self, open: &Open, name: &str) -> bool {
+        let alike = self.expecting.get(&open.steps[0].name.fingerprint());
+        let mut any = false;
+        for id in alike.into_iter().flatten().take(MOST_ALIKE) {
+            let Some(Entry { lookup: other, .. }) = self.open.get_mut(id) else { continue };
+            if other.runs_beside(open) && reading(other).name.eq_ignore_ascii_case(name) {
+                other.certain = false;
+                any = true;
+            }
+        }
+        any
     }
 
     fn stop_expecting(&mut self, names: &[u64], id: OpenId) {

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::open::{Open, OpenStep};
 use crate::attempt::Asked;
+use crate::lookup::ResolverFrom;
 
 /// What one lookup shows of its resolver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub(crate) struct Fingerprint {
     pub(crate) id: ResolverId,
     /// Whether a sign decided, and not just the absence of others.
     pub(crate) sure: bool,
-    /// Whether what was found where the packets come from decided.
-    pub(crate) detected: bool,
+    /// Whether packets decided, what was found where they come from, or the user.
+    pub(crate) from: ResolverFrom,
     /// The sign, in words; `None` when nothing decides and the resolver is only taken for the commonest.
     pub(crate) evidence: Option<&'static str>,
 }
@@ -25,12 +26,17 @@ pub(crate) struct Fingerprint {
 impl Fingerprint {
     /// A sign decides.
     fn sure(id: ResolverId, evidence: &'static str) -> Self {
-        Self { id, sure: true, detected: false, evidence: Some(evidence) }
+        Self { id, sure: true, from: ResolverFrom::Inferred, evidence: Some(evidence) }
+    }
+
+    /// The user says so, which no packet outweighs.
+    pub(crate) fn given(id: ResolverId) -> Self {
+        Self { id, sure: true, from: ResolverFrom::Given, evidence: None }
     }
 
     /// A sign points there that others may show, too.
     fn likely(id: ResolverId, evidence: &'static str) -> Self {
-        Self { id, sure: false, detected: false, evidence: Some(evidence) }
+        Self { id, sure: false, from: ResolverFrom::Inferred, evidence: Some(evidence) }
     }
 }
 
@@ -59,7 +65,12 @@ pub(crate) fn fingerprint(open: &Open, beforehand: &Beforehand<'_>) -> Fingerpri
         return found;
     }
     let shown = beforehand.shown.iter().find(|id| known.contains(id));
-    Fingerprint { id: *shown.unwrap_or(&known[0]), sure: false, detected: true, evidence: Some(DETECTED) }
+    Fingerprint {
+        id: *shown.unwrap_or(&known[0]),
+        sure: false,
+        from: ResolverFrom::Detected,
+        evidence: Some(DETECTED),
+    }
 }
 
 fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
@@ -94,9 +105,9 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     }
 }
 
-/// Whether the packets look like musl's, as far as they go.
-pub(crate) fn looks_like_musl(open: &Open) -> bool {
-    by_signs(open, &Beforehand::default()).id == ResolverId::Musl
+/// Whether the packets look like musl's, as far as they go, after what the same client showed before.
+pub(crate) fn looks_like_musl(open: &Open, shown: &[ResolverId]) -> bool {
+    by_signs(open, &Beforehand { shown, ..Beforehand::default() }).id == ResolverId::Musl
 }
 
 /// The EDNS size, and whether there is a cookie.
@@ -205,7 +216,9 @@ fn single(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     let seen = libc.or(before.iter().copied().find(|id| matches!(id, ResolverId::Go | ResolverId::CAres)));
     match seen {
         Some(id) => Fingerprint::likely(id, AS_BEFORE),
-        None => Fingerprint { id: ResolverId::Glibc, sure: false, detected: false, evidence: None },
+        None => {
+            Fingerprint { id: ResolverId::Glibc, sure: false, from: ResolverFrom::Inferred, evidence: None }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
 use super::readings::TypedName;
-use crate::lookup::{Lookup, Question, ResolverFrom, ResolverSeen, Step};
+use crate::lookup::{Lookup, Question, ResolverSeen, Step};
 use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
 
@@ -26,12 +26,20 @@ pub(crate) enum End {
 /// Makes a lookup of what was gathered, as this resolver does.
 ///
 /// `waits` are the resolver's; what comes later found nobody waiting.
-pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) -> Lookup {
+pub(crate) fn finish(
+    open: &Open,
+    shown: Fingerprint,
+    told: Option<Resolver>,
+    waits: Waits,
+    end: End,
+) -> Lookup {
     let id = shown.id;
     let typed = reading(open);
-    let rule = pair_rule(id);
-    let mut outcomes: SmallVec<[Outcome; 8]> =
-        open.steps.iter().map(|step| step_outcome(step, rule)).collect();
+    let rule = told.map_or_else(|| pair_rule(id), |told| told.profile().verdict.pair);
+    let mut outcomes: SmallVec<[Outcome; 8]> = {
+        let came_late = |step, it: &Standing| is_late(it, step, id, waits);
+        open.steps.iter().map(|step| step_outcome(step, rule, |it| came_late(step, it))).collect()
+    };
     // Whether an answer came after the capture's end is not known.
     let unseen = |outcome| {
         if end == End::CaptureEnded && outcome == Outcome::Timeout { Outcome::Unknown } else { outcome }
@@ -65,7 +73,7 @@ pub(crate) fn finish(open: &Open, shown: Fingerprint, waits: Waits, end: End) ->
         name: Arc::clone(&typed.name),
         start,
         client: Some(open.client),
-        resolver: seen(shown),
+        resolver: seen(shown, told),
         outcome: last,
         addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
         error: None,
@@ -88,7 +96,7 @@ fn pair_rule(id: ResolverId) -> PairRule {
 }
 
 /// The reading to go by: of those that fit, the first that is complete in itself.
-fn reading(open: &Open) -> &TypedName {
+pub(crate) fn reading(open: &Open) -> &TypedName {
     let negative = open.step().standings().iter().all(|standing| standing.outcome() == Outcome::NxDomain);
     let readings = || open.walks.iter().map(|walk| (open.typed(*walk), walk.position));
     // NXDOMAIN ends no walk that has candidates left, so a reading without any is the likelier one.
@@ -99,7 +107,16 @@ fn reading(open: &Open) -> &TypedName {
     readings().find(complete).map_or_else(first, |(typed, _)| typed)
 }
 
-fn seen(shown: Fingerprint) -> ResolverSeen {
+fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {
+    if let Some(resolver) = told {
+        return ResolverSeen {
+            id: resolver.id.as_str(),
+            version: Some(resolver.version.to_string()),
+            api: Some(resolver.api.to_owned()),
+            from: shown.from,
+            evidence: None,
+        };
+    }
     let (id, api) = match shown.id {
         // `getent hosts` is a way of calling glibc.
         ResolverId::Getent => (ResolverId::Glibc, Some("hosts")),
@@ -109,7 +126,7 @@ fn seen(shown: Fingerprint) -> ResolverSeen {
         id: id.as_str(),
         version: None,
         api: api.map(str::to_owned),
-        from: if shown.detected { ResolverFrom::Detected } else { ResolverFrom::Inferred },
+        from: shown.from,
         evidence: shown.evidence,
     }
 }
@@ -119,14 +136,15 @@ fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<Arc<str>> {
     candidate.suffix.clone().filter(|suffix| !suffix.is_empty())
 }
 
-fn step_outcome(step: &OpenStep, rule: PairRule) -> Outcome {
+/// What a candidate came to for the resolver, which no longer heard what was late.
+fn step_outcome(step: &OpenStep, rule: PairRule, late: impl Fn(&Standing) -> bool) -> Outcome {
     let micros = |at: Timestamp| u64::try_from(at.0 / 1_000).unwrap_or(0);
     let ends: SmallVec<[QuestionEnd; 2]> = step
         .standings()
         .iter()
         .map(|standing| QuestionEnd {
             qtype: standing.qtype,
-            outcome: standing.outcome(),
+            outcome: if late(standing) { Outcome::Timeout } else { standing.outcome() },
             at_us: standing.answer.map_or(u64::MAX, |answer| micros(answer.at)),
         })
         .collect();
@@ -144,18 +162,21 @@ fn ended_at(step: &OpenStep) -> Option<Timestamp> {
 /// they last asked. c-ares, whose timeouts grow, is believed to wait.
 fn came_too_late(step: &OpenStep, id: ResolverId, waits: Waits) -> bool {
     let standings = step.standings();
-    let late = |since: fn(&Standing, &OpenStep) -> Timestamp, longest: Nanos| {
-        let longest = longest + TIMER;
-        standings.iter().any(|it| it.answer.is_some_and(|answer| answer.at - since(it, step) > longest))
+    // It waited for a better answer until its timeout.
+    let waited = id == ResolverId::Musl && standings.iter().any(|it| is_no_answer(it.outcome()));
+    waited || standings.iter().any(|it| is_late(it, step, id, waits))
+}
+
+/// Whether an answer came when nobody waited for it any more.
+fn is_late(standing: &Standing, step: &OpenStep, id: ResolverId, waits: Waits) -> bool {
+    let Some(answer) = standing.answer else { return false };
+    let (since, longest) = match id {
+        ResolverId::Musl => (step.begun(), waits.timeout),
+        ResolverId::Glibc | ResolverId::Getent => (standing.since, waits.longest),
+        ResolverId::Go => (standing.last_sent, waits.longest),
+        _ => return false,
     };
-    match id {
-        // It waited for a better answer until its timeout.
-        ResolverId::Musl if standings.iter().any(|it| is_no_answer(it.outcome())) => true,
-        ResolverId::Musl => late(|_, step| step.begun(), waits.timeout),
-        ResolverId::Glibc | ResolverId::Getent => late(|it, _| it.since, waits.longest),
-        ResolverId::Go => late(|it, _| it.last_sent, waits.longest),
-        _ => false,
-    }
+    answer.at - since > longest + TIMER
 }
 
 /// How much later than its timeout a resolver may take an answer: timers are late on a busy machine.

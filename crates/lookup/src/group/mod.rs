@@ -15,7 +15,7 @@ mod search_list;
 use std::cell::Cell;
 use std::net::IpAddr;
 
-use dnsprobe_resolv::ResolverId;
+use dnsprobe_resolv::{Resolver, ResolverId};
 
 use client::{Client, Surroundings};
 use deadlines::Deadlines;
@@ -72,6 +72,8 @@ pub(crate) struct Lookups {
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     wording: Wording,
+    /// The resolver of all packets, where the user said so.
+    given: Option<Resolver>,
     /// Bytes of the lookups under construction.
     open: usize,
     held: usize,
@@ -109,6 +111,7 @@ impl Lookups {
             began: None,
             detected: Vec::new(),
             wording: Wording::All,
+            given: None,
             open: 0,
             held: 0,
             given_up: GivenUp::default(),
@@ -123,6 +126,14 @@ impl Lookups {
     /// Puts only the first finding of each kind into words.
     pub(crate) fn count_findings(&mut self) {
         self.wording = Wording::FirstOfEachKind(Cell::new(0));
+    }
+
+    /// Takes the user's word for which resolver asks; to be said before the first event.
+    pub(crate) fn with_given(&mut self, resolver: Resolver) {
+        self.given = Some(resolver);
+        for (_, readings) in &mut self.lists {
+            *readings = readings.given(resolver);
+        }
     }
 
     /// Takes one event, or just the time; gives the lookups that are over.
@@ -232,7 +243,7 @@ impl Lookups {
         let held = std::mem::take(&mut known.held);
         self.held -= held.len();
         let conf = search_list::infer(&held);
-        let list = list_of(&mut self.lists, conf.as_resolv_conf());
+        let list = list_of(&mut self.lists, conf.as_resolv_conf(), self.given);
         let mut around = Surroundings {
             readings: &mut self.lists[list].1,
             began,
@@ -331,7 +342,7 @@ impl Known {
 }
 
 /// The index of a file, which is read if it is new. Pods of one namespace have the same.
-fn list_of(lists: &mut Vec<(String, Readings)>, text: String) -> ListId {
+fn list_of(lists: &mut Vec<(String, Readings)>, text: String, given: Option<Resolver>) -> ListId {
     if let Some(known) = lists.iter().position(|(known, _)| *known == text) {
         return known;
     }
@@ -340,6 +351,10 @@ fn list_of(lists: &mut Vec<(String, Readings)>, text: String) -> ListId {
         return 0;
     }
     let readings = Readings::new(Some(text.as_bytes()));
+    let readings = match given {
+        Some(resolver) => readings.given(resolver),
+        None => readings,
+    };
     lists.push((text, readings));
     let share = lists.len();
     for (_, readings) in lists.iter_mut() {

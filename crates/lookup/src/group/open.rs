@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use dnsprobe_resolv::{Outcome, QType, Transport};
+use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, Transport};
 use smallvec::SmallVec;
 
 use super::fingerprint::looks_like_musl;
@@ -242,6 +242,13 @@ impl Open {
         &self.steps[self.steps.len() - 1]
     }
 
+    /// Whether another lookup went on while this one did, as far as was seen of both.
+    pub(crate) fn runs_beside(&self, other: &Self) -> bool {
+        let begun = |open: &Self| open.steps[0].begun();
+        let ended = |open: &Self| open.step().last_sent().max(open.step().last_answer().unwrap_or_default());
+        begun(self) <= ended(other) && begun(other) <= ended(self)
+    }
+
     /// Whether no more is taken.
     pub(crate) fn is_full(&self) -> bool {
         let step = self.step();
@@ -312,7 +319,7 @@ impl Open {
     }
 
     /// When this lookup is over, as far as is known by now.
-    pub(crate) fn deadline(&self, timeout: Nanos) -> Timestamp {
+    pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>, shown: &[ResolverId]) -> Timestamp {
         let step = self.step();
         let standings = step.standings();
         if standings.iter().any(|standing| standing.answer.is_none()) {
@@ -322,7 +329,8 @@ impl Open {
         }
         let last = step.last_answer().unwrap_or_default();
         let refused = |standing: &Standing| is_no_answer(standing.outcome());
-        if standings.iter().any(refused) && looks_like_musl(self) {
+        let musl = || told.map_or_else(|| looks_like_musl(self, shown), |told| told.id == ResolverId::Musl);
+        if standings.iter().any(refused) && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout + LINGER;
         }

@@ -26,6 +26,9 @@ const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverI
 /// One `resolv.conf` as each resolver reads it.
 #[derive(Debug)]
 pub(crate) struct Readings {
+    file: Option<Vec<u8>>,
+    /// The only one that asks, where the user said so.
+    given: Option<Resolver>,
     resolvers: Vec<(Profile, Settings)>,
     /// The longest `timeout` that any of them reads.
     timeout: Nanos,
@@ -128,16 +131,20 @@ pub(crate) struct Planned {
 impl Readings {
     /// Reads a `resolv.conf`; `None` is a missing file.
     pub(crate) fn new(file: Option<&[u8]>) -> Self {
-        let resolvers: Vec<(Profile, Settings)> = WALKERS
-            .into_iter()
-            .filter_map(|id| Resolver::parse(id.as_str()).ok())
-            .filter_map(|resolver| {
-                let profile = resolver.profile();
-                let mut settings = conf::interpret(file, &Situation::default(), &profile).ok()?;
-                settings.search.truncate(MOST_SUFFIXES);
-                Some((profile, settings))
-            })
-            .collect();
+        let read = WALKERS.into_iter().filter_map(|id| read_by(Resolver::new(id), file)).collect();
+        Self::of(file, None, read)
+    }
+
+    /// The same file where all traffic is known to be one resolver's. A file that this one refuses is read as the others
+    /// do: there is traffic, so something reads it.
+    pub(crate) fn given(&self, resolver: Resolver) -> Self {
+        match read_by(resolver, self.file.as_deref()) {
+            Some(read) => Self::of(self.file.as_deref(), Some(resolver), vec![read]),
+            None => Self { given: Some(resolver), ..Self::new(self.file.as_deref()) },
+        }
+    }
+
+    fn of(file: Option<&[u8]>, given: Option<Resolver>, resolvers: Vec<(Profile, Settings)>) -> Self {
         let mut suffixes: Vec<String> = Vec::new();
         for suffix in resolvers.iter().flat_map(|(_, settings)| &settings.search) {
             let suffix = suffix.to_string().trim_matches('.').to_ascii_lowercase();
@@ -148,7 +155,14 @@ impl Readings {
         let longest = resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
         let timeout = longest
             .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)));
-        Self { resolvers, timeout, suffixes, remembered: Map::default(), weight: 0, room: MOST_REMEMBERED }
+        let file = file.map(<[u8]>::to_vec);
+        let (remembered, room) = (Map::default(), MOST_REMEMBERED);
+        Self { file, given, resolvers, timeout, suffixes, remembered, weight: 0, room }
+    }
+
+    /// The resolver that asks, where the user said so.
+    pub(crate) fn told(&self) -> Option<Resolver> {
+        self.given
     }
 
     /// Takes one of so many equal parts of the memory for candidates.
@@ -265,6 +279,14 @@ impl Readings {
         typed.push(format!("{shown}."));
         typed
     }
+}
+
+/// A file as one resolver reads it; `None` where it refuses to.
+fn read_by(resolver: Resolver, file: Option<&[u8]>) -> Option<(Profile, Settings)> {
+    let profile = resolver.profile();
+    let mut settings = conf::interpret(file, &Situation::default(), &profile).ok()?;
+    settings.search.truncate(MOST_SUFFIXES);
+    Some((profile, settings))
 }
 
 const DEFAULT_TIMEOUT: Nanos = Nanos::from_millis(5_000);
