@@ -189,7 +189,7 @@ impl Lane {
         let mut kept = Vec::with_capacity(all.len());
         for done in all {
             match sharing.credit(&done.lookup, &done.seen_at) {
-                Credit::To(seen_at) => kept.push(Done { seen_at: Rc::new(seen_at), ..done }),
+                Credit::To(seen_at) => kept.push(Done { seen_at, ..done }),
                 Credit::Nobody => kept.push(done),
                 Credit::Others => self.of_others += 1,
             }

@@ -49,7 +49,7 @@ pub(super) fn observe(
     let mut situation = Situation::default();
     situation::set_variables(&mut situation, &lookups.env)?;
     let session = Session::new(showing, search, Vec::new(), ui)?;
-    let mut session = session.with_situation(situation).reporting_to(reporter);
+    let mut session = session.with_situation(&situation).reporting_to(reporter);
     if std::fs::metadata(file).is_ok_and(|data| data.is_file()) {
         session = session.at_leisure();
     }

@@ -368,9 +368,9 @@ impl Session {
     }
 
     /// Tells what beside the file decides how the clients of the only namespace ask.
-    pub(crate) fn with_situation(mut self, situation: Situation) -> Self {
+    pub(crate) fn with_situation(mut self, situation: &Situation) -> Self {
         if let Some(lane) = self.lanes.get_mut(&ONLY) {
-            lane.with_situation(&situation);
+            lane.with_situation(situation);
         }
         self
     }

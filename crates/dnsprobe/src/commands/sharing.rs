@@ -120,7 +120,7 @@ struct Reads {
 /// Whose a lookup is.
 pub(super) enum Credit {
     /// Somebody's who is wanted.
-    To(SeenAt),
+    To(Rc<SeenAt>),
     /// Nobody was told, or several were.
     Nobody,
     /// Somebody's who is not wanted.
@@ -311,7 +311,7 @@ impl Sharing {
         if !self.wants(&first.who) {
             return Credit::Others;
         }
-        Credit::To(self.seen_at(&askers, seen_at))
+        Credit::To(Rc::new(self.seen_at(&askers, seen_at)))
     }
 
     fn wants(&self, who: &Who) -> bool {

@@ -74,7 +74,7 @@ mod tests {
         let conf = b"nameserver 10.96.0.10\nsearch a.test b.test\noptions ndots:5 timeout:1 attempts:1\n";
         let settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
         let resolver = ResolverSeen {
-            id: "glibc".into(),
+            id: "glibc",
             version: None,
             api: None,
             from: ResolverFrom::Assumed,
@@ -123,7 +123,7 @@ mod tests {
         let conf = b"nameserver 10.96.0.10\nsearch a.test\noptions ndots:5\n";
         let settings = interpret(Some(conf), &Situation::default(), &profile).unwrap();
         let resolver = ResolverSeen {
-            id: "glibc".into(),
+            id: "glibc",
             version: None,
             api: None,
             from: ResolverFrom::Assumed,

@@ -125,7 +125,7 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     let mut session = session
         .with_embedded(embedded)
         .with_resolvers(&resolvers)
-        .with_situation(situation)
+        .with_situation(&situation)
         .with_sharing(sharing)
         .in_batches()
         .with_conntrack(Counters::open(&args.target.host_root))

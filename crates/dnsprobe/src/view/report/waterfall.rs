@@ -26,7 +26,7 @@ pub(super) fn waterfall(kept: &Kept) -> String {
         text(&took),
         plural(totals.questions, "question"),
         totals.wasted_questions,
-        text(&lookup.resolver.id),
+        text(lookup.resolver.id),
     );
     let scale = Scale::of(lookup);
     html.push_str(&axis(lookup, &scale));
