@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 /// The end of a pod's search list, whatever its namespace.
 const CLUSTER: [&str; 2] = ["svc.cluster.local", "cluster.local"];
 
+/// The pod whose containers share no network: each is a line of its own.
+const APART: &str = "podman-apart";
+
 /// Every line of `list`, by the namespace and pod, or by the container's name.
 fn listed(node: &Node, more: &[&str]) -> BTreeMap<String, Value> {
     by_name(&node.run(&[&["list", "-o", "json"], more].concat()).exits(0))
@@ -26,7 +29,10 @@ fn by_name(left: &Left) -> BTreeMap<String, Value> {
     for line in left.objects() {
         assert_eq!(text(&line, "schema"), "dnsprobe.list/1");
         if ["pod", "container"].contains(&text(&line, "kind")) {
-            let name = called(&line);
+            let name = match called(&line) {
+                pod if pod == APART => format!("{pod}/{}", text(&line["containers"][0], "name")),
+                other => other,
+            };
             assert!(lines.insert(name.clone(), line).is_none(), "{name} is listed twice");
         }
     }
