@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests, their helpers included")]
 
+/// Who asks is known beside the packets.
+#[path = "conversations/resolver_known.rs"]
+mod resolver_known;
 mod wire;
 
 use std::net::SocketAddrV4;
 
-use dnsprobe_lookup::{Embedded, FindingCode, Lookup, Nanos, Pipeline, ResolverFrom, SearchList, Timestamp};
-use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId};
+use dnsprobe_lookup::{Embedded, FindingCode, Lookup, Nanos, Pipeline, SearchList, Timestamp};
+use dnsprobe_resolv::{Outcome, QType};
 use wire::{Conversation, Say};
 
 const POD: &[u8] =
@@ -25,19 +28,11 @@ fn suffixes(lookup: &Lookup) -> Vec<&str> {
     lookup.steps.iter().map(|step| step.suffix.as_deref().unwrap_or("as-is")).collect()
 }
 
-fn said_by_the_user(talk: &Conversation, conf: &[u8], resolver: &str) -> Vec<Lookup> {
-    let mut pipeline = Pipeline::new(vec![53], SearchList::Known(Some(conf.to_vec())));
-    pipeline.with_given(Resolver::parse(resolver).unwrap());
-    let mut lookups = talk.play(&mut pipeline);
-    lookups.sort_by_key(|lookup| lookup.start);
-    lookups
-}
-
 /// glibc's walk of an external name: pairs from one port each, NXDOMAIN until the name as-is.
 fn external(talk: &mut Conversation, name: &str, port: u16) {
-    for (index, suffix) in ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"].iter().enumerate()
-    {
-        talk.pair(&format!("{name}.{suffix}"), port + index as u16, Say::NxDomain);
+    let suffixes = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
+    for (index, suffix) in (0_u16..).zip(suffixes) {
+        talk.pair(&format!("{name}.{suffix}"), port + index, Say::NxDomain);
     }
     talk.pair(name, port + 3, Say::Address);
 }
@@ -160,43 +155,6 @@ fn other_clients_lookups_of_a_name_leave_it_certain() {
     other.client = [10, 244, 1, 8].into();
     external(&mut other, "www.example.com", 40_000);
     assert!(one.beside(&other).lookups(known()).iter().all(|lookup| lookup.certain));
-}
-
-#[test]
-fn the_users_word_for_the_resolver_outweighs_the_packets() {
-    let mut talk = Conversation::new();
-    external(&mut talk, "www.example.com", 40_000);
-    let seen = &said_by_the_user(&talk, POD, "musl@1.2.3")[0].resolver;
-    assert_eq!((seen.id, seen.version.as_deref()), ("musl", Some("1.2.3")));
-    assert_eq!((seen.from, seen.evidence), (ResolverFrom::Given, None));
-}
-
-#[test]
-fn questions_are_grouped_by_the_walk_of_the_resolver_that_is_given() {
-    let conf = b"search shop.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:1\n";
-    let mut talk = Conversation::new();
-    talk.pair("api.vendor", 40_000, Say::NxDomain);
-    talk.pair("api.vendor.shop.svc.cluster.local", 40_001, Say::NxDomain);
-    let names = |resolver| -> Vec<String> {
-        said_by_the_user(&talk, conf, resolver).into_iter().map(|lookup| lookup.name.to_string()).collect()
-    };
-    // glibc searches after the name as it stands; musl does not, so it was asked for a second name.
-    assert_eq!(names("glibc"), ["api.vendor"]);
-    assert_eq!(names("musl"), ["api.vendor", "api.vendor.shop.svc.cluster.local"]);
-}
-
-#[test]
-fn what_a_pair_comes_to_is_judged_as_the_given_resolver_does() {
-    let mut talk = Conversation::new();
-    let name = "www.example.com.shop.svc.cluster.local";
-    talk.ask(name, QType::A, 40_000, 7);
-    talk.ask(name, QType::Aaaa, 40_000, 4_711);
-    talk.wait_ms(1);
-    talk.answer(name, QType::A, 40_000, 7, Say::Address);
-    talk.answer(name, QType::Aaaa, 40_000, 4_711, Say::NxDomain);
-    let outcome = |resolver| said_by_the_user(&talk, POD, resolver)[0].outcome;
-    // musl takes NXDOMAIN for either type as the name's (1.2.5 src/network/lookup_name.c, name_from_dns).
-    assert_eq!((outcome("glibc"), outcome("musl")), (Outcome::Answer, Outcome::NxDomain));
 }
 
 /// musl's pair, of which each half is answered after so many ms; its timeout is one second.
@@ -381,40 +339,6 @@ fn go_is_known_by_two_ports_and_edns() {
     let lookups = talk.lookups(known());
     assert_eq!(lookups.len(), 1);
     assert_eq!(lookups[0].resolver.id, "go");
-}
-
-/// One candidate found at once: A answered, then AAAA from another port. glibc and BIND's nslookup both do that.
-fn one_type_after_the_other(talk: &mut Conversation) {
-    let name = "web.shop.svc.cluster.local";
-    for (qtype, port, say) in [(QType::A, 40_000, Say::Address), (QType::Aaaa, 40_001, Say::NoData)] {
-        talk.ask(name, qtype, port, port);
-        talk.wait_ms(1);
-        talk.answer(name, qtype, port, port, say);
-    }
-}
-
-#[test]
-fn what_is_detected_decides_between_look_alikes() {
-    let mut talk = Conversation::new();
-    one_type_after_the_other(&mut talk);
-    let seen = |detected: &[ResolverId]| {
-        let mut pipeline = Pipeline::new(vec![53], known());
-        pipeline.with_resolvers(detected.to_vec());
-        let resolver = talk.play(&mut pipeline)[0].resolver.clone();
-        (resolver.id, resolver.from)
-    };
-    assert_eq!(seen(&[]), ("bind-nslookup", ResolverFrom::Inferred));
-    assert_eq!(seen(&[ResolverId::Glibc]), ("glibc", ResolverFrom::Detected));
-}
-
-#[test]
-fn a_sure_sign_stands_against_what_is_detected() {
-    let mut talk = Conversation::new();
-    external(&mut talk, "www.example.com", 40_000);
-    let mut pipeline = Pipeline::new(vec![53], known());
-    pipeline.with_resolvers(vec![ResolverId::Go]);
-    let resolver = &talk.play(&mut pipeline)[0].resolver;
-    assert_eq!((resolver.id, resolver.from), ("glibc", ResolverFrom::Inferred));
 }
 
 #[test]
