@@ -182,8 +182,8 @@ impl<'a> Wire<'a> {
                 0xc0.. => {
                     let target = usize::from(be16(self.message, at)? & 0x3fff);
                     end = end.or(Some(at + 2));
-                    // By far the commonest: the question's name, which is known to be sound.
-                    if target == self.question.start && labels.is_none() && part > target {
+                    // By far the commonest: the question's name, which is known to be sound and ends before this one.
+                    if target == self.question.start && labels.is_none() && part > self.question.end {
                         return end.filter(|_| length + self.question.len() <= LONGEST_NAME);
                     }
                     if target >= part {

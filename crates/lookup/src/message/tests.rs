@@ -214,3 +214,15 @@ fn usual_messages_are_read_quickly() {
         assert_eq!(quick::decode(&bytes, &mut names), general::decode(&bytes, &mut names).ok());
     }
 }
+
+#[test]
+fn a_pointer_from_inside_the_question_to_its_beginning_is_no_name() {
+    // The owner of the answer points into the second label of the question, where a pointer leads to its first: found by
+    // the fuzzer.
+    let question = b"\x01a\x04\x01b\xc0\x0c\x01c\x00\x00\x01\x00\x01";
+    let answer = b"\xc0\x11\x00\x05\x00\x01\x00\x00\x00\x05\x00\x03\x01d\x00";
+    let header = [0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    let bytes = [&header[..], question, answer].concat();
+    assert_eq!(read(&bytes), general::decode(&bytes, &mut Names::default()));
+    assert!(matches!(read(&bytes).unwrap().kind, Kind::Response(Response { alias: None, .. })));
+}
