@@ -30,7 +30,10 @@ fn by_name(left: &Left) -> BTreeMap<String, Value> {
         assert_eq!(text(&line, "schema"), "dnsprobe.list/1");
         if ["pod", "container"].contains(&text(&line, "kind")) {
             let name = match called(&line) {
-                pod if pod == APART => format!("{pod}/{}", text(&line["containers"][0], "name")),
+                pod if pod == APART => match line["containers"][0]["name"].as_str() {
+                    Some(container) => format!("{pod}/{container}"),
+                    None => pod,
+                },
                 other => other,
             };
             assert!(lines.insert(name.clone(), line).is_none(), "{name} is listed twice");
