@@ -336,15 +336,7 @@ mod tests {
     }
 
     fn answer(id: u16, name: &str, outcome: Outcome) -> Message {
-        let response = Response {
-            outcome,
-            addresses: smallvec::SmallVec::new(),
-            first_alias: None,
-            alias: None,
-            truncated: false,
-            upstream: None,
-        };
-        Message { kind: Kind::Response(response), ..query(id, name) }
+        Message { kind: Kind::Response(Response::bare(outcome)), ..query(id, name) }
     }
 
     fn exchange(event: Option<Event>) -> Option<ExchangeId> {

@@ -42,7 +42,10 @@ pub struct Departures {
 }
 
 impl Departures {
-    /// As [`departure`]; `None` also for a lookup for which there is no time.
+    /// Where a lookup departs from the plan; `None` where it does not, where the packets cannot tell, or where there is no
+    /// time.
+    ///
+    /// `conf` is the file that the client is said to read, never one that was read from its traffic: that fits by making.
     pub fn judge(&mut self, lookup: &Lookup, conf: &Conf) -> Option<Finding> {
         let found = self.held_against_plan(lookup, conf);
         self.remember(lookup);
@@ -148,22 +151,6 @@ fn shape(lookup: &Lookup) -> Option<u64> {
         }
     }
     Some(hasher.finish())
-}
-
-/// Where a lookup departs from the plan; `None` where it does not, or where the packets cannot tell.
-///
-/// `conf` is the file that the client is said to read, never one that was read from its traffic: that fits by making.
-pub fn departure(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
-    if lookup.partial || !lookup.certain {
-        return None;
-    }
-    if let Some(found) = beyond_the_plan(lookup, conf) {
-        return Some(found);
-    }
-    if is_regular(lookup) {
-        return None;
-    }
-    Some(from_plan(lookup, None, conf, &NONE)?.finding)
 }
 
 /// Where a lookup departs from the plan of this resolver, whoever seems to have asked. A name that was asked as it stands

@@ -10,6 +10,11 @@ fn conf(options: &str) -> Conf {
 }
 
 /// A lookup by glibc whose candidates, given with their suffixes, all came to this.
+/// Of one lookup by itself.
+fn departure(lookup: &Lookup, conf: &Conf) -> Option<Finding> {
+    Departures::default().judge(lookup, conf)
+}
+
 fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outcome: Outcome) -> Lookup {
     let mut at = 1_700_000_000_000_000_000;
     let mut step = |(candidate, suffix): &(&str, Option<&str>)| {

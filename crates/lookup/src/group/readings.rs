@@ -48,8 +48,6 @@ pub(crate) struct TypedName {
     pub(crate) name: Arc<str>,
     /// The candidates in the order of the walk.
     pub(crate) candidates: Vec<Planned>,
-    /// The resolvers that walk so.
-    pub(crate) resolvers: Vec<ResolverId>,
     /// Where in the walk the question stands that this was looked up for.
     pub(crate) entry: usize,
 }
@@ -108,7 +106,7 @@ impl TypedName {
     pub(crate) fn absolute(name: &QName) -> Self {
         let candidate = Planned { name: name.clone(), suffix: None, phase: Phase::AsIsLast };
         let shown = name.as_str().trim_end_matches('.').into();
-        Self { name: shown, candidates: vec![candidate], resolvers: Vec::new(), entry: 0 }
+        Self { name: shown, candidates: vec![candidate], entry: 0 }
     }
 }
 
@@ -247,17 +245,9 @@ impl Readings {
                 let Some(entry) = candidates.iter().position(|candidate| candidate.name == *qname) else {
                     continue;
                 };
-                let id = profile.resolver.id;
-                match found.iter_mut().find(|known| *known.name == *typed && known.candidates == candidates) {
-                    Some(known) => known.resolvers.push(id),
-                    None => {
-                        found.push(TypedName {
-                            name: typed.as_str().into(),
-                            candidates,
-                            resolvers: vec![id],
-                            entry,
-                        });
-                    }
+                // Most resolvers walk alike.
+                if !found.iter().any(|known| *known.name == *typed && known.candidates == candidates) {
+                    found.push(TypedName { name: typed.as_str().into(), candidates, entry });
                 }
             }
         }

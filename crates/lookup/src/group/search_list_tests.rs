@@ -27,15 +27,7 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
             let query =
                 attempts.advance(message(crate::message::Kind::Query), path(client, server), Timestamp(now));
             now += 1_000_000;
-            let response = Response {
-                outcome,
-                addresses: smallvec::SmallVec::new(),
-                first_alias: None,
-                alias: None,
-                truncated: false,
-                upstream: None,
-            };
-            let kind = crate::message::Kind::Response(response);
+            let kind = crate::message::Kind::Response(Response::bare(outcome));
             let answer = attempts.advance(message(kind), path(server, client), Timestamp(now));
             events.extend(query.map(|event| (Timestamp(now - 1_000_000), event)));
             events.extend(answer.map(|event| (Timestamp(now), event)));

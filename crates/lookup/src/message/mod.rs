@@ -58,6 +58,15 @@ pub struct Response {
     pub upstream: Option<Nanos>,
 }
 
+#[cfg(test)]
+impl Response {
+    /// An answer that comes to this and holds no record.
+    pub(crate) fn bare(outcome: Outcome) -> Self {
+        let addresses = Addresses::new();
+        Self { outcome, addresses, first_alias: None, alias: None, truncated: false, upstream: None }
+    }
+}
+
 /// What the EDNS part of a query tells about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edns {
