@@ -222,6 +222,7 @@ impl Session {
     /// Shows rows as many at a time as is cheapest: all of the input is there.
     pub(crate) fn at_leisure(mut self) -> Self {
         self.pace = Pace::Stored;
+        self.lanes.values_mut().for_each(|lane| lane.pipeline().in_batches());
         self
     }
 

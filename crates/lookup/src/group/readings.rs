@@ -1,5 +1,6 @@
 //! One `resolv.conf` as each resolver reads it, asked backwards: which typed name makes a resolver ask this one?
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use dnsprobe_resolv::{
@@ -56,7 +57,7 @@ pub(crate) struct TypedName {
 #[derive(Debug)]
 pub(crate) struct Entrance {
     /// Never empty; those first whose walk begins here.
-    pub(crate) typed: Vec<Arc<TypedName>>,
+    pub(crate) typed: Vec<Rc<TypedName>>,
     /// The fingerprints of all candidates' names, each once.
     pub(crate) expected: Vec<u64>,
     /// Bytes that all that takes, about.
@@ -75,15 +76,15 @@ pub(crate) enum Began {
 /// The two entrances that one question has; the same where no walk comes by.
 #[derive(Debug, Clone)]
 struct Ways {
-    here: Arc<Entrance>,
-    here_or_before: Arc<Entrance>,
+    here: Rc<Entrance>,
+    here_or_before: Rc<Entrance>,
 }
 
 impl Entrance {
-    fn new(mut typed: Vec<Arc<TypedName>>, qname: &QName) -> Self {
+    fn new(mut typed: Vec<Rc<TypedName>>, qname: &QName) -> Self {
         if typed.is_empty() {
             // No reading of the file explains the name: asked as it stands, with nothing after it.
-            typed.push(Arc::new(TypedName::absolute(qname)));
+            typed.push(Rc::new(TypedName::absolute(qname)));
         }
         let candidates = typed.iter().flat_map(|typed| &typed.candidates);
         let mut expected: Vec<u64> = candidates.map(|candidate| candidate.name.fingerprint()).collect();
@@ -207,7 +208,7 @@ impl Readings {
     }
 
     /// What a lookup may be that is first seen with this question.
-    pub(crate) fn entrance(&mut self, qname: &QName, began: Began) -> Arc<Entrance> {
+    pub(crate) fn entrance(&mut self, qname: &QName, began: Began) -> Rc<Entrance> {
         let ways = match self.remembered.get(qname) {
             Some(known) => known.clone(),
             None => self.ways(qname),
@@ -219,12 +220,12 @@ impl Readings {
     }
 
     fn ways(&mut self, qname: &QName) -> Ways {
-        let typed: Vec<Arc<TypedName>> = self.typed_names(qname).into_iter().map(Arc::new).collect();
-        let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Arc::clone).collect();
+        let typed: Vec<Rc<TypedName>> = self.typed_names(qname).into_iter().map(Rc::new).collect();
+        let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Rc::clone).collect();
         let all_begin_here = from_start.len() == typed.len();
-        let here = Arc::new(Entrance::new(from_start, qname));
+        let here = Rc::new(Entrance::new(from_start, qname));
         let here_or_before =
-            if all_begin_here { Arc::clone(&here) } else { Arc::new(Entrance::new(typed, qname)) };
+            if all_begin_here { Rc::clone(&here) } else { Rc::new(Entrance::new(typed, qname)) };
         let ways = Ways { here, here_or_before };
         self.weight += ways.here_or_before.weight;
         if self.weight >= self.room {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
@@ -16,7 +17,7 @@ const OVERHEAD: usize = 160;
 /// An absolute domain name in presentation form with its trailing dot; compared without regard to case (RFC 4343).
 /// Cheap to clone, to compare and to hash.
 #[derive(Debug, Clone)]
-pub struct QName(Arc<Spelled>);
+pub struct QName(Rc<Spelled>);
 
 #[derive(Debug)]
 struct Spelled {
@@ -37,7 +38,7 @@ impl QName {
         let upper = shown.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = upper.then(|| shown.to_ascii_lowercase().into_boxed_str());
         let hash = SEED.hash_one(folded.as_deref().unwrap_or(&shown));
-        Self(Arc::new(Spelled { hash, shown, folded }))
+        Self(Rc::new(Spelled { hash, shown, folded }))
     }
 
     /// From the labels of the wire, each with its length in front and without the root's (RFC 1035 section 3.1): decimal
@@ -93,7 +94,7 @@ fn push_escape(shown: &mut String, byte: u8) {
 impl PartialEq for QName {
     fn eq(&self, other: &Self) -> bool {
         // Nearly always one and the same, or of another hash.
-        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.folded() == other.folded())
+        Rc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.folded() == other.folded())
     }
 }
 
