@@ -12,10 +12,11 @@ use smallvec::SmallVec;
 use super::deadlines::{Deadlines, Due};
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
-use super::fit::{Fit, Relation, fit};
+use super::fit::{Fit, Relation, awaits_its_turn, fit};
 use super::links::{Link, Links};
 use super::open::{Open, Readiness, Standing};
 use super::readings::{Began, Readings};
+use super::turns::{Line, Turns, Waiting};
 use super::{ClientId, ListId, Load, OpenId};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
@@ -56,6 +57,7 @@ pub(crate) struct Client {
     by_port: Map<u16, OpenId>,
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
+    turns: Turns,
     /// Bytes of `open`.
     weight: usize,
     /// The latest dotted names that were answered as they stand, with the first address each.
@@ -229,10 +231,10 @@ impl Client {
         Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
-    /// The lookup that this question fits best. Among equals the readiest, and of these the one that has waited longest;
-    /// then none of them is certain any more.
+    /// The lookup that this question fits best. Among equals the readiest, and of these the one whose turn it is; then none
+    /// of them is certain any more.
     fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Fit)> {
-        let mut fits: SmallVec<[(Waited, u64, OpenId, Fit); 2]> = SmallVec::new();
+        let mut fits: SmallVec<[Candidate; 2]> = SmallVec::new();
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
         let same_socket = self.by_port.get(&asked.client.port()).filter(|id| !alike.contains(id));
@@ -252,13 +254,32 @@ impl Client {
                 }
             }
         }
+        let crowd = alike.len() > 1 && leads_on(best);
+        let turn = if crowd { self.whose_turn(asked, &fits, now) } else { None };
         // An alias is followed at once; everything else queues.
-        let chosen = if best == Relation::Alias {
+        let chosen = if turn.is_some() {
+            fits.into_iter().find(|(_, number, _, _)| Some(*number) == turn)
+        } else if best == Relation::Alias {
             fits.into_iter().max_by_key(|((_, since), number, _, _)| (*since, *number))
         } else {
             fits.into_iter().min_by_key(|(waited, number, _, _)| (*waited, *number))
         };
         chosen.map(|(_, _, id, fit)| (id, fit))
+    }
+
+    /// Whose turn it is of those ready for this question, among all lookups of the name that wait for a next one.
+    fn whose_turn(&mut self, asked: &Asked, fits: &[Candidate], now: Timestamp) -> Option<u64> {
+        let alike = self.expecting.get(&asked.name.fingerprint())?;
+        let mut line = Line::new();
+        for id in alike.iter().take(MOST_ALIKE) {
+            let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
+            let Some(since) = open.step().last_answer().filter(|_| awaits_its_turn(open, now)) else {
+                continue;
+            };
+            let expects = fits.iter().any(|(_, fitting, _, _)| fitting == number);
+            line.push(Waiting { since, number: *number, expects });
+        }
+        self.turns.take(&line, asked.edns.is_some(), now)
     }
 
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
@@ -445,6 +466,9 @@ fn open_id(slot: usize) -> OpenId {
 
 /// How ready a lookup is, and since when it waits.
 type Waited = (Reverse<Readiness>, Timestamp);
+
+/// A lookup that a question fits, with its number.
+type Candidate = (Waited, u64, OpenId, Fit);
 
 /// Where in a lookup a question goes.
 enum Place {

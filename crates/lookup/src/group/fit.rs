@@ -2,7 +2,7 @@
 
 use dnsprobe_resolv::{Outcome, Transport};
 
-use super::open::{Answered, Open, OpenStep, Standing, Walk, Walks};
+use super::open::{Answered, Open, OpenStep, Readiness, Standing, Walk, Walks};
 use crate::attempt::Asked;
 use crate::time::{Nanos, Timestamp};
 
@@ -210,6 +210,12 @@ fn onward(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Rel
     }
     // Two passes of the same walk begin alike.
     is_at(0).then(|| another_pass(open, walk, asked, now)).flatten()
+}
+
+/// Whether a lookup has heard all of its candidate, to no avail, and has another.
+pub(crate) fn awaits_its_turn(open: &Open, now: Timestamp) -> bool {
+    let more = |walk: &Walk| !open.typed(*walk).is_exhausted(walk.position);
+    open.readiness() == Readiness::Ready && open.walks.iter().any(more) && goes_on(open.step(), now)
 }
 
 /// Whether the candidate came to nothing, so that the next may be tried.

@@ -12,6 +12,7 @@ mod links;
 mod open;
 pub(crate) mod readings;
 mod search_list;
+mod turns;
 
 use std::cell::Cell;
 use std::net::IpAddr;
