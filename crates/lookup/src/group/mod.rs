@@ -184,6 +184,11 @@ impl Lookups {
         self.make_room();
     }
 
+    /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        self.began.get_or_insert(now);
+    }
+
     /// Takes it that time has passed.
     pub(crate) fn pass(&mut self, now: Timestamp) {
         self.began.get_or_insert(now);
