@@ -14,7 +14,7 @@ use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, awaits_its_turn, fit};
 use super::links::{Link, Links};
-use super::open::{Open, Readiness, Standing};
+use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing};
 use super::readings::{Began, Readings};
 use super::turns::{Line, Turns, Waiting};
 use super::{ClientId, ListId, Load, OpenId};
@@ -39,8 +39,6 @@ const MOST_AS_IS: usize = 32;
 const MOST_RESOLVERS: usize = 8;
 /// A question is open for no less than this, whatever the resolver.
 const STILL_OPEN: Nanos = Nanos::from_millis(250);
-/// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
-const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// So long after a capture began, a walk may have begun before it.
 const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
@@ -255,6 +253,9 @@ impl Client {
             }
         }
         let crowd = alike.len() > 1 && leads_on(best);
+        if crowd && fits.len() > 1 {
+            self.keep_by_socket(&mut fits, asked);
+        }
         let turn = if crowd { self.whose_turn(asked, &fits, now) } else { None };
         // An alias is followed at once; everything else queues.
         let chosen = if turn.is_some() {
@@ -265,6 +266,13 @@ impl Client {
             fits.into_iter().min_by_key(|(waited, number, _, _)| (*waited, *number))
         };
         chosen.map(|(_, _, id, fit)| (id, fit))
+    }
+
+    /// Leaves those of several lookups for which their sockets speak most: a c-ares channel keeps its own.
+    fn keep_by_socket(&self, fits: &mut SmallVec<[Candidate; 2]>, asked: &Asked) {
+        let speaks = |id: &OpenId| self.open.get(*id as usize).map(|entry| entry.lookup.socket_for(asked));
+        let most = fits.iter().filter_map(|(_, _, id, _)| speaks(id)).max();
+        fits.retain(|(_, _, id, _)| speaks(id) == most);
     }
 
     /// Whose turn it is of those ready for this question, among all lookups of the name that wait for a next one.

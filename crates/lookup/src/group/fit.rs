@@ -57,7 +57,11 @@ pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<Fit> {
         return None;
     }
     if let Some(relation) = within(open.step(), asked, now) {
-        let relation = if relation == Relation::PartnerElsewhere { elsewhere(open, now)? } else { relation };
+        let relation = match relation {
+            Relation::PartnerElsewhere => elsewhere(open, now)?,
+            Relation::Again if keeps_its_socket(open, asked) => return None,
+            relation => relation,
+        };
         return Some(Fit { relation, walks: None });
     }
     let mut best: Option<(Relation, Walks)> = None;
@@ -120,6 +124,16 @@ fn elsewhere(open: &Open, now: Timestamp) -> Option<Relation> {
         None if at_once && edns => Some(Relation::PartnerAtOnce),
         _ => Some(Relation::PartnerElsewhere),
     }
+}
+
+/// Whether this is none that asks again from another port and with another id: who asks for both types from one port and
+/// without EDNS (the libcs, c-ares before 1.22) keeps at least the id.
+fn keeps_its_socket(open: &Open, asked: &Asked) -> bool {
+    let pair = open.steps.iter().rev().find(|step| step.standings().len() > 1);
+    let one_port =
+        |step: &OpenStep| step.sent.iter().all(|sent| sent.asked.client == step.sent[0].asked.client);
+    let cut = || open.step().answers.iter().any(|answer| answer.response.truncated);
+    asked.edns.is_none() && pair.is_some_and(one_port) && !cut()
 }
 
 fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {

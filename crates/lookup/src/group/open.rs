@@ -12,6 +12,8 @@ use crate::attempt::{Asked, Endpoint, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
+/// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
+pub(super) const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// No resolver's interval is believed to grow beyond this.
 const MOST_BACKED_OFF: Nanos = Nanos::from_millis(30_000);
 /// Transmissions kept of one candidate. glibc sends 60 at most (2 types, 3 nameservers, 5 attempts, each from a pair and
@@ -238,6 +240,17 @@ pub(crate) enum Readiness {
     Ready,
 }
 
+/// What the socket of a question says about whether a lookup asked it, the likelier the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SocketSays {
+    /// Its candidates came from another one.
+    Another,
+    /// Its candidates came from one each.
+    Nothing,
+    /// Its candidates came from this one.
+    This,
+}
+
 impl Open {
     /// Begins a lookup with its first question.
     pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>) -> Self {
@@ -321,6 +334,18 @@ impl Open {
         }
     }
 
+    /// What the socket of a next candidate's question says.
+    pub(crate) fn socket_for(&self, asked: &Asked) -> SocketSays {
+        let mut sockets = self.steps.iter().filter_map(|step| step.sent.last()).map(socket);
+        let Some(first) = sockets.next() else { return SocketSays::Nothing };
+        let kept = sockets.all(|socket| socket == first);
+        match first == (asked.client, asked.transport) {
+            true if kept => SocketSays::This,
+            false if kept && self.steps.len() > 1 => SocketSays::Another,
+            _ => SocketSays::Nothing,
+        }
+    }
+
     /// Adds a transmission that begins another candidate.
     pub(crate) fn ask_next(&mut self, asked: Asked, at: Timestamp) {
         self.steps.push(OpenStep::new(asked.name.clone(), Sent { at, asked }));
@@ -341,7 +366,11 @@ impl Open {
         if standings.iter().any(|standing| standing.answer.is_none()) {
             // One resend interval and the one after, which some resolvers double.
             let longest = timeout.max(step.last_interval());
-            return step.last_sent() + longest + longest + Nanos::from_millis(1_000);
+            let twice = longest + longest;
+            // Who has sent nothing again may be one who does not read `timeout`.
+            let once = step.is_asked_once() && step.sent.iter().all(|sent| sent.asked.edns.is_none());
+            let patient = if once { twice.max(CHANNEL_TIMEOUT) } else { twice };
+            return step.last_sent() + patient + Nanos::from_millis(1_000);
         }
         let last = step.last_answer().unwrap_or_default();
         let refused = |standing: &Standing| is_no_answer(standing.outcome());
