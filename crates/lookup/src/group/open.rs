@@ -322,6 +322,13 @@ impl Open {
         (!self.sent().any(|sent| same(&sent)) && self.steps.iter().any(both)).then_some(place)
     }
 
+    /// When the question was last sent that has no answer and may be given up now: that of this type first.
+    pub(crate) fn last_unanswered(&self, asked: &Asked) -> Option<Timestamp> {
+        let unanswered = self.step().standings().iter().filter(|standing| standing.answer.is_none());
+        let last = unanswered.max_by_key(|standing| (standing.qtype == asked.qtype, standing.last_sent));
+        last.map(|standing| standing.last_sent)
+    }
+
     /// How ready a lookup is for its next candidate.
     pub(crate) fn readiness(&self) -> Readiness {
         let standings = self.step().standings();
