@@ -23,8 +23,9 @@ const COPY: Nanos = Nanos::from_millis(5);
 const REUSE: Nanos = Nanos::from_millis(60_000);
 /// Exchanges remembered of one port, server and id: a resolver has one or two, only a flood has more.
 const MOST_OF_A_SOCKET: usize = 64;
-/// An exchange that was answered for good is remembered this long, to know copies of its packets.
-const SETTLED: Nanos = Nanos::from_millis(1_000);
+/// An exchange that was answered for good is remembered this long, to know copies of its packets. They are no more than
+/// milliseconds apart; the longer, the more memory each packet has to find its own in.
+const SETTLED: Nanos = Nanos::from_millis(250);
 /// Exchanges of the last moments remembered at once.
 const MOST_FRESH: usize = 8_192;
 /// Older ones without an answer remembered at once.
@@ -226,20 +227,11 @@ impl Attempts {
 
     fn asked(&mut self, socket: Socket, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
         let hash = self.hasher.hash_one(socket);
-        let (mut known, mut oldest, mut alike) = (None, None, 0);
-        for exchange in of_socket(&self.by_socket, &self.exchanges, hash, socket) {
-            alike += 1;
-            if exchange.question == question {
-                known = Some(exchange.id.slot());
+        if self.find(hash, |exchange| exchange.socket == socket).is_some() {
+            if let Some(known) = self.find(hash, |it| it.socket == socket && it.question == question) {
+                return self.asked_again(known, question, now);
             }
-            oldest = oldest.map_or(Some(exchange.id), |oldest: ExchangeId| Some(oldest.min(exchange.id)));
-        }
-        if let Some(slot) = known {
-            return self.asked_again(slot, question, now);
-        }
-        if let Some(oldest) = oldest.filter(|_| alike >= MOST_OF_A_SOCKET) {
-            self.remove(oldest.slot());
-            self.leftovers.forgotten += 1;
+            self.make_room_for(socket, hash);
         }
         self.next += 1;
         let entry = self.exchanges.vacant_entry();
@@ -279,12 +271,12 @@ impl Attempts {
         now: Timestamp,
     ) -> Option<ExchangeId> {
         let hash = self.hasher.hash_one(socket);
-        // An answer without a question (a bare header) belongs to whatever was asked last under this id.
-        let asked = of_socket(&self.by_socket, &self.exchanges, hash, socket)
-            .filter(|exchange| question.is_none_or(|asked| exchange.question == *asked))
-            .map(|exchange| exchange.id)
-            .max();
-        let Some(exchange) = asked.and_then(|id| self.exchanges.get_mut(id.slot())) else {
+        let asked = match question {
+            Some(question) => self.find(hash, |it| it.socket == socket && it.question == *question),
+            // An answer without a question (a bare header) belongs to whatever was asked last under this id.
+            None => self.of_socket(socket, hash).max().map(ExchangeId::slot),
+        };
+        let Some(exchange) = asked.and_then(|slot| self.exchanges.get_mut(slot)) else {
             self.leftovers.unmatched_answers += 1;
             return None;
         };
@@ -296,6 +288,28 @@ impl Attempts {
         exchange.answered = Some(now);
         exchange.settled |= settles(response);
         Some(exchange.id)
+    }
+
+    /// The slot of an exchange that is so.
+    fn find(&self, hash: u64, is_so: impl Fn(&Exchange) -> bool) -> Option<usize> {
+        let found = |slot: &u32| self.exchanges.get(*slot as usize).is_some_and(&is_so);
+        self.by_socket.find(hash, found).map(|slot| *slot as usize)
+    }
+
+    /// The exchanges of one socket and id; one is the rule.
+    fn of_socket(&self, socket: Socket, hash: u64) -> impl Iterator<Item = ExchangeId> {
+        let found = self.by_socket.iter_hash(hash).filter_map(|slot| self.exchanges.get(*slot as usize));
+        found.filter(move |exchange| exchange.socket == socket).map(|exchange| exchange.id)
+    }
+
+    /// Forgets the oldest exchange of a socket that has too many.
+    fn make_room_for(&mut self, socket: Socket, hash: u64) {
+        if self.of_socket(socket, hash).count() >= MOST_OF_A_SOCKET
+            && let Some(oldest) = self.of_socket(socket, hash).min()
+        {
+            self.remove(oldest.slot());
+            self.leftovers.forgotten += 1;
+        }
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -328,17 +342,6 @@ impl Attempts {
             found.remove();
         }
     }
-}
-
-/// The exchanges of one socket and id; one is the rule.
-fn of_socket<'a>(
-    by_socket: &'a HashTable<u32>,
-    exchanges: &'a Slab<Exchange>,
-    hash: u64,
-    socket: Socket,
-) -> impl Iterator<Item = &'a Exchange> {
-    let found = by_socket.iter_hash(hash).filter_map(|slot| exchanges.get(*slot as usize));
-    found.filter(move |exchange| exchange.socket == socket)
 }
 
 fn slot_of(slot: usize) -> u32 {

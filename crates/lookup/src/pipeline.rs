@@ -149,14 +149,14 @@ impl Pipeline {
     pub fn silence(&mut self, now: Timestamp) -> Vec<Lookup> {
         self.group();
         self.now = self.now.max(now);
-        self.lookups.pass(self.now);
+        self.lookups.pass(self.now, &mut self.names);
         self.lookups.take()
     }
 
     /// Everything that is left, at the end.
     pub fn finish(&mut self) -> Vec<Lookup> {
         self.group();
-        self.lookups.finish(self.now)
+        self.lookups.finish(self.now, &mut self.names)
     }
 
     /// What passed through so far.
@@ -178,7 +178,7 @@ impl Pipeline {
     /// Holds what was found against lookups.
     fn group(&mut self) {
         for (at, event) in self.found.drain(..) {
-            self.lookups.advance(event, at);
+            self.lookups.advance(event, at, &mut self.names);
         }
     }
 

@@ -14,7 +14,7 @@ use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, fit, loosely, may_ask, overdue};
 use super::links::{Link, Links};
-use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing, Walks};
+use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing, Steps, Walks};
 use super::readings::{Began, Readings};
 use super::turns::{Line, Turns, Waiting};
 use super::{ClientId, ListId, Load, OpenId};
@@ -22,7 +22,7 @@ use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
 use crate::map::{Map, MapOfHashes};
-use crate::message::{QName, Response};
+use crate::message::{Names, QName, Response};
 use crate::time::{Nanos, Timestamp};
 
 /// Bytes that a lookup under construction takes without its walks, about.
@@ -33,6 +33,8 @@ const QUESTION: usize = 320;
 const EXPECTED_NAME: usize = 96;
 /// Lookups of one name that a question is held against. More at once are a flood, not an application.
 const MOST_ALIKE: usize = 256;
+/// Candidates that a lookup has as a rule, at most.
+const USUAL_STEPS: usize = 8;
 /// Names remembered of a client with what they stand for.
 const MOST_AS_IS: usize = 32;
 /// Resolvers remembered of a client.
@@ -101,10 +103,23 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) detected: &'a [ResolverId],
     /// Which client it is.
     pub(crate) me: ClientId,
+    /// Names seen before.
+    pub(crate) names: &'a mut Names,
     pub(super) links: &'a mut Links,
     pub(super) deadlines: &'a mut Deadlines,
     /// Where lookups go that are over.
     pub(crate) over: &'a mut Vec<Closed>,
+    /// Room for the candidates of new ones.
+    pub(crate) spare: &'a mut Vec<Steps>,
+}
+
+impl Closed {
+    /// The room that its candidates took, if another lookup has use for it.
+    pub(crate) fn into_room(self) -> Option<Steps> {
+        let mut steps = self.open.steps;
+        steps.clear();
+        (steps.capacity() <= USUAL_STEPS).then_some(steps)
+    }
 }
 
 impl Client {
@@ -169,27 +184,32 @@ impl Client {
 
     fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
         let port = asked.client.port();
-        let shared = self.shares_socket(&asked, now);
+        let asked_last = self.by_port.get(&port).copied();
+        let shared = self.shares_socket(asked_last, &asked, now);
         if shared {
             self.remember(ResolverId::CAres);
         }
-        if let Some((id, place)) = self.resent(&asked, around) {
+        let id = if let Some((id, place)) = self.resent(&asked, around) {
             self.add(id, asked, Place::Step(place), around, now);
-            return;
+            id
+        } else if let Some((id, fit)) = self.best_fit(&asked, asked_last, now) {
+            self.add(id, asked, Place::Fitting(fit), around, now);
+            id
+        } else {
+            self.begin(asked, around, now)
+        };
+        if asked_last != Some(id) {
+            self.by_port.insert(port, id);
         }
-        match self.best_fit(&asked, now) {
-            Some((id, fit)) => self.add(id, asked, Place::Fitting(fit), around, now),
-            None => self.begin(asked, around, now),
-        }
-        if shared && let Some(entry) = self.open.get_mut(self.by_port[&port] as usize) {
+        if shared && let Some(entry) = self.open.get_mut(id as usize) {
             entry.lookup.channel = true;
         }
     }
 
     /// Whether another name's question from this very socket is still open: only c-ares asks for several names from one
     /// (a channel keeps its sockets, 1.18 `src/lib/ares_process.c`).
-    fn shares_socket(&self, asked: &Asked, now: Timestamp) -> bool {
-        let entry = self.by_port.get(&asked.client.port()).and_then(|id| self.open.get(*id as usize));
+    fn shares_socket(&self, asked_last: Option<OpenId>, asked: &Asked, now: Timestamp) -> bool {
+        let entry = asked_last.and_then(|id| self.open.get(id as usize));
         let Some(Entry { lookup: open, .. }) = entry else { return false };
         let unanswered =
             |standing: &Standing| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
@@ -231,11 +251,16 @@ impl Client {
 
     /// The lookup that this question fits best. Among equals the readiest, and of these the one whose turn it is; then none
     /// of them is certain any more.
-    fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Fit)> {
+    fn best_fit(
+        &mut self,
+        asked: &Asked,
+        asked_last: Option<OpenId>,
+        now: Timestamp,
+    ) -> Option<(OpenId, Fit)> {
         let mut fits: SmallVec<[Candidate; 2]> = SmallVec::new();
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
-        let same_socket = self.by_port.get(&asked.client.port()).filter(|id| !alike.contains(id));
+        let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
         for id in alike.iter().chain(same_socket) {
             let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
             let Some(fit) = fit(open, asked, now) else { continue };
@@ -316,16 +341,16 @@ impl Client {
         nearest.map(|(_, _, id, walks)| (id, walks))
     }
 
-    fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+    fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
-        let entrance = around.readings.entrance(&asked.name, began);
+        let entrance = around.readings.entrance(&asked.name, began, around.names);
         if !entrance.is_likely_begun()
             && let Some((id, walks)) = self.loose_fit(&asked, now)
         {
             let fit = Fit { relation: Relation::Next, walks: Some(walks) };
             self.add(id, asked, Place::Fitting(fit), around, now);
-            return;
+            return id;
         }
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
         self.weight += weight;
@@ -336,9 +361,8 @@ impl Client {
             self.expecting.entry(*name).or_default().push(id);
         }
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
-        self.by_port.insert(asked.client.port(), id);
         place.insert(Entry {
-            lookup: Open::new(asked, now, entrance),
+            lookup: Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default()),
             number: self.begun,
             deadline: now,
             noted: Timestamp(i64::MAX),
@@ -346,11 +370,11 @@ impl Client {
             weight,
         });
         self.schedule(id, around);
+        id
     }
 
     fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
-        self.by_port.insert(asked.client.port(), id);
         if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(id as usize) {
             *weight += QUESTION;
             self.weight += QUESTION;

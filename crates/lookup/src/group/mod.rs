@@ -23,12 +23,14 @@ use slab::Slab;
 use client::{Client, Closed, Surroundings};
 use deadlines::{Deadlines, Due};
 use links::{Link, Links};
+use open::Steps;
 pub use search_list::InferredConf;
 
 use crate::attempt::Event;
 use crate::findings::Wording;
 use crate::lookup::Lookup;
 use crate::map::{Address, Map};
+use crate::message::Names;
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
 
@@ -39,6 +41,8 @@ const MOST_CLIENTS: usize = 4_096;
 const MOST_OPEN: usize = 12 * 1024 * 1024;
 /// Events held back at once, over all clients, until search lists are known.
 const MOST_HELD: usize = 16_384;
+/// Rooms of closed lookups that are kept.
+const MOST_SPARE: usize = 64;
 /// Events after which one client's search list is decided.
 const ENOUGH_EVENTS: usize = 2_048;
 
@@ -84,6 +88,8 @@ pub(crate) struct Lookups {
     deadlines: Deadlines,
     /// Lookups that are over and not yet taken.
     over: Vec<Closed>,
+    /// Room of such lookups, to be used again.
+    spare: Vec<Steps>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     wording: Wording,
@@ -131,6 +137,7 @@ impl Lookups {
             links: Links::default(),
             deadlines: Deadlines::default(),
             over: Vec::new(),
+            spare: Vec::new(),
             began: None,
             detected: Vec::new(),
             wording: Wording::All,
@@ -160,12 +167,12 @@ impl Lookups {
     }
 
     /// Takes one event.
-    pub(crate) fn advance(&mut self, event: Event, now: Timestamp) {
-        self.pass(now);
+    pub(crate) fn advance(&mut self, event: Event, now: Timestamp, names: &mut Names) {
+        self.pass(now, names);
         let Some(id) = self.client_of(&event) else { return };
         let known = &mut self.clients[id as usize];
         if known.list.is_some() {
-            self.with_client(id, |client, around| client.advance(event, around, now));
+            self.with_client(id, names, |client, around| client.advance(event, around, now));
         } else {
             if let Event::Asked(asked) = &event {
                 self.links.set(asked.exchange, Link { client: id, lookup: None });
@@ -176,12 +183,12 @@ impl Lookups {
             known.held.push((now, event));
             self.held += 1;
             if known.held.len() >= ENOUGH_EVENTS {
-                self.decide(id, now);
+                self.decide(id, now, names);
             } else if self.held >= MOST_HELD {
-                self.decide_the_most_talkative(now);
+                self.decide_the_most_talkative(now, names);
             }
         }
-        self.make_room();
+        self.make_room(names);
     }
 
     /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
@@ -190,23 +197,26 @@ impl Lookups {
     }
 
     /// Takes it that time has passed.
-    pub(crate) fn pass(&mut self, now: Timestamp) {
+    pub(crate) fn pass(&mut self, now: Timestamp, names: &mut Names) {
         self.began.get_or_insert(now);
-        self.expire(now);
+        if self.deadlines.nothing_until(now) {
+            return;
+        }
+        self.expire(now, names);
         if self.deadlines.is_crowded(self.open.lookups + self.clients.len()) {
             self.tidy_deadlines();
         }
     }
 
-    fn expire(&mut self, now: Timestamp) {
+    fn expire(&mut self, now: Timestamp, names: &mut Names) {
         while let Some((at, due)) = self.deadlines.pop_until(now) {
             let Some(known) = self.clients.get(due.client as usize) else { continue };
             if let Some(lookup) = due.lookup {
-                self.with_client(due.client, |client, around| client.look_at(lookup, at, around));
+                self.with_client(due.client, names, |client, around| client.look_at(lookup, at, around));
             } else if let Some((first, _)) = known.held.first() {
                 let decided_at = *first + self.patience;
                 if decided_at <= now {
-                    self.decide(due.client, now);
+                    self.decide(due.client, now, names);
                 } else {
                     self.deadlines.push(decided_at, due);
                 }
@@ -220,7 +230,11 @@ impl Lookups {
         let complete = |closed: Closed| {
             let known = self.clients.get_mut(closed.client as usize)?;
             let readings = &self.lists.get(closed.list)?.1;
-            Some(known.client.complete(&closed, readings, &self.wording))
+            let lookup = known.client.complete(&closed, readings, &self.wording);
+            if self.spare.len() < MOST_SPARE {
+                self.spare.extend(closed.into_room());
+            }
+            Some(lookup)
         };
         let lookups = over.drain(..).filter_map(complete).collect();
         // Its memory is used again.
@@ -229,15 +243,15 @@ impl Lookups {
     }
 
     /// Everything that is left, at the end of a capture.
-    pub(crate) fn finish(&mut self, now: Timestamp) -> Vec<Lookup> {
-        self.expire(now);
+    pub(crate) fn finish(&mut self, now: Timestamp, names: &mut Names) -> Vec<Lookup> {
+        self.expire(now, names);
         let clients = self.clients.iter();
         let mut clients: Vec<_> =
             clients.map(|(id, known)| (known.address, u32::try_from(id).unwrap_or(ClientId::MAX))).collect();
         clients.sort_unstable();
         for (_, id) in clients {
-            self.decide(id, now);
-            self.with_client(id, Client::finish);
+            self.decide(id, now, names);
+            self.with_client(id, names, Client::finish);
         }
         let mut over = self.take();
         over.sort_by_key(|lookup| lookup.start);
@@ -277,6 +291,7 @@ impl Lookups {
     fn with_client<T>(
         &mut self,
         id: ClientId,
+        names: &mut Names,
         work: impl FnOnce(&mut Client, &mut Surroundings<'_>) -> T,
     ) -> Option<T> {
         let known = self.clients.get_mut(id as usize)?;
@@ -287,9 +302,11 @@ impl Lookups {
             began: self.began.unwrap_or_default(),
             detected: &self.detected,
             me: id,
+            names,
             links: &mut self.links,
             deadlines: &mut self.deadlines,
             over: &mut self.over,
+            spare: &mut self.spare,
         };
         let before = known.client.load();
         let done = work(&mut known.client, &mut around);
@@ -300,7 +317,7 @@ impl Lookups {
     }
 
     /// Reads a client's search list from what it sent so far, and goes through that.
-    fn decide(&mut self, id: ClientId, now: Timestamp) {
+    fn decide(&mut self, id: ClientId, now: Timestamp, names: &mut Names) {
         let Some(known) = self.clients.get_mut(id as usize).filter(|known| known.list.is_none()) else {
             return;
         };
@@ -313,19 +330,19 @@ impl Lookups {
         // As if the time of these events were now; what others have to do waits.
         let others = std::mem::take(&mut self.deadlines);
         for (at, event) in held {
-            self.expire(at);
-            self.with_client(id, |client, around| client.advance(event, around, at));
+            self.expire(at, names);
+            self.with_client(id, names, |client, around| client.advance(event, around, at));
         }
-        self.expire(now);
+        self.expire(now, names);
         let own = std::mem::replace(&mut self.deadlines, others);
         self.deadlines.absorb(own);
     }
 
     /// Makes room by deciding for the client that has most held back.
-    fn decide_the_most_talkative(&mut self, now: Timestamp) {
+    fn decide_the_most_talkative(&mut self, now: Timestamp, names: &mut Names) {
         let most = self.clients.iter().max_by_key(|(_, known)| (known.held.len(), known.address));
         if let Some(id) = most.and_then(|(id, _)| ClientId::try_from(id).ok()) {
-            self.decide(id, now);
+            self.decide(id, now, names);
         }
     }
 
@@ -342,7 +359,7 @@ impl Lookups {
     }
 
     /// Gives up the lookups that would be over soonest, while there are too many.
-    fn make_room(&mut self) {
+    fn make_room(&mut self, names: &mut Names) {
         if self.open.bytes <= MOST_OPEN {
             return;
         }
@@ -353,7 +370,8 @@ impl Lookups {
                 undecided.push((at, due));
                 continue;
             };
-            let evicted = self.with_client(due.client, |client, around| client.evict(lookup, at, around));
+            let evicted =
+                self.with_client(due.client, names, |client, around| client.evict(lookup, at, around));
             self.given_up.lookups += u64::from(evicted == Some(true));
         }
         for (at, due) in undecided {

@@ -9,7 +9,7 @@ use dnsprobe_resolv::{
 
 use super::open::{Walk, Walks};
 use crate::map::Map;
-use crate::message::QName;
+use crate::message::{Names, QName};
 use crate::time::Nanos;
 
 /// Bytes of candidates remembered for questions before the memory is emptied, over all files.
@@ -213,10 +213,10 @@ impl Readings {
     }
 
     /// What a lookup may be that is first seen with this question.
-    pub(crate) fn entrance(&mut self, qname: &QName, began: Began) -> Rc<Entrance> {
+    pub(crate) fn entrance(&mut self, qname: &QName, began: Began, names: &mut Names) -> Rc<Entrance> {
         let ways = match self.remembered.get(qname) {
             Some(known) => known.clone(),
-            None => self.ways(qname),
+            None => self.ways(qname, names),
         };
         match began {
             Began::Here => ways.here,
@@ -224,8 +224,8 @@ impl Readings {
         }
     }
 
-    fn ways(&mut self, qname: &QName) -> Ways {
-        let typed: Vec<Rc<TypedName>> = self.typed_names(qname).into_iter().map(Rc::new).collect();
+    fn ways(&mut self, qname: &QName, names: &mut Names) -> Ways {
+        let typed: Vec<Rc<TypedName>> = self.typed_names(qname, names).into_iter().map(Rc::new).collect();
         let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Rc::clone).collect();
         let all_begin_here = from_start.len() == typed.len();
         let here = Rc::new(Entrance::new(from_start, qname));
@@ -242,12 +242,13 @@ impl Readings {
     }
 
     /// Every typed name whose walk holds this question, those first whose walk begins with it.
-    fn typed_names(&self, qname: &QName) -> Vec<TypedName> {
+    fn typed_names(&self, qname: &QName, names: &mut Names) -> Vec<TypedName> {
         let mut found: Vec<TypedName> = Vec::new();
         for typed in self.could_be_typed(qname) {
             for (profile, settings) in &self.resolvers {
                 let plan = plan(&name::unescape(&typed), settings, profile, Family::Unspec);
-                let candidates: Vec<Planned> = plan.candidates.iter().map(planned).collect();
+                let candidates: Vec<Planned> =
+                    plan.candidates.iter().map(|candidate| planned(candidate, names)).collect();
                 let Some(entry) = candidates.iter().position(|candidate| candidate.name == *qname) else {
                     continue;
                 };
@@ -287,9 +288,9 @@ fn read_by(resolver: Resolver, file: Option<&[u8]>) -> Option<(Profile, Settings
 
 const DEFAULT_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 
-fn planned(candidate: &Candidate) -> Planned {
+fn planned(candidate: &Candidate, names: &mut Names) -> Planned {
     Planned {
-        name: QName::new(candidate.fqdn.as_str()),
+        name: names.shown(candidate.fqdn.as_str()),
         suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').into()),
         phase: candidate.phase,
     }
@@ -303,7 +304,7 @@ mod tests {
 
     fn typed(qname: &str) -> Vec<(String, usize)> {
         let readings = Readings::new(Some(POD));
-        let found = readings.typed_names(&QName::new(qname));
+        let found = readings.typed_names(&QName::new(qname), &mut Names::default());
         found.iter().map(|typed| (typed.name.to_string(), typed.entry)).collect()
     }
 
