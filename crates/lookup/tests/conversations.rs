@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests, their helpers included")]
 
+/// Nameservers that refuse, fail or are late.
+#[path = "conversations/failures.rs"]
+mod failures;
 /// Which of several that look up the same has asked.
 #[path = "conversations/one_name.rs"]
 mod one_name;

@@ -100,9 +100,10 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
             ResolverId::Hickory,
             "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
         ),
-        Pairs::TwoPorts if signs.sockets_kept => {
-            Fingerprint::sure(ResolverId::CAres, "one port per nameserver for all candidates, no OPT record")
-        }
+        Pairs::TwoPorts if signs.ports_again => Fingerprint::sure(
+            ResolverId::CAres,
+            "several questions from one port, some to another nameserver from another, no OPT record",
+        ),
         Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go, "A and AAAA from two ports, no OPT record"),
         Pairs::None => single(&signs, before),
     }
@@ -126,6 +127,12 @@ fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
         1232 => match signs.pairs {
             Pairs::SamePort => sure(ResolverId::CAres, "OPT of 1232 bytes, A and AAAA from one port"),
             Pairs::None if before.contains(&ResolverId::CAres) => {
+                Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
+            }
+            Pairs::TwoPorts if signs.ports_again => {
+                sure(ResolverId::CAres, "OPT of 1232 bytes, several questions from one port")
+            }
+            Pairs::TwoPorts if signs.candidates == 1 && only_channels(before) => {
                 Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
             }
             Pairs::TwoPorts => sure(ResolverId::Go, "OPT of 1232 bytes, A and AAAA from two ports"),
@@ -174,8 +181,7 @@ fn one_after_the_other(signs: &Signs, beforehand: &Beforehand<'_>) -> Fingerprin
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     let only = |id| before.contains(&id) && !before.iter().any(|it| LIBCS.contains(it) && *it != id);
-    let only_channels = before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty();
-    if signs.candidates == 1 && only_channels {
+    if signs.candidates == 1 && only_channels(before) {
         return Fingerprint::likely(ResolverId::CAres, AS_BEFORE);
     }
     if signs.several_servers_at_once {
@@ -207,6 +213,11 @@ fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
         return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
     }
     Fingerprint::likely(ResolverId::Musl, "the ids of the pair lie close together, as if taken from a clock")
+}
+
+/// Whether this client has shown nothing but c-ares.
+fn only_channels(before: &[ResolverId]) -> bool {
+    before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty()
 }
 
 /// One type only: nothing to see but how the walk went.
@@ -253,7 +264,7 @@ struct Signs {
     close_ids: usize,
     very_close_ids: bool,
     one_port_for_all: bool,
-    sockets_kept: bool,
+    ports_again: bool,
     low_ports: bool,
     several_servers_at_once: bool,
     aaaa_after_answer: bool,
@@ -295,7 +306,7 @@ impl Signs {
             close_ids: pairs.iter().filter(close).count(),
             very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
             one_port_for_all: open.steps.len() > 1 && one_port,
-            sockets_kept: pairing == Pairs::TwoPorts && sockets_kept(open),
+            ports_again: pairing == Pairs::TwoPorts && ports_again(open),
             low_ports,
             several_servers_at_once: open.steps.iter().any(several_servers_at_once),
             aaaa_after_answer: aaaa_after_answer(open),
@@ -324,13 +335,17 @@ fn pair(step: &OpenStep) -> Option<(&Asked, &Asked)> {
     Some(if one.at <= other.at { (&one.asked, &other.asked) } else { (&other.asked, &one.asked) })
 }
 
-/// Whether the candidates came from two sockets, one to a nameserver each, as with a c-ares channel and `rotate`: Go takes a
-/// new port for every question.
-fn sockets_kept(open: &Open) -> bool {
-    let Some((first, later)) = open.steps.split_first() else { return false };
-    let socket = |sent: &Sent| (sent.asked.client, sent.asked.server);
-    let kept = |sent: &Sent| first.sent.iter().any(|earlier| socket(earlier) == socket(sent));
-    !later.is_empty() && later.iter().flat_map(|step| &step.sent).all(kept)
+/// Whether several questions came from one port, where others did not: a c-ares channel has a socket for each nameserver,
+/// Go takes a new port for every question.
+fn ports_again(open: &Open) -> bool {
+    let mut seen: SmallVec<[&Asked; 8]> = SmallVec::new();
+    for Sent { asked, .. } in open.sent() {
+        if seen.iter().any(|it| it.client == asked.client && it.exchange != asked.exchange) {
+            return true;
+        }
+        seen.push(asked);
+    }
+    false
 }
 
 fn several_servers_at_once(step: &OpenStep) -> bool {

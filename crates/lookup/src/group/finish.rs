@@ -34,7 +34,8 @@ pub(crate) fn finish(
     end: End,
 ) -> Lookup {
     let id = shown.id;
-    let typed = reading(open);
+    // Who gave up has not come to the end of his walk.
+    let typed = if came_too_late(open.step(), id, waits) { first_reading(open) } else { reading(open) };
     let rule = told.map_or_else(|| pair_rule(id), |told| told.profile().verdict.pair);
     let mut outcomes: SmallVec<[Outcome; 8]> = {
         let came_late = |step, it: &Standing| is_late(it, step, id, waits);
@@ -105,6 +106,12 @@ pub(crate) fn reading(open: &Open) -> &TypedName {
     };
     let first = || open.typed(open.walks[0]);
     readings().find(complete).map_or_else(first, |(typed, _)| typed)
+}
+
+/// The reading to go by where nothing tells how far the walk would have gone.
+fn first_reading(open: &Open) -> &TypedName {
+    let mut readings = open.walks.iter().map(|walk| open.typed(*walk));
+    readings.find(|typed| typed.entry == 0).unwrap_or_else(|| open.typed(open.walks[0]))
 }
 
 fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {

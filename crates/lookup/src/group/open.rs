@@ -190,7 +190,9 @@ impl OpenStep {
             let last = self.sent.iter().rfind(|sent| sent.asked.qtype == standing.qtype).map(socket);
             let asked = last.map(|socket| (standing.qtype, socket));
             let once = standing.first_sent == standing.last_sent;
-            let in_time = |answer: &&Answered| once || answer.at >= standing.since;
+            // An error after which the question was sent once more was none that the resolver settled for.
+            let dropped = |it: &Answered| is_no_answer(it.response.outcome) && it.at <= standing.last_sent;
+            let in_time = |it: &&Answered| once || (it.at >= standing.since && !dropped(it));
             let answer = self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
             standing.answer = answer.map(Heard::of);
         }

@@ -33,6 +33,7 @@ pub(crate) struct Readings {
     resolvers: Vec<(Profile, Settings)>,
     /// The longest `timeout` that any of them reads.
     timeout: Nanos,
+    servers: Servers,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
     remembered: Map<QName, Ways>,
@@ -60,8 +61,18 @@ pub(crate) struct Entrance {
     pub(crate) typed: Vec<Rc<TypedName>>,
     /// The fingerprints of all candidates' names, each once.
     pub(crate) expected: Vec<u64>,
+    pub(crate) servers: Servers,
     /// Bytes that all that takes, about.
     pub(crate) weight: usize,
+}
+
+/// How a lookup comes to its nameservers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// To the first of the file, and to the others only where that one fails.
+    InOrder,
+    /// Nothing says so: `rotate`, or an unknown file.
+    InAnyOrder,
 }
 
 /// Whether a lookup may have begun before the capture.
@@ -81,7 +92,7 @@ struct Ways {
 }
 
 impl Entrance {
-    fn new(mut typed: Vec<Rc<TypedName>>, qname: &QName) -> Self {
+    fn new(mut typed: Vec<Rc<TypedName>>, qname: &QName, servers: Servers) -> Self {
         if typed.is_empty() {
             // No reading of the file explains the name: asked as it stands, with nothing after it.
             typed.push(Rc::new(TypedName::absolute(qname)));
@@ -91,7 +102,7 @@ impl Entrance {
         expected.sort_unstable();
         expected.dedup();
         let weight = typed.iter().map(|typed| typed.weight()).sum();
-        Self { typed, expected, weight }
+        Self { typed, expected, servers, weight }
     }
 
     /// Whether the question is some name's first candidate with a suffix: otherwise somebody typed the whole of it.
@@ -159,9 +170,13 @@ impl Readings {
         let longest = resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
         let timeout = longest
             .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)));
+        let in_order = |(_, settings): &(Profile, Settings)| {
+            settings.nameservers.len() > 1 && !settings.flags.has(conf::Flag::Rotate)
+        };
+        let servers = if resolvers.iter().all(in_order) { Servers::InOrder } else { Servers::InAnyOrder };
         let file = file.map(<[u8]>::to_vec);
         let (remembered, room) = (Map::default(), MOST_REMEMBERED);
-        Self { file, given, resolvers, timeout, suffixes, remembered, weight: 0, room }
+        Self { file, given, resolvers, timeout, servers, suffixes, remembered, weight: 0, room }
     }
 
     /// The resolver that asks, where the user said so.
@@ -228,9 +243,12 @@ impl Readings {
         let typed: Vec<Rc<TypedName>> = self.typed_names(qname, names).into_iter().map(Rc::new).collect();
         let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Rc::clone).collect();
         let all_begin_here = from_start.len() == typed.len();
-        let here = Rc::new(Entrance::new(from_start, qname));
-        let here_or_before =
-            if all_begin_here { Rc::clone(&here) } else { Rc::new(Entrance::new(typed, qname)) };
+        let here = Rc::new(Entrance::new(from_start, qname, self.servers));
+        let here_or_before = if all_begin_here {
+            Rc::clone(&here)
+        } else {
+            Rc::new(Entrance::new(typed, qname, self.servers))
+        };
         let ways = Ways { here, here_or_before };
         self.weight += ways.here_or_before.weight;
         if self.weight >= self.room {
