@@ -230,11 +230,15 @@ impl Client {
         let (true, Some(address), true) = (as_is, lookup.addresses.first(), name.contains('.')) else {
             return;
         };
-        self.as_is.retain(|(known, _)| **known != *name);
+        let known = self.as_is.iter().position(|(known, _)| **known == *name);
+        let entry = match known.and_then(|at| self.as_is.remove(at)) {
+            Some((name, _)) => (name, *address),
+            None => (name.into(), *address),
+        };
         if self.as_is.len() >= MOST_AS_IS {
             self.as_is.pop_front();
         }
-        self.as_is.push_back((name.into(), *address));
+        self.as_is.push_back(entry);
     }
 
     fn remember(&mut self, id: ResolverId) {
@@ -430,7 +434,7 @@ impl Client {
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(open, *shown, readings.told(), waits, *end);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
-        lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), wording);
+        lookup.findings = findings(&lookup, shown.id, readings, as_is.map(|(_, address)| *address), wording);
         self.remember_as_is(&lookup);
         lookup
     }

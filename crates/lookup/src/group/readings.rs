@@ -1,13 +1,13 @@
 //! One `resolv.conf` as each resolver reads it, asked backwards: which typed name makes a resolver ask this one?
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use dnsprobe_resolv::{
     Candidate, Family, Phase, Profile, Resolver, ResolverId, Settings, Situation, conf, name, plan,
 };
 
 use super::open::{Walk, Walks};
+use crate::findings::cluster_domain;
 use crate::map::Map;
 use crate::message::{Names, QName};
 use crate::time::Nanos;
@@ -35,6 +35,7 @@ pub(crate) struct Readings {
     timeout: Nanos,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
+    cluster_domain: Rc<str>,
     remembered: Map<QName, Ways>,
     /// Bytes in `remembered`, about.
     weight: usize,
@@ -46,7 +47,7 @@ pub(crate) struct Readings {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TypedName {
     /// As typed, in presentation form; with a trailing dot where that is part of it.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: Rc<str>,
     /// The candidates in the order of the walk.
     pub(crate) candidates: Vec<Planned>,
     /// Where in the walk the question stands that this was looked up for.
@@ -123,7 +124,7 @@ impl TypedName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Planned {
     pub(crate) name: QName,
-    pub(crate) suffix: Option<Arc<str>>,
+    pub(crate) suffix: Option<Rc<str>>,
     pub(crate) phase: Phase,
 }
 
@@ -156,7 +157,8 @@ impl Readings {
             .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)));
         let file = file.map(<[u8]>::to_vec);
         let (remembered, room) = (Map::default(), MOST_REMEMBERED);
-        Self { file, given, resolvers, timeout, suffixes, remembered, weight: 0, room }
+        let cluster_domain = cluster_domain(&suffixes);
+        Self { file, given, resolvers, timeout, suffixes, cluster_domain, remembered, weight: 0, room }
     }
 
     /// The resolver that asks, where the user said so.
@@ -202,9 +204,9 @@ impl Readings {
         self.timeout
     }
 
-    /// Every suffix that some resolver appends, without dots at the ends.
-    pub(crate) fn search(&self) -> &[String] {
-        &self.suffixes
+    /// The cluster's domain, as the suffixes have it.
+    pub(crate) fn cluster_domain(&self) -> Rc<str> {
+        Rc::clone(&self.cluster_domain)
     }
 
     /// What a lookup may be that is first seen with this question.
