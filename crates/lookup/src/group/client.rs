@@ -265,6 +265,11 @@ impl Client {
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
         let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
+        if let ([only], None) = (alike, same_socket) {
+            // As nearly always.
+            let entry = self.open.get(*only as usize)?;
+            return Some((*only, fit(&entry.lookup, asked, now)?));
+        }
         for id in alike.iter().chain(same_socket) {
             let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
             let Some(fit) = fit(open, asked, now) else { continue };

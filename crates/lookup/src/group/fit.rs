@@ -165,11 +165,11 @@ fn over_tcp(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
 fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     // Who asks for both types at once gets both with the alias; only one who asks for one at a time (BIND's nslookup),
     // or is not content with a bare alias (hickory), asks for its target.
-    let asked_before = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
+    let asked_before = || step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
     let follows = step.answers.iter().any(|answer| {
         let bare = answer.response.outcome == Outcome::Cname && now - answer.at < AT_ONCE;
         let target = answer.response.alias() == Some(&asked.name);
-        target && now - answer.at < TOGETHER && (!asked_before || bare)
+        target && now - answer.at < TOGETHER && (bare || !asked_before())
     });
     follows.then_some(Relation::Alias)
 }
