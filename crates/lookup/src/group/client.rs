@@ -12,10 +12,11 @@ use smallvec::SmallVec;
 use super::deadlines::{Deadlines, Due};
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
-use super::fit::{Fit, Relation, fit};
+use super::fit::{Fit, Relation, fit, loosely, may_ask, overdue};
 use super::links::{Link, Links};
-use super::open::{Open, Readiness, Standing, Steps};
+use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing, Steps, Walks};
 use super::readings::{Began, Readings};
+use super::turns::{Line, Turns, Waiting};
 use super::{ClientId, ListId, Load, OpenId};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
@@ -40,8 +41,6 @@ const MOST_AS_IS: usize = 32;
 const MOST_RESOLVERS: usize = 8;
 /// A question is open for no less than this, whatever the resolver.
 const STILL_OPEN: Nanos = Nanos::from_millis(250);
-/// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
-const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// So long after a capture began, a walk may have begun before it.
 const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
@@ -58,6 +57,7 @@ pub(crate) struct Client {
     by_port: Map<u16, OpenId>,
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
+    turns: Turns,
     /// Bytes of `open`.
     weight: usize,
     /// The latest dotted names that were answered as they stand, with the first address each.
@@ -253,15 +253,15 @@ impl Client {
         Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
-    /// The lookup that this question fits best. Among equals the readiest, and of these the one that has waited longest;
-    /// then none of them is certain any more.
+    /// The lookup that this question fits best. Among equals the readiest, and of these the one whose turn it is; then none
+    /// of them is certain any more.
     fn best_fit(
         &mut self,
         asked: &Asked,
         asked_last: Option<OpenId>,
         now: Timestamp,
     ) -> Option<(OpenId, Fit)> {
-        let mut fits: SmallVec<[(Waited, u64, OpenId, Fit); 2]> = SmallVec::new();
+        let mut fits: SmallVec<[Candidate; 2]> = SmallVec::new();
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
         let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
@@ -274,7 +274,7 @@ impl Client {
             let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
             let Some(fit) = fit(open, asked, now) else { continue };
             let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
-            let ready = if leads_on(fit.relation) { open.readiness() } else { Readiness::Ready };
+            let ready = if queues(fit.relation, asked) { open.readiness() } else { Readiness::Ready };
             fits.push(((Reverse(ready), since), *number, *id, fit));
         }
         let best = fits.iter().map(|(_, _, _, fit)| fit.relation).max()?;
@@ -286,19 +286,81 @@ impl Client {
                 }
             }
         }
-        // An alias is followed at once; everything else queues.
-        let chosen = if best == Relation::Alias {
+        let crowd = alike.len() > 1 && queues(best, asked);
+        if crowd && fits.len() > 1 {
+            if leads_on(best) {
+                self.keep_by_socket(&mut fits, asked);
+            }
+            let readiest = fits.iter().map(|((ready, _), _, _, _)| *ready).min();
+            fits.retain(|((ready, _), _, _, _)| Some(*ready) == readiest);
+        }
+        let turn = if crowd { self.whose_turn(asked, &fits, now) } else { None };
+        // An alias is followed at once, timers are exact; everything else queues.
+        let chosen = if turn.is_some() {
+            fits.into_iter().find(|(_, number, _, _)| Some(*number) == turn)
+        } else if best == Relation::Alias {
             fits.into_iter().max_by_key(|((_, since), number, _, _)| (*since, *number))
+        } else if is_timed(best) {
+            let sent =
+                |id: OpenId| self.open.get(id as usize).map(|entry| entry.lookup.last_unanswered(asked));
+            fits.into_iter().min_by_key(|(_, number, id, _)| {
+                (sent(*id).flatten().map(|sent| overdue(sent, now)), *number)
+            })
         } else {
             fits.into_iter().min_by_key(|(waited, number, _, _)| (*waited, *number))
         };
         chosen.map(|(_, _, id, fit)| (id, fit))
     }
 
+    /// Leaves those of several lookups for which their sockets speak most: a c-ares channel keeps its own.
+    fn keep_by_socket(&self, fits: &mut SmallVec<[Candidate; 2]>, asked: &Asked) {
+        let speaks = |id: &OpenId| self.open.get(*id as usize).map(|entry| entry.lookup.socket_for(asked));
+        let most = fits.iter().filter_map(|(_, _, id, _)| speaks(id)).max();
+        fits.retain(|(_, _, id, _)| speaks(id) == most);
+    }
+
+    /// Whose turn it is of those ready for this question, among all lookups of the name that could ask something.
+    fn whose_turn(&mut self, asked: &Asked, fits: &[Candidate], now: Timestamp) -> Option<u64> {
+        let alike = self.expecting.get(&asked.name.fingerprint())?;
+        let mut line = Line::new();
+        for id in alike.iter().take(MOST_ALIKE) {
+            let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
+            let Some(since) = open.step().last_answer().filter(|_| may_ask(open, now)) else {
+                continue;
+            };
+            let expects = fits.iter().any(|(_, fitting, _, _)| fitting == number);
+            line.push(Waiting { since, number: *number, expects });
+        }
+        self.turns.take(&line, asked.edns.is_some(), now)
+    }
+
+    /// The lookup that is nearest to asking this, where several of the name run at once and each has yet to hear something.
+    fn loose_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Walks)> {
+        let alike = self.expecting.get(&asked.name.fingerprint()).filter(|alike| alike.len() > 1)?;
+        let mut nearest: Option<(usize, Timestamp, OpenId, Walks)> = None;
+        for id in alike.iter().take(MOST_ALIKE) {
+            let Some(Entry { lookup: open, .. }) = self.open.get_mut(*id as usize) else { continue };
+            let Some(walks) = loosely(open, asked, now) else { continue };
+            open.certain = false;
+            let (heard, begun) = (open.step().answers.len(), open.step().begun());
+            if nearest.as_ref().is_none_or(|(most, first, _, _)| (*most, begun) < (heard, *first)) {
+                nearest = Some((heard, begun, *id, walks));
+            }
+        }
+        nearest.map(|(_, _, id, walks)| (id, walks))
+    }
+
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began, around.names);
+        if !entrance.is_likely_begun()
+            && let Some((id, walks)) = self.loose_fit(&asked, now)
+        {
+            let fit = Fit { relation: Relation::Next, walks: Some(walks) };
+            self.add(id, asked, Place::Fitting(fit), around, now);
+            return id;
+        }
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
         self.weight += weight;
         self.begun += 1;
@@ -479,6 +541,9 @@ fn open_id(slot: usize) -> OpenId {
 /// How ready a lookup is, and since when it waits.
 type Waited = (Reverse<Readiness>, Timestamp);
 
+/// A lookup that a question fits, with its number.
+type Candidate = (Waited, u64, OpenId, Fit);
+
 /// Where in a lookup a question goes.
 enum Place {
     /// To a candidate that it is a resend of.
@@ -487,7 +552,21 @@ enum Place {
     Fitting(Fit),
 }
 
+/// Whether a timer says when a question comes that fits like this.
+fn is_timed(relation: Relation) -> bool {
+    matches!(relation, Relation::Again | Relation::NextAfterTimeout)
+}
+
+/// Whether the lookups that a question fits like this wait for their turn to ask it. Who sends both types at once from two
+/// ports (Go, with EDNS) waits for nothing with the second.
+fn queues(relation: Relation, asked: &Asked) -> bool {
+    leads_on(relation) || (relation == Relation::PartnerElsewhere && asked.edns.is_none())
+}
+
 /// Whether a question begins another candidate.
 fn leads_on(relation: Relation) -> bool {
-    matches!(relation, Relation::Next | Relation::NextOtherType | Relation::AnotherPass)
+    matches!(
+        relation,
+        Relation::Next | Relation::NextOtherType | Relation::NextAfterTimeout | Relation::AnotherPass
+    )
 }

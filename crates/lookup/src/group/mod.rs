@@ -12,6 +12,7 @@ mod links;
 mod open;
 pub(crate) mod readings;
 mod search_list;
+mod turns;
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -188,6 +189,11 @@ impl Lookups {
             }
         }
         self.make_room(names);
+    }
+
+    /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        self.began.get_or_insert(now);
     }
 
     /// Takes it that time has passed.

@@ -12,6 +12,8 @@ use crate::attempt::{Asked, Endpoint, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
+/// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
+pub(super) const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// No resolver's interval is believed to grow beyond this.
 const MOST_BACKED_OFF: Nanos = Nanos::from_millis(30_000);
 /// Transmissions kept of one candidate. glibc sends 60 at most (2 types, 3 nameservers, 5 attempts, each from a pair and
@@ -241,6 +243,17 @@ pub(crate) enum Readiness {
     Ready,
 }
 
+/// What the socket of a question says about whether a lookup asked it, the likelier the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SocketSays {
+    /// Its candidates came from another one.
+    Another,
+    /// Its candidates came from one each.
+    Nothing,
+    /// Its candidates came from this one.
+    This,
+}
+
 impl Open {
     /// Begins a lookup with its first question; `steps` is room for its candidates, empty.
     pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
@@ -312,6 +325,13 @@ impl Open {
         (!self.sent().any(|sent| same(&sent)) && self.steps.iter().any(both)).then_some(place)
     }
 
+    /// When the question was last sent that has no answer and may be given up now: that of this type first.
+    pub(crate) fn last_unanswered(&self, asked: &Asked) -> Option<Timestamp> {
+        let unanswered = self.step().standings().iter().filter(|standing| standing.answer.is_none());
+        let last = unanswered.max_by_key(|standing| (standing.qtype == asked.qtype, standing.last_sent));
+        last.map(|standing| standing.last_sent)
+    }
+
     /// How ready a lookup is for its next candidate.
     pub(crate) fn readiness(&self) -> Readiness {
         let standings = self.step().standings();
@@ -321,6 +341,18 @@ impl Open {
             Readiness::HalfAsked
         } else {
             Readiness::Ready
+        }
+    }
+
+    /// What the socket of a next candidate's question says.
+    pub(crate) fn socket_for(&self, asked: &Asked) -> SocketSays {
+        let mut sockets = self.steps.iter().filter_map(|step| step.sent.last()).map(socket);
+        let Some(first) = sockets.next() else { return SocketSays::Nothing };
+        let kept = sockets.all(|socket| socket == first);
+        match first == (asked.client, asked.transport) {
+            true if kept => SocketSays::This,
+            false if kept && self.steps.len() > 1 => SocketSays::Another,
+            _ => SocketSays::Nothing,
         }
     }
 
@@ -343,7 +375,11 @@ impl Open {
         let Some(found) = Found::of(step.standings()) else {
             // One resend interval and the one after, which some resolvers double.
             let longest = timeout.max(step.last_interval());
-            return step.last_sent() + longest + longest + Nanos::from_millis(1_000);
+            let twice = longest + longest;
+            // Who has sent nothing again may be one who does not read `timeout`.
+            let once = step.is_asked_once() && step.sent.iter().all(|sent| sent.asked.edns.is_none());
+            let patient = if once { twice.max(CHANNEL_TIMEOUT) } else { twice };
+            return step.last_sent() + patient + Nanos::from_millis(1_000);
         };
         let musl = || told.map_or_else(|| looks_like_musl(self, shown), |told| told.id == ResolverId::Musl);
         if found.no_answer && musl() {

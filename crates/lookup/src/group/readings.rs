@@ -95,6 +95,11 @@ impl Entrance {
         Self { typed, expected, weight }
     }
 
+    /// Whether the question is some name's first candidate with a suffix: otherwise somebody typed the whole of it.
+    pub(crate) fn is_likely_begun(&self) -> bool {
+        self.typed.iter().any(|typed| typed.entry == 0 && typed.candidates[0].suffix.is_some())
+    }
+
     /// Every reading, each where the question stands in it.
     pub(crate) fn walks(&self) -> Walks {
         let index = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
