@@ -131,6 +131,12 @@ impl Pipeline {
         self.lookups.advance(None, self.now)
     }
 
+    /// Until when [`Self::silence`] gives nothing, unless frames come before; it may give nothing then, either. `None` where
+    /// no lookup is under way.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.lookups.next_deadline()
+    }
+
     /// Everything that is left, at the end.
     pub fn finish(&mut self) -> Vec<Lookup> {
         self.lookups.finish(self.now)

@@ -196,6 +196,11 @@ impl Lookups {
         over
     }
 
+    /// When something is over at the soonest if no more events come; `None` where nothing is under way.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().filter(|_| self.open + self.held > 0)
+    }
+
     /// The search lists that were read from the traffic.
     pub(crate) fn inferred(&self) -> impl Iterator<Item = (IpAddr, &InferredConf)> {
         self.clients.iter().filter_map(|(address, known)| Some((address.0, &known.inferred.as_ref()?.1)))
