@@ -46,4 +46,4 @@ pub use process::{Hostname, Process};
 pub use roster::{Change, Follow, Joined, MemberId, Roster};
 pub use sandbox::{Entered, Sandbox};
 pub use target::{Located, Target};
-pub use wake::{Wake, Waker};
+pub use wake::{Bell, Wake, Waker};

@@ -343,6 +343,12 @@ impl Session {
         flow
     }
 
+    /// When to call [`Self::silence`] if no frames come before; `None` where only frames bring something.
+    pub(crate) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        let lanes = self.lanes.values().filter_map(|lane| lane.next_look(now));
+        lanes.chain(self.reporter.next_tick(now)).min()
+    }
+
     /// Says at the end what else passed through the namespace.
     pub(crate) fn beside(&mut self, beside: Beside) {
         self.beside = Some(beside);

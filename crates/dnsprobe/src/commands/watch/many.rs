@@ -8,8 +8,8 @@ use dnsprobe_lookup::SearchList;
 use dnsprobe_sniffer::owners::Told;
 use dnsprobe_sniffer::roster::{TO_FOLLOW, is_shared};
 use dnsprobe_sniffer::{
-    Capture, Change, Content, Entry, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
-    Statistics, netns, privileges,
+    Bell, Capture, Change, Content, Entry, Follow, FrameSource, Host, Joined, MemberId, Node, Roster,
+    SourceId, Statistics, netns, privileges,
 };
 use serde_json::json;
 
@@ -68,7 +68,7 @@ pub(super) fn watch(
     }
     // Dropping its end stops the thread.
     let (_stop, stopped) = mpsc::channel();
-    let changes = follow(roster, stopped)?;
+    let changes = follow(roster, source.bell(), stopped)?;
     give_up_privileges()?;
     say_what_is_watched(&format!("{what}, {} now", members.sources.len()), ui);
     super::watch(&mut source, &mut session, args, &mut |source, session| {
@@ -87,7 +87,7 @@ pub(super) fn watch(
 }
 
 /// Starts the thread that goes on looking for pods, with the privileges that this takes and no others.
-fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, CommandError> {
+fn follow(roster: Roster, bell: Bell, stopped: Receiver<()>) -> Result<Receiver<Change>, CommandError> {
     let failed = |error: std::io::Error| CommandError::wrap("start the thread that follows pods", error);
     let (sender, changes) = mpsc::channel();
     let thread = std::thread::Builder::new().name("pods".to_owned());
@@ -95,7 +95,7 @@ fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, Com
         .spawn(move || {
             // Without fewer privileges it must not go on.
             if privileges::keep_only(TO_FOLLOW).is_ok() {
-                roster.follow(&sender, &stopped);
+                roster.follow(&sender, &bell, &stopped);
             }
         })
         .map_err(failed)?;
