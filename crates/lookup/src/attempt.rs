@@ -5,13 +5,15 @@
 //! capture on several interfaces holds them, are dropped here.
 
 use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use dnsprobe_resolv::{QType, Transport};
-use smallvec::SmallVec;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use slab::Slab;
 
-use crate::map::{Address, Map};
+use crate::map::Address;
 use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -21,16 +23,32 @@ const COPY: Nanos = Nanos::from_millis(5);
 const REUSE: Nanos = Nanos::from_millis(60_000);
 /// Exchanges remembered of one port, server and id: a resolver has one or two, only a flood has more.
 const MOST_OF_A_SOCKET: usize = 64;
-/// An exchange that was answered for good is remembered this long, to know copies of its packets.
-const SETTLED: Nanos = Nanos::from_millis(1_000);
+/// An exchange that was answered for good is remembered this long, to know copies of its packets. They are no more than
+/// milliseconds apart; the longer, the more memory each packet has to find its own in.
+const SETTLED: Nanos = Nanos::from_millis(250);
 /// Exchanges of the last moments remembered at once.
 const MOST_FRESH: usize = 8_192;
 /// Older ones without an answer remembered at once.
 const MOST_WAITING: usize = 8_192;
 
-/// Number of an exchange: the transmissions of one question under one key, until it is answered for good.
+/// Number of an exchange: the transmissions of one question under one key, until it is answered for good. Later ones have
+/// greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ExchangeId(u64);
+
+impl ExchangeId {
+    /// More than the exchanges remembered at once need; what is left of the 64 bits lasts for years.
+    const SLOT_BITS: u32 = 20;
+
+    fn new(number: u64, slot: usize) -> Self {
+        Self(number << Self::SLOT_BITS | slot as u64)
+    }
+
+    /// Where it is kept while it is remembered: a small number that no other one has meanwhile.
+    pub(crate) fn slot(self) -> usize {
+        usize::try_from(self.0 & ((1 << Self::SLOT_BITS) - 1)).unwrap_or_default()
+    }
+}
 
 /// What a message means for an exchange.
 #[derive(Debug, Clone)]
@@ -39,8 +57,6 @@ pub(crate) enum Event {
     Asked(Asked),
     /// An answer came.
     Answered {
-        /// Who had asked.
-        client: IpAddr,
         /// To which question.
         exchange: ExchangeId,
         /// What it says.
@@ -48,28 +64,41 @@ pub(crate) enum Event {
     },
 }
 
-impl Event {
-    /// Whose lookup it belongs to.
-    pub(crate) fn client(&self) -> IpAddr {
-        match self {
-            Self::Asked(asked) => asked.client.ip(),
-            Self::Answered { client, .. } => *client,
-        }
-    }
-}
-
 /// One transmission of a question.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) exchange: ExchangeId,
-    pub(crate) client: SocketAddr,
-    pub(crate) server: SocketAddr,
+    pub(crate) client: Endpoint,
+    pub(crate) server: Endpoint,
     pub(crate) transport: Transport,
     pub(crate) id: u16,
     pub(crate) name: QName,
     pub(crate) qtype: QType,
     pub(crate) edns: Option<Edns>,
     pub(crate) authentic_data: bool,
+}
+
+/// An address and a port: a `SocketAddr` in less room, as many are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    address: IpAddr,
+    port: u16,
+}
+
+impl Endpoint {
+    pub(crate) fn ip(self) -> IpAddr {
+        self.address
+    }
+
+    pub(crate) fn port(self) -> u16 {
+        self.port
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(it: SocketAddr) -> Self {
+        Self { address: it.ip(), port: it.port() }
+    }
 }
 
 /// Where a message came from and went to.
@@ -103,32 +132,32 @@ impl Leftovers {
 /// All exchanges in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
-    open: Map<Socket, Exchanges>,
-    /// Sockets by the time of a query, for forgetting; touched ones appear again further back.
-    fresh: VecDeque<(Timestamp, Socket)>,
+    exchanges: Slab<Exchange>,
+    /// Their slots, by the socket.
+    by_socket: HashTable<u32>,
+    hasher: RandomState,
+    /// Exchanges by the time of a query, for forgetting; touched ones appear again further back.
+    fresh: VecDeque<(Timestamp, ExchangeId)>,
     /// Those of them that are still without an answer after a while.
-    waiting: VecDeque<(Timestamp, Socket)>,
+    waiting: VecDeque<(Timestamp, ExchangeId)>,
     next: u64,
     pub(crate) leftovers: Leftovers,
 }
 
-/// Exchanges under one socket and id; one is the rule.
-type Exchanges = SmallVec<[Exchange; 1]>;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Socket {
-    client: SocketAddr,
-    server: SocketAddr,
+    client: Endpoint,
+    server: Endpoint,
     transport: Transport,
     id: u16,
 }
 
 impl Hash for Socket {
-    /// In few words: this is hashed several times for each message.
+    /// In few words: this is hashed for each message.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let ports = u64::from(self.client.port()) << 16 | u64::from(self.server.port());
+        let ports = u64::from(self.client.port) << 16 | u64::from(self.server.port);
         state.write_u64(ports << 32 | u64::from(self.id) << 1 | u64::from(self.transport == Transport::Tcp));
-        match (self.client.ip(), self.server.ip()) {
+        match (self.client.address, self.server.address) {
             (IpAddr::V4(client), IpAddr::V4(server)) => {
                 state.write_u64(u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()));
             }
@@ -143,17 +172,22 @@ impl Hash for Socket {
 #[derive(Debug)]
 struct Exchange {
     id: ExchangeId,
+    socket: Socket,
     question: (QName, QType),
     sent: Timestamp,
-    transmissions: u32,
-    answers: u32,
     /// The last answer since the last transmission.
     answered: Option<Timestamp>,
+    transmissions: u32,
+    answers: u32,
     /// That answer ends the question, whatever resolver asked.
     settled: bool,
 }
 
 impl Exchange {
+    fn new(id: ExchangeId, socket: Socket, question: (QName, QType), sent: Timestamp) -> Self {
+        Self { id, socket, question, sent, answered: None, transmissions: 1, answers: 0, settled: false }
+    }
+
     /// Whether nothing more can come but copies: a resend that was needless is answered, too, however late.
     fn is_over(&self) -> bool {
         self.settled && self.answers >= self.transmissions
@@ -164,22 +198,19 @@ impl Attempts {
     /// Takes one message; `None` when it is a copy, or an answer to nothing.
     pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp) -> Option<Event> {
         self.forget(now);
+        let (source, destination) = (Endpoint::from(path.source), Endpoint::from(path.destination));
+        let (transport, id) = (path.transport, message.id);
         match message.kind {
             Kind::Query => {
                 let (name, qtype) = message.question?;
-                let socket = Socket {
-                    client: path.source,
-                    server: path.destination,
-                    transport: path.transport,
-                    id: message.id,
-                };
+                let socket = Socket { client: source, server: destination, transport, id };
                 let exchange = self.asked(socket, (name.clone(), qtype), now)?;
                 Some(Event::Asked(Asked {
                     exchange,
-                    client: path.source,
-                    server: path.destination,
-                    transport: path.transport,
-                    id: message.id,
+                    client: source,
+                    server: destination,
+                    transport,
+                    id,
                     name,
                     qtype,
                     edns: message.edns,
@@ -187,51 +218,49 @@ impl Attempts {
                 }))
             }
             Kind::Response(response) => {
-                let socket = Socket {
-                    client: path.destination,
-                    server: path.source,
-                    transport: path.transport,
-                    id: message.id,
-                };
+                let socket = Socket { client: destination, server: source, transport, id };
                 let exchange = self.answered(socket, message.question.as_ref(), &response, now)?;
-                Some(Event::Answered { client: path.destination.ip(), exchange, response })
+                Some(Event::Answered { exchange, response })
             }
         }
     }
 
     fn asked(&mut self, socket: Socket, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
-        let exchanges = self.open.entry(socket).or_default();
-        if let Some(known) = exchanges.iter_mut().rev().find(|exchange| exchange.question == question) {
-            if known.answered.is_none() && now - known.sent < COPY {
-                self.leftovers.copies += 1;
-                return None;
+        let hash = self.hasher.hash_one(socket);
+        if self.find(hash, |exchange| exchange.socket == socket).is_some() {
+            if let Some(known) = self.find(hash, |it| it.socket == socket && it.question == question) {
+                return self.asked_again(known, question, now);
             }
-            if !known.settled && now - known.sent < REUSE {
-                known.sent = now;
-                known.transmissions += 1;
-                known.answered = None;
-                self.fresh.push_back((now, socket));
-                return Some(known.id);
-            }
-        }
-        exchanges.retain(|exchange| exchange.question != question);
-        if exchanges.len() >= MOST_OF_A_SOCKET {
-            exchanges.remove(0);
-            self.leftovers.forgotten += 1;
+            self.make_room_for(socket, hash);
         }
         self.next += 1;
-        let id = ExchangeId(self.next);
-        exchanges.push(Exchange {
-            id,
-            question,
-            sent: now,
-            transmissions: 1,
-            answers: 0,
-            answered: None,
-            settled: false,
-        });
-        self.fresh.push_back((now, socket));
+        let entry = self.exchanges.vacant_entry();
+        let (slot, id) = (entry.key(), ExchangeId::new(self.next, entry.key()));
+        entry.insert(Exchange::new(id, socket, question, now));
+        let (hasher, exchanges) = (&self.hasher, &self.exchanges);
+        self.by_socket
+            .insert_unique(hash, slot_of(slot), |slot| hasher.hash_one(exchanges[*slot as usize].socket));
+        self.fresh.push_back((now, id));
         Some(id)
+    }
+
+    /// A question that was asked from this socket before: a copy, a resend, or another one when the port is used again.
+    fn asked_again(&mut self, slot: usize, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
+        let known = &mut self.exchanges[slot];
+        if known.answered.is_none() && now - known.sent < COPY {
+            self.leftovers.copies += 1;
+            return None;
+        }
+        if !known.settled && now - known.sent < REUSE {
+            known.sent = now;
+            known.transmissions += 1;
+            known.answered = None;
+        } else {
+            self.next += 1;
+            *known = Exchange::new(ExchangeId::new(self.next, slot), known.socket, question, now);
+        }
+        self.fresh.push_back((now, known.id));
+        Some(known.id)
     }
 
     fn answered(
@@ -241,15 +270,13 @@ impl Attempts {
         response: &Response,
         now: Timestamp,
     ) -> Option<ExchangeId> {
-        let exchanges = self.open.get_mut(&socket);
-        // An answer without a question (a bare header) belongs to whatever was asked under this id.
-        let found = exchanges.and_then(|exchanges| {
-            exchanges
-                .iter_mut()
-                .rev()
-                .find(|exchange| question.is_none_or(|asked| exchange.question == *asked))
-        });
-        let Some(exchange) = found else {
+        let hash = self.hasher.hash_one(socket);
+        let asked = match question {
+            Some(question) => self.find(hash, |it| it.socket == socket && it.question == *question),
+            // An answer without a question (a bare header) belongs to whatever was asked last under this id.
+            None => self.of_socket(socket, hash).max().map(ExchangeId::slot),
+        };
+        let Some(exchange) = asked.and_then(|slot| self.exchanges.get_mut(slot)) else {
             self.leftovers.unmatched_answers += 1;
             return None;
         };
@@ -263,44 +290,71 @@ impl Attempts {
         Some(exchange.id)
     }
 
-    fn forget(&mut self, now: Timestamp) {
-        while let Some((at, socket)) = pop_older(&mut self.fresh, now, SETTLED, MOST_FRESH) {
-            let Some(exchanges) = self.open.get_mut(&socket) else { continue };
-            exchanges.retain(|exchange| exchange.sent > at || !exchange.is_over());
-            if exchanges.is_empty() {
-                self.open.remove(&socket);
-            } else if exchanges.iter().any(|exchange| exchange.sent == at) {
-                self.waiting.push_back((at, socket));
-            }
-        }
-        while let Some((at, socket)) = pop_older(&mut self.waiting, now, REUSE, MOST_WAITING) {
-            let unanswered = self.drop_until(at, socket);
-            if now - at < REUSE {
-                self.leftovers.forgotten += unanswered;
-            }
+    /// The slot of an exchange that is so.
+    fn find(&self, hash: u64, is_so: impl Fn(&Exchange) -> bool) -> Option<usize> {
+        let found = |slot: &u32| self.exchanges.get(*slot as usize).is_some_and(&is_so);
+        self.by_socket.find(hash, found).map(|slot| *slot as usize)
+    }
+
+    /// The exchanges of one socket and id; one is the rule.
+    fn of_socket(&self, socket: Socket, hash: u64) -> impl Iterator<Item = ExchangeId> {
+        let found = self.by_socket.iter_hash(hash).filter_map(|slot| self.exchanges.get(*slot as usize));
+        found.filter(move |exchange| exchange.socket == socket).map(|exchange| exchange.id)
+    }
+
+    /// Forgets the oldest exchange of a socket that has too many.
+    fn make_room_for(&mut self, socket: Socket, hash: u64) {
+        if self.of_socket(socket, hash).count() >= MOST_OF_A_SOCKET
+            && let Some(oldest) = self.of_socket(socket, hash).min()
+        {
+            self.remove(oldest.slot());
+            self.leftovers.forgotten += 1;
         }
     }
 
-    /// Drops what was last sent from a socket by then; gives how many of these have no answer.
-    fn drop_until(&mut self, at: Timestamp, socket: Socket) -> u64 {
-        let Some(exchanges) = self.open.get_mut(&socket) else { return 0 };
-        let unanswered =
-            exchanges.iter().filter(|exchange| exchange.sent <= at && exchange.answers == 0).count();
-        exchanges.retain(|exchange| exchange.sent > at);
-        if exchanges.is_empty() {
-            self.open.remove(&socket);
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((at, id)) = pop_older(&mut self.fresh, now, SETTLED, MOST_FRESH) {
+            let Some(exchange) = self.still_as_sent(at, id) else { continue };
+            if exchange.is_over() {
+                self.remove(id.slot());
+            } else {
+                self.waiting.push_back((at, id));
+            }
         }
-        unanswered as u64
+        while let Some((at, id)) = pop_older(&mut self.waiting, now, REUSE, MOST_WAITING) {
+            let Some(exchange) = self.still_as_sent(at, id) else { continue };
+            if now - at < REUSE && exchange.answers == 0 {
+                self.leftovers.forgotten += 1;
+            }
+            self.remove(id.slot());
+        }
     }
+
+    /// An exchange that is remembered and was not sent again since then.
+    fn still_as_sent(&self, at: Timestamp, id: ExchangeId) -> Option<&Exchange> {
+        self.exchanges.get(id.slot()).filter(|exchange| exchange.id == id && exchange.sent <= at)
+    }
+
+    fn remove(&mut self, slot: usize) {
+        let Some(exchange) = self.exchanges.try_remove(slot) else { return };
+        let hash = self.hasher.hash_one(exchange.socket);
+        if let Ok(found) = self.by_socket.find_entry(hash, |known| *known == slot_of(slot)) {
+            found.remove();
+        }
+    }
+}
+
+fn slot_of(slot: usize) -> u32 {
+    u32::try_from(slot).unwrap_or(u32::MAX)
 }
 
 /// Takes the front out if it is that old, or one of more than that many.
 fn pop_older(
-    queue: &mut VecDeque<(Timestamp, Socket)>,
+    queue: &mut VecDeque<(Timestamp, ExchangeId)>,
     now: Timestamp,
     age: Nanos,
     most: usize,
-) -> Option<(Timestamp, Socket)> {
+) -> Option<(Timestamp, ExchangeId)> {
     let crowded = queue.len() > most;
     queue.front().filter(|(at, _)| crowded || now - *at >= age)?;
     queue.pop_front()
@@ -430,7 +484,7 @@ mod tests {
             let message = query((index % 60_000) as u16, &format!("x{index}."));
             attempts.advance(message, path(4000 + (index / 60_000) as u16), Timestamp(index));
         }
-        assert!(attempts.open.len() <= most + 1);
+        assert!(attempts.exchanges.len() <= most + 1);
         assert_eq!(attempts.leftovers.forgotten, 9);
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use dnsprobe_resolv::{Resolver, ResolverId, Transport};
 
-use crate::attempt::{Attempts, Leftovers, Path};
+use crate::attempt::{Attempts, Event, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
 use crate::embedded::{Embedded, Relay, Turn};
 use crate::frame::Frame;
@@ -64,8 +64,16 @@ pub struct Pipeline {
     relay: Option<Relay>,
     /// The only clients that count.
     clients: Option<BTreeSet<IpAddr>>,
+    /// What was found in frames and not yet held against lookups.
+    found: Vec<(Timestamp, Event)>,
+    /// How many of these are gone through at a time.
+    batch: usize,
     now: Timestamp,
 }
+
+/// Events of one batch. Decoding and grouping by turns would each drive the other's code and tables out of the
+/// processor's caches.
+const BATCH: usize = 128;
 
 impl Pipeline {
     /// An empty pipeline that looks at these ports.
@@ -79,8 +87,15 @@ impl Pipeline {
             lookups: Lookups::new(search),
             relay: None,
             clients: None,
+            found: Vec::new(),
+            batch: 1,
             now: Timestamp(i64::MIN),
         }
+    }
+
+    /// Works on some frames at a time, which costs less: lookups come out with a later frame, or with the next `silence`.
+    pub fn in_batches(&mut self) {
+        self.batch = BATCH;
     }
 
     /// Knows of a server in the clients' own namespace, whose questions to the real one are not theirs.
@@ -118,17 +133,21 @@ impl Pipeline {
         self.now = self.now.max(frame.at);
         match datagram::decode(frame, &self.ports) {
             Ok(datagram) => self.datagram(&datagram, frame.at),
-            Err(skipped) => {
-                *self.counters.skipped.entry(skipped).or_default() += 1;
-                Vec::new()
-            }
+            Err(skipped) => *self.counters.skipped.entry(skipped).or_default() += 1,
         }
+        if self.found.len() < self.batch {
+            return Vec::new();
+        }
+        self.group();
+        self.lookups.take()
     }
 
     /// Notes that time has passed without a frame.
     pub fn silence(&mut self, now: Timestamp) -> Vec<Lookup> {
+        self.group();
         self.now = self.now.max(now);
-        self.lookups.advance(None, self.now)
+        self.lookups.pass(self.now, &mut self.names);
+        self.lookups.take()
     }
 
     /// Until when [`Self::silence`] gives nothing, unless frames come before; it may give nothing then, either. `None` where
@@ -139,7 +158,8 @@ impl Pipeline {
 
     /// Everything that is left, at the end.
     pub fn finish(&mut self) -> Vec<Lookup> {
-        self.lookups.finish(self.now)
+        self.group();
+        self.lookups.finish(self.now, &mut self.names)
     }
 
     /// What passed through so far.
@@ -158,38 +178,37 @@ impl Pipeline {
         all
     }
 
-    fn datagram(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> Vec<Lookup> {
+    /// Holds what was found against lookups.
+    fn group(&mut self) {
+        for (at, event) in self.found.drain(..) {
+            self.lookups.advance(event, at, &mut self.names);
+        }
+    }
+
+    fn datagram(&mut self, datagram: &Datagram<'_>, at: Timestamp) {
         match datagram.carrier {
             Carrier::Udp => self.message(datagram.payload, datagram, Transport::Udp, at),
             Carrier::Tcp { sequence, syn, end } => {
                 let segment = Segment { sequence, syn, end, payload: datagram.payload };
                 let direction = (datagram.source, datagram.destination);
-                let messages = self.streams.advance(direction, segment, at);
-                messages
-                    .iter()
-                    .flat_map(|message| self.message(message, datagram, Transport::Tcp, at))
-                    .collect()
+                for message in self.streams.advance(direction, segment, at) {
+                    self.message(&message, datagram, Transport::Tcp, at);
+                }
             }
         }
     }
 
-    fn message(
-        &mut self,
-        payload: &[u8],
-        datagram: &Datagram<'_>,
-        transport: Transport,
-        at: Timestamp,
-    ) -> Vec<Lookup> {
+    fn message(&mut self, payload: &[u8], datagram: &Datagram<'_>, transport: Transport, at: Timestamp) {
         match message::decode(payload, &mut self.names) {
             Ok(mut message) => {
                 self.counters.messages += 1;
                 let client = if message.kind == Kind::Query { datagram.source } else { datagram.destination };
                 if self.clients.as_ref().is_some_and(|clients| !clients.contains(&client.ip())) {
-                    return Vec::new();
+                    return;
                 }
                 let mut path = Path { source: datagram.source, destination: datagram.destination, transport };
                 match self.relay.as_mut().map(|relay| relay.advance(&message, &mut path, at)) {
-                    Some(Turn::PassedOn) => return Vec::new(),
+                    Some(Turn::PassedOn) => return,
                     Some(Turn::Answered(upstream)) => {
                         if let Kind::Response(response) = &mut message.kind {
                             response.upstream = Some(upstream);
@@ -197,14 +216,12 @@ impl Pipeline {
                     }
                     Some(Turn::Own) | None => {}
                 }
-                let event = self.attempts.advance(message, path, at);
-                self.lookups.advance(event, at)
+                if let Some(event) = self.attempts.advance(message, path, at) {
+                    self.found.push((at, event));
+                }
             }
-            Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => {
-                self.counters.malformed += 1;
-                Vec::new()
-            }
-            Err(NotAMessage::OtherOpcode) => Vec::new(),
+            Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,
+            Err(NotAMessage::OtherOpcode) => {}
         }
     }
 }

@@ -36,13 +36,17 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, CommandError> {
 fn plain(mut input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let mut first = Vec::new();
     (&mut input).take(ZSTD.len() as u64).read_to_end(&mut first)?;
-    let whole = BufReader::with_capacity(PIECE, io::Cursor::new(first.clone()).chain(input));
+    let whole = io::Cursor::new(first.clone()).chain(input);
+    let in_pieces = |whole| BufReader::with_capacity(PIECE, whole);
     if first.starts_with(&GZIP) {
-        return Ok(Box::new(BufReader::with_capacity(PIECE, MultiGzDecoder::new(whole))));
+        let decoder = MultiGzDecoder::new(in_pieces(whole));
+        return Ok(Box::new(BufReader::with_capacity(PIECE, decoder)));
     }
     if first.starts_with(&ZSTD) {
-        return Ok(Box::new(BufReader::with_capacity(PIECE, Frames { input: Some(whole), decoder: None })));
+        let frames = Frames { input: Some(in_pieces(whole)), decoder: None };
+        return Ok(Box::new(BufReader::with_capacity(PIECE, frames)));
     }
+    // Whoever reads a capture does so in large pieces already.
     Ok(Box::new(whole))
 }
 

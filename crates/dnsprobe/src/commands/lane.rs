@@ -44,6 +44,9 @@ impl Line {
     /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
     fn judged(&mut self, step: impl FnOnce(&mut Pipeline) -> Vec<Lookup>) -> Vec<Done> {
         let mut finished = step(&mut self.pipeline);
+        if finished.is_empty() {
+            return Vec::new();
+        }
         if let Some(conf) = &self.seen_at.conf {
             for lookup in &mut finished {
                 lookup.findings.extend(self.departures.judge(lookup, conf));

@@ -222,6 +222,7 @@ impl Session {
     /// Shows rows as many at a time as is cheapest: all of the input is there.
     pub(crate) fn at_leisure(mut self) -> Self {
         self.pace = Pace::Stored;
+        self.lanes.values_mut().for_each(|lane| lane.pipeline().in_batches());
         self
     }
 
@@ -309,7 +310,7 @@ impl Session {
         self.keep(|packets| packets.write_from(source, frame));
         let Some(lane) = self.lanes.get_mut(&source) else { return ControlFlow::Continue(()) };
         let finished = lane.frame(frame);
-        self.show(finished)
+        if finished.is_empty() { ControlFlow::Continue(()) } else { self.show(finished) }
     }
 
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more

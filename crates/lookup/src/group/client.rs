@@ -2,26 +2,27 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry::Occupied;
 use std::net::IpAddr;
 
 use dnsprobe_resolv::{ResolverId, Transport};
+use slab::Slab;
 use smallvec::SmallVec;
 
-use super::deadlines::Deadlines;
+use super::deadlines::{Deadlines, Due};
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, fit};
+use super::links::{Link, Links};
 use super::open::{Open, Readiness, Standing};
 use super::readings::{Began, Readings};
+use super::{ClientId, ListId, Load, OpenId};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
-use crate::map::Map;
-use crate::message::{QName, Response};
+use crate::map::{Map, MapOfHashes};
+use crate::message::{Names, QName, Response};
 use crate::time::{Nanos, Timestamp};
-
-/// Number of a lookup under construction.
-type OpenId = u64;
 
 /// Bytes that a lookup under construction takes without its walks, about.
 const OPEN_LOOKUP: usize = 1_024;
@@ -45,15 +46,14 @@ const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 /// One client's lookups under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
-    open: Map<OpenId, Entry>,
-    next: OpenId,
+    open: Slab<Entry>,
+    /// How many there have been.
+    begun: u64,
     /// Who may expect a name, by its fingerprint, the longest open first. Names alike in that only make `fit` look once
     /// more.
-    expecting: Map<u64, SmallVec<[OpenId; 2]>>,
+    expecting: MapOfHashes<SmallVec<[OpenId; 4]>>,
     /// Who asked from a port last.
     by_port: Map<u16, OpenId>,
-    exchanges: Map<ExchangeId, OpenId>,
-    deadlines: Deadlines<OpenId>,
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
     /// Bytes of `open`.
@@ -66,6 +66,8 @@ pub(crate) struct Client {
 #[derive(Debug)]
 struct Entry {
     lookup: Open,
+    /// Which of its client's lookups this is.
+    number: u64,
     /// When it is over.
     deadline: Timestamp,
     /// When `deadlines` has it looked at: no later than that.
@@ -76,16 +78,35 @@ struct Entry {
     weight: usize,
 }
 
-/// What the stages around a client know.
+/// A lookup that is over and has yet to be put into its final form.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) client: ClientId,
+    /// Its client's `resolv.conf`.
+    pub(crate) list: ListId,
+    open: Open,
+    shown: Fingerprint,
+    end: End,
+}
+
+/// What the stages around a client know, and what they keep for all clients.
 pub(crate) struct Surroundings<'a> {
     /// The `resolv.conf` in force.
     pub(crate) readings: &'a mut Readings,
+    /// Its index.
+    pub(crate) list: ListId,
     /// When the capture began.
     pub(crate) began: Timestamp,
     /// The resolvers found where the packets come from; empty where nobody looked.
     pub(crate) detected: &'a [ResolverId],
-    /// Whether findings are put into words.
-    pub(crate) wording: &'a Wording,
+    /// Which client it is.
+    pub(crate) me: ClientId,
+    /// Names seen before.
+    pub(crate) names: &'a mut Names,
+    pub(super) links: &'a mut Links,
+    pub(super) deadlines: &'a mut Deadlines,
+    /// Where lookups go that are over.
+    pub(crate) over: &'a mut Vec<Closed>,
 }
 
 impl Client {
@@ -93,84 +114,89 @@ impl Client {
     pub(crate) fn advance(&mut self, event: Event, around: &mut Surroundings<'_>, now: Timestamp) {
         match event {
             Event::Asked(asked) => self.asked(asked, around, now),
-            Event::Answered { exchange, response, .. } => self.answered(exchange, response, around, now),
+            Event::Answered { exchange, response } => self.answered(exchange, response, around, now),
         }
     }
 
-    /// Bytes that the lookups under construction take, about; 0 without any.
-    pub(crate) fn weight(&self) -> usize {
-        self.weight
+    /// Its lookups under construction, and the bytes they take.
+    pub(super) fn load(&self) -> Load {
+        Load { lookups: self.open.len(), bytes: self.weight }
     }
 
-    /// The next of them is over no sooner than this, if nothing more comes.
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first()
+    /// When each of them is to be looked at.
+    pub(super) fn noted(&self, me: ClientId) -> impl Iterator<Item = (Timestamp, Due)> {
+        let due = move |id| Due { client: me, lookup: Some(open_id(id)) };
+        self.open.iter().map(move |(id, entry)| (entry.noted, due(id)))
     }
 
-    /// Takes out the lookups that are over by now.
-    pub(crate) fn expire(&mut self, around: &Surroundings<'_>, now: Timestamp) -> Vec<Lookup> {
-        let mut over = Vec::new();
-        while let Some((at, id)) = self.deadlines.pop_until(now) {
-            let Some(entry) = self.open.get_mut(&id).filter(|entry| entry.noted == at) else { continue };
-            if entry.deadline > at {
-                entry.noted = entry.deadline;
-                self.deadlines.push(entry.deadline, id);
-            } else {
-                over.extend(self.close(id, around, End::Seen));
-            }
+    /// Looks at a lookup that may be over, as was noted for this time.
+    pub(crate) fn look_at(&mut self, id: OpenId, noted: Timestamp, around: &mut Surroundings<'_>) {
+        self.close_or_put_off(id, noted, End::Seen, around);
+    }
+
+    /// Gives up a lookup that would be over soonest, to save memory; tells whether it is the one noted for this time.
+    pub(crate) fn evict(&mut self, id: OpenId, noted: Timestamp, around: &mut Surroundings<'_>) -> bool {
+        self.close_or_put_off(id, noted, End::CaptureEnded, around)
+    }
+
+    fn close_or_put_off(
+        &mut self,
+        id: OpenId,
+        noted: Timestamp,
+        end: End,
+        around: &mut Surroundings<'_>,
+    ) -> bool {
+        let entry = self.open.get_mut(id as usize).filter(|entry| entry.noted == noted);
+        let Some(entry) = entry else { return false };
+        if entry.deadline > noted {
+            // It was put off since.
+            entry.noted = entry.deadline;
+            around.deadlines.push(entry.deadline, Due { client: around.me, lookup: Some(id) });
+            return false;
         }
-        over
+        self.close(id, around, end);
+        true
     }
 
     /// Takes out all lookups, at the end of a capture.
-    pub(crate) fn finish(&mut self, around: &Surroundings<'_>, now: Timestamp) -> Vec<Lookup> {
-        let mut over = self.expire(around, now);
-        let mut left: Vec<_> = self.open.iter().map(|(id, entry)| (entry.deadline, *id)).collect();
+    pub(crate) fn finish(&mut self, around: &mut Surroundings<'_>) {
+        let mut left: Vec<_> =
+            self.open.iter().map(|(id, entry)| (entry.deadline, entry.number, open_id(id))).collect();
         left.sort_unstable();
-        for (_, id) in left {
-            let decided = self.open.get(&id).is_some_and(|entry| entry.lookup.is_decided());
-            let end = if decided { End::Seen } else { End::CaptureEnded };
-            over.extend(self.close(id, around, end));
+        for (_, _, id) in left {
+            let decided = self.open.get(id as usize).is_some_and(|entry| entry.lookup.is_decided());
+            self.close(id, around, if decided { End::Seen } else { End::CaptureEnded });
         }
-        over
-    }
-
-    /// Gives up the lookup that would be over soonest, to save memory.
-    pub(crate) fn evict(&mut self, around: &Surroundings<'_>) -> Option<Lookup> {
-        while let Some((at, id)) = self.deadlines.pop_until(Timestamp(i64::MAX)) {
-            let Some(entry) = self.open.get_mut(&id).filter(|entry| entry.noted == at) else { continue };
-            if entry.deadline <= at {
-                return self.close(id, around, End::CaptureEnded);
-            }
-            entry.noted = entry.deadline;
-            self.deadlines.push(entry.deadline, id);
-        }
-        None
     }
 
     fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
         let port = asked.client.port();
-        let shared = self.shares_socket(&asked, now);
+        let asked_last = self.by_port.get(&port).copied();
+        let shared = self.shares_socket(asked_last, &asked, now);
         if shared {
             self.remember(ResolverId::CAres);
         }
-        if let Some((id, place)) = self.resent(&asked) {
-            self.add(id, asked, Place::Step(place), around.readings, now);
-            return;
+        let id = if let Some((id, place)) = self.resent(&asked, around) {
+            self.add(id, asked, Place::Step(place), around, now);
+            id
+        } else if let Some((id, fit)) = self.best_fit(&asked, asked_last, now) {
+            self.add(id, asked, Place::Fitting(fit), around, now);
+            id
+        } else {
+            self.begin(asked, around, now)
+        };
+        if asked_last != Some(id) {
+            self.by_port.insert(port, id);
         }
-        match self.best_fit(&asked, now) {
-            Some((id, fit)) => self.add(id, asked, Place::Fitting(fit), around.readings, now),
-            None => self.begin(asked, around, now),
-        }
-        if shared && let Some(entry) = self.open.get_mut(&self.by_port[&port]) {
+        if shared && let Some(entry) = self.open.get_mut(id as usize) {
             entry.lookup.channel = true;
         }
     }
 
     /// Whether another name's question from this very socket is still open: only c-ares asks for several names from one
     /// (a channel keeps its sockets, 1.18 `src/lib/ares_process.c`).
-    fn shares_socket(&self, asked: &Asked, now: Timestamp) -> bool {
-        let entry = self.by_port.get(&asked.client.port()).and_then(|id| self.open.get(id));
+    fn shares_socket(&self, asked_last: Option<OpenId>, asked: &Asked, now: Timestamp) -> bool {
+        let entry = asked_last.and_then(|id| self.open.get(id as usize));
         let Some(Entry { lookup: open, .. }) = entry else { return false };
         let unanswered =
             |standing: &Standing| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
@@ -205,66 +231,76 @@ impl Client {
     }
 
     /// The lookup that holds this very exchange, and the candidate that does.
-    fn resent(&self, asked: &Asked) -> Option<(OpenId, usize)> {
-        let id = *self.exchanges.get(&asked.exchange)?;
-        Some((id, self.open.get(&id)?.lookup.holding(asked.exchange)?))
+    fn resent(&self, asked: &Asked, around: &Surroundings<'_>) -> Option<(OpenId, usize)> {
+        let id = around.links.get(asked.exchange)?.lookup?;
+        Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
     /// The lookup that this question fits best. Among equals the readiest, and of these the one that has waited longest;
     /// then none of them is certain any more.
-    fn best_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Fit)> {
-        let mut fits: SmallVec<[(Waited, OpenId, Fit); 2]> = SmallVec::new();
+    fn best_fit(
+        &mut self,
+        asked: &Asked,
+        asked_last: Option<OpenId>,
+        now: Timestamp,
+    ) -> Option<(OpenId, Fit)> {
+        let mut fits: SmallVec<[(Waited, u64, OpenId, Fit); 2]> = SmallVec::new();
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
-        let same_socket = self.by_port.get(&asked.client.port()).filter(|id| !alike.contains(id));
+        let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
         for id in alike.iter().chain(same_socket) {
-            let Some(Entry { lookup: open, .. }) = self.open.get(id) else { continue };
+            let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
             let Some(fit) = fit(open, asked, now) else { continue };
             let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
             let ready = if leads_on(fit.relation) { open.readiness() } else { Readiness::Ready };
-            fits.push(((Reverse(ready), since), *id, fit));
+            fits.push(((Reverse(ready), since), *number, *id, fit));
         }
-        let best = fits.iter().map(|(_, _, fit)| fit.relation).max()?;
-        fits.retain(|(_, _, fit)| fit.relation == best);
+        let best = fits.iter().map(|(_, _, _, fit)| fit.relation).max()?;
+        fits.retain(|(_, _, _, fit)| fit.relation == best);
         if fits.len() > 1 && best < Relation::Partner {
-            for (_, id, _) in &fits {
-                if let Some(entry) = self.open.get_mut(id) {
+            for (_, _, id, _) in &fits {
+                if let Some(entry) = self.open.get_mut(*id as usize) {
                     entry.lookup.certain = false;
                 }
             }
         }
         // An alias is followed at once; everything else queues.
         let chosen = if best == Relation::Alias {
-            fits.into_iter().max_by_key(|((_, since), id, _)| (*since, *id))
+            fits.into_iter().max_by_key(|((_, since), number, _, _)| (*since, *number))
         } else {
-            fits.into_iter().min_by_key(|(waited, id, _)| (*waited, *id))
+            fits.into_iter().min_by_key(|(waited, number, _, _)| (*waited, *number))
         };
-        chosen.map(|(_, id, fit)| (id, fit))
+        chosen.map(|(_, _, id, fit)| (id, fit))
     }
 
-    fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+    fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
-        let entrance = around.readings.entrance(&asked.name, began);
-        let id = self.next;
-        self.next += 1;
+        let entrance = around.readings.entrance(&asked.name, began, around.names);
+        let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
+        self.weight += weight;
+        self.begun += 1;
+        let place = self.open.vacant_entry();
+        let id = open_id(place.key());
         for name in &entrance.expected {
             self.expecting.entry(*name).or_default().push(id);
         }
-        self.exchanges.insert(asked.exchange, id);
-        self.by_port.insert(asked.client.port(), id);
-        let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
-        self.weight += weight;
-        let lookup = Open::new(asked, now, entrance);
-        let (deadline, noted) = (now, Timestamp(i64::MAX));
-        self.open.insert(id, Entry { lookup, deadline, noted, aliases: SmallVec::new(), weight });
-        self.schedule(id, around.readings);
+        around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
+        place.insert(Entry {
+            lookup: Open::new(asked, now, entrance),
+            number: self.begun,
+            deadline: now,
+            noted: Timestamp(i64::MAX),
+            aliases: SmallVec::new(),
+            weight,
+        });
+        self.schedule(id, around);
+        id
     }
 
-    fn add(&mut self, id: OpenId, asked: Asked, place: Place, readings: &Readings, now: Timestamp) {
-        self.exchanges.insert(asked.exchange, id);
-        self.by_port.insert(asked.client.port(), id);
-        if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(&id) {
+    fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
+        around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
+        if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(id as usize) {
             *weight += QUESTION;
             self.weight += QUESTION;
             match place {
@@ -285,7 +321,7 @@ impl Client {
                 }
             }
         }
-        self.schedule(id, readings);
+        self.schedule(id, around);
     }
 
     fn answered(
@@ -295,9 +331,9 @@ impl Client {
         around: &mut Surroundings<'_>,
         now: Timestamp,
     ) {
-        let Some(&id) = self.exchanges.get(&exchange) else { return };
-        let Some(entry) = self.open.get_mut(&id) else { return };
-        if let Some(alias) = response.alias.as_ref().map(QName::fingerprint)
+        let Some(id) = around.links.get(exchange).and_then(|link| link.lookup) else { return };
+        let Some(entry) = self.open.get_mut(id as usize) else { return };
+        if let Some(alias) = response.alias().map(QName::fingerprint)
             && !entry.aliases.contains(&alias)
             && entry.lookup.entrance.expected.binary_search(&alias).is_err()
         {
@@ -305,39 +341,57 @@ impl Client {
             self.expecting.entry(alias).or_default().push(id);
         }
         entry.lookup.answer(exchange, now, response);
-        self.schedule(id, around.readings);
+        if self.put_off(id, around) > Some(now) {
+            self.note(id, around);
+        } else {
+            // Nothing can come any more.
+            self.close(id, around, End::Seen);
+        }
     }
 
-    /// Notes when a lookup will be over.
-    fn schedule(&mut self, id: OpenId, readings: &Readings) {
-        let Some(entry) = self.open.get_mut(&id) else { return };
-        let at = if entry.lookup.is_full() {
+    /// Finds out when a lookup will be over, and has it looked at then.
+    fn schedule(&mut self, id: OpenId, around: &mut Surroundings<'_>) {
+        self.put_off(id, around);
+        self.note(id, around);
+    }
+
+    /// Finds out when a lookup will be over, as far as is known now.
+    fn put_off(&mut self, id: OpenId, around: &Surroundings<'_>) -> Option<Timestamp> {
+        let entry = self.open.get_mut(id as usize)?;
+        entry.deadline = if entry.lookup.is_full() {
             Timestamp(i64::MIN)
         } else {
             let channel = self.resolvers.contains(&ResolverId::CAres);
             let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            entry.lookup.deadline(readings.timeout().max(least), readings.told(), &self.resolvers)
+            let timeout = around.readings.timeout().max(least);
+            entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
         };
-        entry.deadline = at;
-        if at < entry.noted {
-            entry.noted = at;
-            self.deadlines.push(at, id);
-        }
-        if self.deadlines.is_crowded(self.open.len()) {
-            self.deadlines.rebuild(self.open.iter().map(|(id, entry)| (entry.noted, *id)));
+        Some(entry.deadline)
+    }
+
+    /// Has a lookup looked at when it may be over, if that is sooner than was noted.
+    fn note(&mut self, id: OpenId, around: &mut Surroundings<'_>) {
+        let Some(entry) = self.open.get_mut(id as usize) else { return };
+        if entry.deadline < entry.noted {
+            entry.noted = entry.deadline;
+            around.deadlines.push(entry.deadline, Due { client: around.me, lookup: Some(id) });
         }
     }
 
-    fn close(&mut self, id: OpenId, around: &Surroundings<'_>, end: End) -> Option<Lookup> {
-        let Entry { lookup: open, aliases, weight, .. } = self.open.remove(&id)?;
+    fn close(&mut self, id: OpenId, around: &mut Surroundings<'_>, end: End) {
+        let Some(Entry { lookup: mut open, aliases, weight, .. }) = self.open.try_remove(id as usize) else {
+            return;
+        };
         self.weight -= weight;
         let mut last_port = None;
         for sent in open.sent() {
-            self.exchanges.remove(&sent.asked.exchange);
-            if last_port.replace(sent.asked.client.port()) != Some(sent.asked.client.port())
-                && self.by_port.get(&sent.asked.client.port()) == Some(&id)
+            around.links.clear(sent.asked.exchange);
+            let port = sent.asked.client.port();
+            if last_port.replace(port) != Some(port)
+                && let Occupied(asked_last) = self.by_port.entry(port)
+                && *asked_last.get() == id
             {
-                self.by_port.remove(&sent.asked.client.port());
+                asked_last.remove();
             }
         }
         self.stop_expecting(&open.entrance.expected, id);
@@ -353,22 +407,29 @@ impl Client {
         if shown.sure {
             self.remember(shown.id);
         }
+        open.certain &= !self.mark_those_beside(&open);
+        around.over.push(Closed { client: around.me, list: around.list, open, shown, end });
+    }
+
+    /// Puts a lookup of this client into its final form. `readings` is its `resolv.conf`.
+    pub(crate) fn complete(&mut self, closed: &Closed, readings: &Readings, wording: &Wording) -> Lookup {
+        let Closed { open, shown, end, .. } = closed;
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        let mut lookup = finish(&open, shown, told, waits, end);
-        lookup.certain &= !self.mark_those_beside(&open, &lookup.name);
+        let mut lookup = finish(open, *shown, readings.told(), waits, *end);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
-        lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), around.wording);
+        lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), wording);
         self.remember_as_is(&lookup);
-        Some(lookup)
+        lookup
     }
 
     /// Marks the lookups of this name that ran at the same moment, since the packets do not say which of them asked what;
     /// tells whether there are any.
-    fn mark_those_beside(&mut self, open: &Open, name: &str) -> bool {
-        let alike = self.expecting.get(&open.steps[0].name.fingerprint());
+    fn mark_those_beside(&mut self, open: &Open) -> bool {
+        let Some(alike) = self.expecting.get(&open.steps[0].name.fingerprint()) else { return false };
+        let name = &reading(open).name;
         let mut any = false;
-        for id in alike.into_iter().flatten().take(MOST_ALIKE) {
-            let Some(Entry { lookup: other, .. }) = self.open.get_mut(id) else { continue };
+        for id in alike.iter().take(MOST_ALIKE) {
+            let Some(Entry { lookup: other, .. }) = self.open.get_mut(*id as usize) else { continue };
             if other.runs_beside(open) && reading(other).name.eq_ignore_ascii_case(name) {
                 other.certain = false;
                 any = true;
@@ -379,14 +440,18 @@ impl Client {
 
     fn stop_expecting(&mut self, names: &[u64], id: OpenId) {
         for name in names {
-            if let Some(ids) = self.expecting.get_mut(name) {
-                ids.retain(|known| *known != id);
-                if ids.is_empty() {
-                    self.expecting.remove(name);
-                }
+            let Occupied(mut ids) = self.expecting.entry(*name) else { continue };
+            ids.get_mut().retain(|known| *known != id);
+            if ids.get().is_empty() {
+                ids.remove();
             }
         }
     }
+}
+
+fn open_id(slot: usize) -> OpenId {
+    // Memory for so many is not to be had.
+    OpenId::try_from(slot).unwrap_or(OpenId::MAX)
 }
 
 /// How ready a lookup is, and since when it waits.

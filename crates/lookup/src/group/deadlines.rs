@@ -1,53 +1,132 @@
 //! When things are due, cheaply where they are put off again and again.
 //!
-//! An entry says when to look, not that something is due: whoever is looked at too soon is entered again. What was taken
-//! away or moved forward leaves a stale entry behind, which its owner recognises by its time.
+//! An entry says when to look, not that something is due: what is looked at too soon is entered again. What was taken away
+//! or moved forward leaves a stale entry behind, which is recognised by its time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
+use super::{ClientId, OpenId};
 use crate::time::Timestamp;
 
 /// Stale entries that are not worth rebuilding for.
 const FEW: usize = 64;
+/// Queues tried before the heap. What is put off by one of so many fixed times comes in order within its queue.
+const QUEUES: usize = 4;
 
-/// When to look at whom, soonest first.
+/// What to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Due {
+    pub(super) client: ClientId,
+    /// Its lookup; `None` where the client's search list waits to be decided.
+    pub(super) lookup: Option<OpenId>,
+}
+
+/// When to look at what, soonest first.
 #[derive(Debug)]
-pub(super) struct Deadlines<K> {
-    heap: BinaryHeap<Reverse<(Timestamp, K)>>,
+pub(super) struct Deadlines {
+    /// Each in order by itself.
+    queues: [VecDeque<(Timestamp, Due)>; QUEUES],
+    /// What has no place in them.
+    heap: BinaryHeap<Reverse<(Timestamp, Due)>>,
+    /// No entry is sooner than this.
+    soonest: Timestamp,
 }
 
-impl<K: Ord> Default for Deadlines<K> {
+impl Default for Deadlines {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new() }
+        Self { queues: Default::default(), heap: BinaryHeap::new(), soonest: Timestamp(i64::MAX) }
     }
 }
 
-impl<K: Ord + Copy> Deadlines<K> {
-    /// Has somebody looked at.
-    pub(super) fn push(&mut self, at: Timestamp, key: K) {
-        self.heap.push(Reverse((at, key)));
-    }
-
-    /// The soonest entry; nothing is due before that.
-    pub(super) fn first(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
+impl Deadlines {
+    /// Has something looked at.
+    pub(super) fn push(&mut self, at: Timestamp, due: Due) {
+        self.soonest = self.soonest.min(at);
+        let fits = |queue: &&mut VecDeque<(Timestamp, Due)>| queue.back().is_none_or(|(last, _)| *last <= at);
+        match self.queues.iter_mut().find(fits) {
+            Some(queue) => queue.push_back((at, due)),
+            None => self.heap.push(Reverse((at, due))),
+        }
     }
 
     /// Takes the soonest entry out if it is no later than `now`.
-    pub(super) fn pop_until(&mut self, now: Timestamp) -> Option<(Timestamp, K)> {
-        self.first().filter(|at| *at <= now)?;
-        self.heap.pop().map(|Reverse(entry)| entry)
+    pub(super) fn pop_until(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
+        if now < self.soonest {
+            return None;
+        }
+        let fronts = self.queues.iter().enumerate();
+        let queued = fronts.filter_map(|(index, queue)| Some((*queue.front()?, Some(index)))).min();
+        let heaped = self.heap.peek().map(|Reverse(entry)| (*entry, None));
+        let (soonest, from) = [queued, heaped].into_iter().flatten().min()?;
+        self.soonest = soonest.0;
+        if soonest.0 > now {
+            return None;
+        }
+        match from {
+            Some(index) => self.queues[index].pop_front(),
+            None => self.heap.pop().map(|Reverse(entry)| entry),
+        }
+    }
+
+    /// Takes over what others have noted.
+    pub(super) fn absorb(&mut self, others: Self) {
+        let queued = others.queues.into_iter().flatten();
+        let heaped = others.heap.into_iter().map(|Reverse(entry)| entry);
+        for (at, due) in queued.chain(heaped) {
+            self.push(at, due);
+        }
     }
 
     /// Whether most entries must be stale, where so many are not.
     pub(super) fn is_crowded(&self, alive: usize) -> bool {
-        self.heap.len() > FEW + 4 * alive
+        let entries = self.heap.len() + self.queues.iter().map(VecDeque::len).sum::<usize>();
+        entries > FEW + 8 * alive
     }
 
     /// Keeps these entries alone.
-    pub(super) fn rebuild(&mut self, entries: impl Iterator<Item = (Timestamp, K)>) {
-        self.heap.clear();
-        self.heap.extend(entries.map(Reverse));
+    pub(super) fn rebuild(&mut self, mut entries: Vec<(Timestamp, Due)>) {
+        entries.sort_unstable();
+        *self = Self::default();
+        self.soonest = entries.first().map_or(Timestamp(i64::MAX), |(at, _)| *at);
+        self.queues[0] = entries.into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_come_out_soonest_first_however_they_went_in() {
+        let mut deadlines = Deadlines::default();
+        let mut times: Vec<i64> = (0..200).map(|index| (index * 7_919) % 211).collect();
+        for time in &times {
+            deadlines.push(Timestamp(*time), Due { client: 0, lookup: Some(0) });
+        }
+        times.sort_unstable();
+        let mut out = Vec::new();
+        for now in 0..=211 {
+            while let Some((at, _)) = deadlines.pop_until(Timestamp(now)) {
+                assert_eq!(at.0, now);
+                out.push(at.0);
+            }
+        }
+        assert_eq!(out, times);
+    }
+
+    #[test]
+    fn only_what_is_kept_is_left_after_rebuilding() {
+        let mut deadlines = Deadlines::default();
+        for time in 0..100 {
+            deadlines.push(Timestamp(time), Due { client: 0, lookup: None });
+        }
+        assert!(deadlines.is_crowded(1));
+        let kept = Due { client: 1, lookup: Some(3) };
+        deadlines.rebuild(vec![(Timestamp(7), kept), (Timestamp(5), kept)]);
+        assert_eq!(deadlines.pop_until(Timestamp(4)), None);
+        assert_eq!(deadlines.pop_until(Timestamp(9)), Some((Timestamp(5), kept)));
+        assert_eq!(deadlines.pop_until(Timestamp(9)), Some((Timestamp(7), kept)));
+        assert_eq!(deadlines.pop_until(Timestamp(9)), None);
     }
 }

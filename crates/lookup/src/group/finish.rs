@@ -193,7 +193,7 @@ pub(crate) struct Waits {
 
 fn addresses(step: &OpenStep) -> Vec<std::net::IpAddr> {
     let mut addresses = Vec::new();
-    for address in step.answers.iter().flat_map(|answer| &answer.response.addresses) {
+    for address in step.answers.iter().flat_map(|answer| answer.response.addresses()) {
         if !addresses.contains(address) {
             addresses.push(*address);
         }
@@ -218,7 +218,7 @@ fn questions(step: &OpenStep) -> Vec<Question> {
                 outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
                 sent: Some(sent.at),
                 latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
-                alias: answer.and_then(|answer| answer.response.first_alias.as_ref()).map(QName::shared),
+                alias: answer.and_then(|answer| answer.response.first_alias()).map(QName::shared),
                 upstream: answer.and_then(|answer| answer.response.upstream),
             }
         })

@@ -168,7 +168,7 @@ fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     let asked_before = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
     let follows = step.answers.iter().any(|answer| {
         let bare = answer.response.outcome == Outcome::Cname && now - answer.at < AT_ONCE;
-        let target = answer.response.alias.as_ref() == Some(&asked.name);
+        let target = answer.response.alias() == Some(&asked.name);
         target && now - answer.at < TOGETHER && (!asked_before || bare)
     });
     follows.then_some(Relation::Alias)

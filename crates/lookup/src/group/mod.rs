@@ -8,6 +8,7 @@ mod deadlines;
 mod fingerprint;
 mod finish;
 mod fit;
+mod links;
 mod open;
 pub(crate) mod readings;
 mod search_list;
@@ -16,15 +17,18 @@ use std::cell::Cell;
 use std::net::IpAddr;
 
 use dnsprobe_resolv::{Resolver, ResolverId};
+use slab::Slab;
 
-use client::{Client, Surroundings};
-use deadlines::Deadlines;
+use client::{Client, Closed, Surroundings};
+use deadlines::{Deadlines, Due};
+use links::{Link, Links};
 pub use search_list::InferredConf;
 
 use crate::attempt::Event;
 use crate::findings::Wording;
 use crate::lookup::Lookup;
 use crate::map::{Address, Map};
+use crate::message::Names;
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
 
@@ -59,6 +63,13 @@ pub struct GivenUp {
     pub messages: u64,
 }
 
+/// Index of a client.
+type ClientId = u32;
+/// Index of a lookup under construction among its client's.
+type OpenId = u32;
+/// Index of a `resolv.conf` in force.
+type ListId = usize;
+
 /// All lookups under construction.
 #[derive(Debug)]
 pub(crate) struct Lookups {
@@ -67,31 +78,40 @@ pub(crate) struct Lookups {
     /// Whether the first of them is every client's.
     one_for_all: bool,
     patience: Nanos,
-    clients: Map<Address, Known>,
-    deadlines: Deadlines<Address>,
+    clients: Slab<Known>,
+    by_address: Map<Address, ClientId>,
+    links: Links,
+    deadlines: Deadlines,
+    /// Lookups that are over and not yet taken.
+    over: Vec<Closed>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     wording: Wording,
     /// The resolver of all packets, where the user said so.
     given: Option<Resolver>,
-    /// Bytes of the lookups under construction.
-    open: usize,
+    /// Lookups under construction, and the bytes they take.
+    open: Load,
     held: usize,
     pub(crate) given_up: GivenUp,
 }
 
-/// Index of a `resolv.conf` in force.
-type ListId = usize;
+/// Lookups under construction.
+#[derive(Debug, Clone, Copy, Default)]
+struct Load {
+    lookups: usize,
+    bytes: usize,
+}
 
 /// One client and what is known of its `resolv.conf`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
+    address: Address,
     client: Client,
-    /// From its traffic, where no file is known.
-    inferred: Option<(ListId, InferredConf)>,
+    /// The file in force: the one for all, or its own once that is decided.
+    list: Option<ListId>,
+    /// What was read from its traffic, where no file is known.
+    inferred: Option<InferredConf>,
     held: Vec<(Timestamp, Event)>,
-    /// When `deadlines` has it looked at: no later than anything of it is due.
-    noted: Option<Timestamp>,
 }
 
 impl Lookups {
@@ -106,13 +126,16 @@ impl Lookups {
             lists,
             one_for_all,
             patience,
-            clients: Map::default(),
+            clients: Slab::new(),
+            by_address: Map::default(),
+            links: Links::default(),
             deadlines: Deadlines::default(),
+            over: Vec::new(),
             began: None,
             detected: Vec::new(),
             wording: Wording::All,
             given: None,
-            open: 0,
+            open: Load::default(),
             held: 0,
             given_up: GivenUp::default(),
         }
@@ -136,62 +159,82 @@ impl Lookups {
         }
     }
 
-    /// Takes one event, or just the time; gives the lookups that are over.
-    pub(crate) fn advance(&mut self, event: Option<Event>, now: Timestamp) -> Vec<Lookup> {
-        let began = *self.began.get_or_insert(now);
-        let mut over = self.expire(now);
-        let Some(event) = event else { return over };
-        let address = Address(event.client());
-        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&address) {
-            self.forget_idle_clients();
-            if self.clients.len() >= MOST_CLIENTS {
-                self.given_up.messages += 1;
-                return over;
-            }
-        }
-        let known = self.clients.entry(address).or_default();
-        let mut held = 0;
-        if let Some(list) = known.list(self.one_for_all) {
-            let readings = &mut self.lists[list].1;
-            let before = known.client.weight();
-            let (detected, wording) = (&self.detected[..], &self.wording);
-            known.client.advance(event, &mut Surroundings { readings, began, detected, wording }, now);
-            self.open = self.open + known.client.weight() - before;
+    /// Takes one event.
+    pub(crate) fn advance(&mut self, event: Event, now: Timestamp, names: &mut Names) {
+        self.pass(now, names);
+        let Some(id) = self.client_of(&event) else { return };
+        let known = &mut self.clients[id as usize];
+        if known.list.is_some() {
+            self.with_client(id, names, |client, around| client.advance(event, around, now));
         } else {
+            if let Event::Asked(asked) = &event {
+                self.links.set(asked.exchange, Link { client: id, lookup: None });
+            }
+            if known.held.is_empty() {
+                self.deadlines.push(now + self.patience, Due { client: id, lookup: None });
+            }
             known.held.push((now, event));
             self.held += 1;
-            held = known.held.len();
+            if known.held.len() >= ENOUGH_EVENTS {
+                self.decide(id, now, names);
+            } else if self.held >= MOST_HELD {
+                self.decide_the_most_talkative(now, names);
+            }
         }
-        if let Some(due) = known.put_forward(self.patience) {
-            self.deadlines.push(due, address);
+        self.make_room(names);
+    }
+
+    /// Takes it that time has passed.
+    pub(crate) fn pass(&mut self, now: Timestamp, names: &mut Names) {
+        self.began.get_or_insert(now);
+        self.expire(now, names);
+        if self.deadlines.is_crowded(self.open.lookups + self.clients.len()) {
+            self.tidy_deadlines();
         }
-        if held >= ENOUGH_EVENTS {
-            over.extend(self.decide(address, now));
-            self.reschedule(address);
-        } else if self.held >= MOST_HELD {
-            over.extend(self.decide_the_most_talkative(now));
+    }
+
+    fn expire(&mut self, now: Timestamp, names: &mut Names) {
+        while let Some((at, due)) = self.deadlines.pop_until(now) {
+            let Some(known) = self.clients.get(due.client as usize) else { continue };
+            if let Some(lookup) = due.lookup {
+                self.with_client(due.client, names, |client, around| client.look_at(lookup, at, around));
+            } else if let Some((first, _)) = known.held.first() {
+                let decided_at = *first + self.patience;
+                if decided_at <= now {
+                    self.decide(due.client, now, names);
+                } else {
+                    self.deadlines.push(decided_at, due);
+                }
+            }
         }
-        over.extend(self.make_room());
-        over
+    }
+
+    /// Takes out the lookups that are over.
+    pub(crate) fn take(&mut self) -> Vec<Lookup> {
+        let mut over = std::mem::take(&mut self.over);
+        let complete = |closed: Closed| {
+            let known = self.clients.get_mut(closed.client as usize)?;
+            let readings = &self.lists.get(closed.list)?.1;
+            Some(known.client.complete(&closed, readings, &self.wording))
+        };
+        let lookups = over.drain(..).filter_map(complete).collect();
+        // Its memory is used again.
+        self.over = over;
+        lookups
     }
 
     /// Everything that is left, at the end of a capture.
-    pub(crate) fn finish(&mut self, now: Timestamp) -> Vec<Lookup> {
-        let began = self.began.unwrap_or(now);
-        let mut addresses: Vec<Address> = self.clients.keys().copied().collect();
-        addresses.sort_unstable();
-        let mut over = Vec::new();
-        for address in addresses {
-            over.extend(self.decide(address, now));
-            let Some(known) = self.clients.get_mut(&address) else { continue };
-            if let Some(list) = known.list(self.one_for_all) {
-                let readings = &mut self.lists[list].1;
-                over.extend(known.client.finish(
-                    &Surroundings { readings, began, detected: &self.detected, wording: &self.wording },
-                    now,
-                ));
-            }
+    pub(crate) fn finish(&mut self, now: Timestamp, names: &mut Names) -> Vec<Lookup> {
+        self.expire(now, names);
+        let clients = self.clients.iter();
+        let mut clients: Vec<_> =
+            clients.map(|(id, known)| (known.address, u32::try_from(id).unwrap_or(ClientId::MAX))).collect();
+        clients.sort_unstable();
+        for (_, id) in clients {
+            self.decide(id, now, names);
+            self.with_client(id, names, Client::finish);
         }
+        let mut over = self.take();
         over.sort_by_key(|lookup| lookup.start);
         over
     }
@@ -203,146 +246,135 @@ impl Lookups {
 
     /// The search lists that were read from the traffic.
     pub(crate) fn inferred(&self) -> impl Iterator<Item = (IpAddr, &InferredConf)> {
-        self.clients.iter().filter_map(|(address, known)| Some((address.0, &known.inferred.as_ref()?.1)))
+        self.clients.iter().filter_map(|(_, known)| Some((known.address.0, known.inferred.as_ref()?)))
     }
 
-    fn expire(&mut self, now: Timestamp) -> Vec<Lookup> {
-        let mut over = Vec::new();
-        while let Some((at, address)) = self.deadlines.pop_until(now) {
-            let Some(known) = self.clients.get_mut(&address).filter(|known| known.noted == Some(at)) else {
-                continue;
-            };
-            known.noted = None;
-            // Looked at too soon, most often.
-            if known.due(self.patience).is_some_and(|due| due <= now) {
-                over.extend(self.decide_or_expire(address, now));
+    /// Whose event it is; `None` for an answer that nobody waits for, and where there is no room for another client.
+    fn client_of(&mut self, event: &Event) -> Option<ClientId> {
+        let asked = match event {
+            Event::Answered { exchange, .. } => return self.links.get(*exchange).map(|link| link.client),
+            Event::Asked(asked) => asked,
+        };
+        let address = Address(asked.client.ip());
+        if let Some(known) = self.by_address.get(&address) {
+            return Some(*known);
+        }
+        if self.clients.len() >= MOST_CLIENTS {
+            self.forget_idle_clients();
+            if self.clients.len() >= MOST_CLIENTS {
+                self.given_up.messages += 1;
+                return None;
             }
-            self.reschedule(address);
         }
-        over
+        let list = self.one_for_all.then_some(0);
+        let known = Known { address, client: Client::default(), list, inferred: None, held: Vec::new() };
+        let id = u32::try_from(self.clients.insert(known)).ok()?;
+        self.by_address.insert(address, id);
+        Some(id)
     }
 
-    fn decide_or_expire(&mut self, address: Address, now: Timestamp) -> Vec<Lookup> {
-        let began = self.began.unwrap_or(now);
-        let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
-        if let Some(list) = known.list(self.one_for_all) {
-            let readings = &mut self.lists[list].1;
-            let before = known.client.weight();
-            let over = known.client.expire(
-                &Surroundings { readings, began, detected: &self.detected, wording: &self.wording },
-                now,
-            );
-            self.open = self.open + known.client.weight() - before;
-            return over;
-        }
-        self.decide(address, now)
+    /// Does something with a client whose file is known.
+    fn with_client<T>(
+        &mut self,
+        id: ClientId,
+        names: &mut Names,
+        work: impl FnOnce(&mut Client, &mut Surroundings<'_>) -> T,
+    ) -> Option<T> {
+        let known = self.clients.get_mut(id as usize)?;
+        let list = known.list?;
+        let mut around = Surroundings {
+            readings: &mut self.lists.get_mut(list)?.1,
+            list,
+            began: self.began.unwrap_or_default(),
+            detected: &self.detected,
+            me: id,
+            names,
+            links: &mut self.links,
+            deadlines: &mut self.deadlines,
+            over: &mut self.over,
+        };
+        let before = known.client.load();
+        let done = work(&mut known.client, &mut around);
+        let after = known.client.load();
+        self.open.lookups = self.open.lookups + after.lookups - before.lookups;
+        self.open.bytes = self.open.bytes + after.bytes - before.bytes;
+        Some(done)
     }
 
     /// Reads a client's search list from what it sent so far, and goes through that.
-    fn decide(&mut self, address: Address, now: Timestamp) -> Vec<Lookup> {
-        let began = self.began.unwrap_or(now);
-        let Some(known) = self.clients.get_mut(&address) else { return Vec::new() };
-        if known.list(self.one_for_all).is_some() {
-            return Vec::new();
-        }
+    fn decide(&mut self, id: ClientId, now: Timestamp, names: &mut Names) {
+        let Some(known) = self.clients.get_mut(id as usize).filter(|known| known.list.is_none()) else {
+            return;
+        };
         let held = std::mem::take(&mut known.held);
         self.held -= held.len();
         let conf = search_list::infer(&held);
         let list = list_of(&mut self.lists, conf.as_resolv_conf(), self.given);
-        let mut around = Surroundings {
-            readings: &mut self.lists[list].1,
-            began,
-            detected: &self.detected,
-            wording: &self.wording,
-        };
-        let mut over = Vec::new();
+        known.list = Some(list);
+        known.inferred = Some(conf);
+        // As if the time of these events were now; what others have to do waits.
+        let others = std::mem::take(&mut self.deadlines);
         for (at, event) in held {
-            over.extend(known.client.expire(&around, at));
-            known.client.advance(event, &mut around, at);
+            self.expire(at, names);
+            self.with_client(id, names, |client, around| client.advance(event, around, at));
         }
-        self.open += known.client.weight();
-        let before = known.client.weight();
-        over.extend(known.client.expire(&around, now));
-        self.open = self.open + known.client.weight() - before;
-        known.inferred = Some((list, conf));
-        over
+        self.expire(now, names);
+        let own = std::mem::replace(&mut self.deadlines, others);
+        self.deadlines.absorb(own);
     }
 
     /// Makes room by deciding for the client that has most held back.
-    fn decide_the_most_talkative(&mut self, now: Timestamp) -> Vec<Lookup> {
-        let most = self.clients.iter().max_by_key(|(address, known)| (known.held.len(), **address));
-        let Some(address) = most.map(|(address, _)| *address) else { return Vec::new() };
-        let over = self.decide(address, now);
-        self.reschedule(address);
-        over
+    fn decide_the_most_talkative(&mut self, now: Timestamp, names: &mut Names) {
+        let most = self.clients.iter().max_by_key(|(_, known)| (known.held.len(), known.address));
+        if let Some(id) = most.and_then(|(id, _)| ClientId::try_from(id).ok()) {
+            self.decide(id, now, names);
+        }
     }
 
-    fn reschedule(&mut self, address: Address) {
-        let Some(known) = self.clients.get_mut(&address) else { return };
-        if let Some(due) = known.put_forward(self.patience) {
-            self.deadlines.push(due, address);
+    /// Rids the deadlines of what is stale.
+    fn tidy_deadlines(&mut self) {
+        let ids = self.clients.iter().filter_map(|(id, known)| Some((ClientId::try_from(id).ok()?, known)));
+        let mut noted: Vec<(Timestamp, Due)> = Vec::with_capacity(self.open.lookups);
+        for (id, known) in ids {
+            noted.extend(known.client.noted(id));
+            let waits = known.held.first().map(|(first, _)| *first + self.patience);
+            noted.extend(waits.map(|at| (at, Due { client: id, lookup: None })));
         }
-        if self.deadlines.is_crowded(self.clients.len()) {
-            let noted = self.clients.iter().filter_map(|(address, known)| Some((known.noted?, *address)));
-            self.deadlines.rebuild(noted);
-        }
+        self.deadlines.rebuild(noted);
     }
 
     /// Gives up the lookups that would be over soonest, while there are too many.
-    fn make_room(&mut self) -> Vec<Lookup> {
-        let mut over = Vec::new();
+    fn make_room(&mut self, names: &mut Names) {
+        if self.open.bytes <= MOST_OPEN {
+            return;
+        }
         let mut undecided = Vec::new();
-        while self.open > MOST_OPEN {
-            let Some((at, address)) = self.deadlines.pop_until(Timestamp(i64::MAX)) else { break };
-            let Some(known) = self.clients.get_mut(&address).filter(|known| known.noted == Some(at)) else {
+        while self.open.bytes > MOST_OPEN {
+            let Some((at, due)) = self.deadlines.pop_until(Timestamp(i64::MAX)) else { break };
+            let Some(lookup) = due.lookup else {
+                undecided.push((at, due));
                 continue;
             };
-            known.noted = None;
-            let Some(list) = known.list(self.one_for_all) else {
-                undecided.push(address);
-                continue;
-            };
-            let readings = &mut self.lists[list].1;
-            let before = known.client.weight();
-            let evicted = known.client.evict(&Surroundings {
-                readings,
-                began: at,
-                detected: &self.detected,
-                wording: &self.wording,
-            });
-            self.open = self.open + known.client.weight() - before;
-            self.given_up.lookups += u64::from(evicted.is_some());
-            over.extend(evicted);
-            self.reschedule(address);
+            let evicted = self.with_client(due.client, names, |client, around| client.evict(lookup, at, around));
+            self.given_up.lookups += u64::from(evicted == Some(true));
         }
-        for address in undecided {
-            self.reschedule(address);
+        for (at, due) in undecided {
+            self.deadlines.push(at, due);
         }
-        over
     }
 
     fn forget_idle_clients(&mut self) {
-        self.clients.retain(|_, known| known.client.weight() > 0 || !known.held.is_empty());
-    }
-}
-
-impl Known {
-    /// When it has to be looked at, if that is sooner than was noted.
-    fn put_forward(&mut self, patience: Nanos) -> Option<Timestamp> {
-        let due = self.due(patience).filter(|due| self.noted.is_none_or(|noted| *due < noted))?;
-        self.noted = Some(due);
-        Some(due)
-    }
-
-    /// When something of it is due at the soonest.
-    fn due(&self, patience: Nanos) -> Option<Timestamp> {
-        let waiting = self.held.first().map(|(at, _)| *at + patience);
-        waiting.or(self.client.next_deadline())
-    }
-
-    /// The file in force for a client: the one for all, or its own.
-    fn list(&self, one_for_all: bool) -> Option<ListId> {
-        if one_for_all { Some(0) } else { self.inferred.as_ref().map(|(list, _)| *list) }
+        // Lookups of theirs may have to be told yet.
+        let told: Vec<ClientId> = self.over.iter().map(|closed| closed.client).collect();
+        let by_address = &mut self.by_address;
+        self.clients.retain(|id, known| {
+            let is_idle = known.client.load().lookups == 0 && known.held.is_empty();
+            let stays = !is_idle || told.iter().any(|client| *client as usize == id);
+            if !stays {
+                by_address.remove(&known.address);
+            }
+            stays
+        });
     }
 }
 

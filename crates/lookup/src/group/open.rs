@@ -1,14 +1,14 @@
 //! A lookup under construction: what was asked and answered so far, and which walks that still fits.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::rc::Rc;
 
 use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, Transport};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::fingerprint::looks_like_musl;
 use super::readings::{Entrance, Planned, TypedName};
-use crate::attempt::{Asked, ExchangeId};
+use crate::attempt::{Asked, Endpoint, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -25,7 +25,7 @@ const MOST_STEPS: usize = 128;
 pub(crate) struct Open {
     pub(crate) client: IpAddr,
     /// What it may have been when it began.
-    pub(crate) entrance: Arc<Entrance>,
+    pub(crate) entrance: Rc<Entrance>,
     /// What it may still be; never empty.
     pub(crate) walks: Walks,
     pub(crate) steps: Vec<OpenStep>,
@@ -62,8 +62,9 @@ impl TypedName {
 #[derive(Debug)]
 pub(crate) struct OpenStep {
     pub(crate) name: QName,
-    pub(crate) sent: Vec<Sent>,
-    pub(crate) answers: Vec<Answered>,
+    /// In the order of their times; as a rule A and AAAA.
+    pub(crate) sent: SmallVec<[Sent; 2]>,
+    pub(crate) answers: SmallVec<[Answered; 2]>,
     standings: Standings,
 }
 
@@ -94,8 +95,6 @@ pub(crate) struct Standing {
     /// From when on answers count, and the wait for them: glibc forgets what it has heard when it begins anew with the
     /// first of the pair (2.36 `resolv/res_send.c`, `send_dg`), and then takes an answer to any transmission.
     pub(crate) since: Timestamp,
-    /// The socket of the last transmission, which an answer must come to: those before it are closed.
-    socket: (SocketAddr, Transport),
     /// The first answer from then on.
     pub(crate) answer: Option<Heard>,
 }
@@ -107,7 +106,18 @@ pub(crate) struct Heard {
     pub(crate) outcome: Outcome,
 }
 
+impl Heard {
+    fn of(answered: &Answered) -> Self {
+        Self { at: answered.at, outcome: answered.response.outcome }
+    }
+}
+
 impl Standing {
+    fn new(sent: &Sent) -> Self {
+        let at = sent.at;
+        Self { qtype: sent.asked.qtype, first_sent: at, last_sent: at, since: at, answer: None }
+    }
+
     pub(crate) fn outcome(&self) -> Outcome {
         self.answer.map_or(Outcome::Timeout, |answer| answer.outcome)
     }
@@ -115,27 +125,42 @@ impl Standing {
 
 impl OpenStep {
     fn new(name: QName, first: Sent) -> Self {
-        let mut sent = Vec::with_capacity(2);
-        sent.push(first);
-        let mut step = Self { name, sent, answers: Vec::new(), standings: Standings::new() };
-        step.stand();
-        step
+        let standings = smallvec![Standing::new(&first)];
+        Self { name, sent: smallvec![first], answers: SmallVec::new(), standings }
     }
 
     /// Adds a transmission where its time puts it: two packets that left on two processors at once may be captured in
     /// either order, and each capture of them in its own.
     fn add(&mut self, sent: Sent) {
         let place = self.sent.partition_point(|earlier| earlier.at <= sent.at);
-        self.sent.insert(place, sent);
-        self.stand();
+        let is_last = place == self.sent.len();
+        let other_type = self.standings.iter().all(|standing| standing.qtype != sent.asked.qtype);
+        if is_last && other_type && self.is_asked_once() {
+            self.standings.push(Standing { since: self.sent[0].at.min(sent.at), ..Standing::new(&sent) });
+            self.sent.push(sent);
+        } else {
+            self.sent.insert(place, sent);
+            self.stand();
+        }
     }
 
     fn hear(&mut self, answered: Answered) {
-        if self.answers.is_empty() {
-            self.answers.reserve_exact(2);
+        if self.is_asked_once() {
+            // With one transmission there is nothing to mix up, even when the clocks of two CPUs differ by a little.
+            let asked = self.sent.iter().position(|sent| sent.asked.exchange == answered.exchange);
+            if let Some(standing) = asked.and_then(|asked| self.standings.get_mut(asked)) {
+                standing.answer.get_or_insert(Heard::of(&answered));
+            }
+            self.answers.push(answered);
+        } else {
+            self.answers.push(answered);
+            self.stand();
         }
-        self.answers.push(answered);
-        self.stand();
+    }
+
+    /// Whether every transmission is of a type of its own, so that each has its standing.
+    fn is_asked_once(&self) -> bool {
+        self.sent.len() == self.standings.len()
     }
 
     /// Every type asked in this step, in the order they were first asked. A question for another name (the end of an
@@ -149,29 +174,20 @@ impl OpenStep {
         let mut standings = Standings::new();
         for sent in &self.sent {
             match standings.iter_mut().find(|standing| standing.qtype == sent.asked.qtype) {
-                Some(standing) => {
-                    standing.last_sent = sent.at;
-                    standing.socket = socket(sent);
-                }
-                None => standings.push(Standing {
-                    qtype: sent.asked.qtype,
-                    first_sent: sent.at,
-                    last_sent: sent.at,
-                    since: sent.at,
-                    socket: socket(sent),
-                    answer: None,
-                }),
+                Some(standing) => standing.last_sent = sent.at,
+                None => standings.push(Standing::new(sent)),
             }
         }
         let begun_anew = standings.first().map(|first| first.last_sent).unwrap_or_default();
         for standing in &mut standings {
             standing.since = standing.last_sent.min(begun_anew);
-            let asked = Some((standing.qtype, standing.socket));
-            // With one transmission there is nothing to mix up, even when the clocks of two CPUs differ by a little.
+            // An answer must come to the socket of the last transmission: those before it are closed.
+            let last = self.sent.iter().rfind(|sent| sent.asked.qtype == standing.qtype).map(socket);
+            let asked = last.map(|socket| (standing.qtype, socket));
             let once = standing.first_sent == standing.last_sent;
             let in_time = |answer: &&Answered| once || answer.at >= standing.since;
             let answer = self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
-            standing.answer = answer.map(|answer| Heard { at: answer.at, outcome: answer.response.outcome });
+            standing.answer = answer.map(Heard::of);
         }
         self.standings = standings;
     }
@@ -201,13 +217,13 @@ impl OpenStep {
         before.map_or(Nanos(0), |before| (last.at - before.at).min(MOST_BACKED_OFF))
     }
 
-    fn asked_by(&self, answer: &Answered) -> Option<(QType, (SocketAddr, Transport))> {
+    fn asked_by(&self, answer: &Answered) -> Option<(QType, (Endpoint, Transport))> {
         let sent = self.sent.iter().find(|sent| sent.asked.exchange == answer.exchange)?;
         Some((sent.asked.qtype, socket(sent)))
     }
 }
 
-fn socket(sent: &Sent) -> (SocketAddr, Transport) {
+fn socket(sent: &Sent) -> (Endpoint, Transport) {
     (sent.asked.client, sent.asked.transport)
 }
 
@@ -224,7 +240,7 @@ pub(crate) enum Readiness {
 
 impl Open {
     /// Begins a lookup with its first question.
-    pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Arc<Entrance>) -> Self {
+    pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>) -> Self {
         let client = asked.client.ip();
         let step = OpenStep::new(asked.name.clone(), Sent { at, asked });
         let walks = entrance.walks();

@@ -1,5 +1,6 @@
 //! One `resolv.conf` as each resolver reads it, asked backwards: which typed name makes a resolver ask this one?
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use dnsprobe_resolv::{
@@ -8,7 +9,7 @@ use dnsprobe_resolv::{
 
 use super::open::{Walk, Walks};
 use crate::map::Map;
-use crate::message::QName;
+use crate::message::{Names, QName};
 use crate::time::Nanos;
 
 /// Bytes of candidates remembered for questions before the memory is emptied, over all files.
@@ -56,7 +57,7 @@ pub(crate) struct TypedName {
 #[derive(Debug)]
 pub(crate) struct Entrance {
     /// Never empty; those first whose walk begins here.
-    pub(crate) typed: Vec<Arc<TypedName>>,
+    pub(crate) typed: Vec<Rc<TypedName>>,
     /// The fingerprints of all candidates' names, each once.
     pub(crate) expected: Vec<u64>,
     /// Bytes that all that takes, about.
@@ -75,15 +76,15 @@ pub(crate) enum Began {
 /// The two entrances that one question has; the same where no walk comes by.
 #[derive(Debug, Clone)]
 struct Ways {
-    here: Arc<Entrance>,
-    here_or_before: Arc<Entrance>,
+    here: Rc<Entrance>,
+    here_or_before: Rc<Entrance>,
 }
 
 impl Entrance {
-    fn new(mut typed: Vec<Arc<TypedName>>, qname: &QName) -> Self {
+    fn new(mut typed: Vec<Rc<TypedName>>, qname: &QName) -> Self {
         if typed.is_empty() {
             // No reading of the file explains the name: asked as it stands, with nothing after it.
-            typed.push(Arc::new(TypedName::absolute(qname)));
+            typed.push(Rc::new(TypedName::absolute(qname)));
         }
         let candidates = typed.iter().flat_map(|typed| &typed.candidates);
         let mut expected: Vec<u64> = candidates.map(|candidate| candidate.name.fingerprint()).collect();
@@ -207,10 +208,10 @@ impl Readings {
     }
 
     /// What a lookup may be that is first seen with this question.
-    pub(crate) fn entrance(&mut self, qname: &QName, began: Began) -> Arc<Entrance> {
+    pub(crate) fn entrance(&mut self, qname: &QName, began: Began, names: &mut Names) -> Rc<Entrance> {
         let ways = match self.remembered.get(qname) {
             Some(known) => known.clone(),
-            None => self.ways(qname),
+            None => self.ways(qname, names),
         };
         match began {
             Began::Here => ways.here,
@@ -218,13 +219,13 @@ impl Readings {
         }
     }
 
-    fn ways(&mut self, qname: &QName) -> Ways {
-        let typed: Vec<Arc<TypedName>> = self.typed_names(qname).into_iter().map(Arc::new).collect();
-        let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Arc::clone).collect();
+    fn ways(&mut self, qname: &QName, names: &mut Names) -> Ways {
+        let typed: Vec<Rc<TypedName>> = self.typed_names(qname, names).into_iter().map(Rc::new).collect();
+        let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Rc::clone).collect();
         let all_begin_here = from_start.len() == typed.len();
-        let here = Arc::new(Entrance::new(from_start, qname));
+        let here = Rc::new(Entrance::new(from_start, qname));
         let here_or_before =
-            if all_begin_here { Arc::clone(&here) } else { Arc::new(Entrance::new(typed, qname)) };
+            if all_begin_here { Rc::clone(&here) } else { Rc::new(Entrance::new(typed, qname)) };
         let ways = Ways { here, here_or_before };
         self.weight += ways.here_or_before.weight;
         if self.weight >= self.room {
@@ -236,12 +237,13 @@ impl Readings {
     }
 
     /// Every typed name whose walk holds this question, those first whose walk begins with it.
-    fn typed_names(&self, qname: &QName) -> Vec<TypedName> {
+    fn typed_names(&self, qname: &QName, names: &mut Names) -> Vec<TypedName> {
         let mut found: Vec<TypedName> = Vec::new();
         for typed in self.could_be_typed(qname) {
             for (profile, settings) in &self.resolvers {
                 let plan = plan(&name::unescape(&typed), settings, profile, Family::Unspec);
-                let candidates: Vec<Planned> = plan.candidates.iter().map(planned).collect();
+                let candidates: Vec<Planned> =
+                    plan.candidates.iter().map(|candidate| planned(candidate, names)).collect();
                 let Some(entry) = candidates.iter().position(|candidate| candidate.name == *qname) else {
                     continue;
                 };
@@ -281,9 +283,9 @@ fn read_by(resolver: Resolver, file: Option<&[u8]>) -> Option<(Profile, Settings
 
 const DEFAULT_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 
-fn planned(candidate: &Candidate) -> Planned {
+fn planned(candidate: &Candidate, names: &mut Names) -> Planned {
     Planned {
-        name: QName::new(candidate.fqdn.as_str()),
+        name: names.shown(candidate.fqdn.as_str()),
         suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').into()),
         phase: candidate.phase,
     }
@@ -297,7 +299,7 @@ mod tests {
 
     fn typed(qname: &str) -> Vec<(String, usize)> {
         let readings = Readings::new(Some(POD));
-        let found = readings.typed_names(&QName::new(qname));
+        let found = readings.typed_names(&QName::new(qname), &mut Names::default());
         found.iter().map(|typed| (typed.name.to_string(), typed.entry)).collect()
     }
 

@@ -8,7 +8,7 @@ use hickory_proto::rr::rdata::opt::EdnsCode;
 use hickory_proto::rr::{Name, RData, Record};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
-use super::{Addresses, Edns, Found, Kind, Message, Names, NotAMessage, QName, Response, Verdict};
+use super::{Addresses, Content, Edns, Found, Kind, Message, Names, NotAMessage, QName, Response, Verdict};
 
 /// Decodes one message, as [`super::decode`] does.
 pub fn decode(payload: &[u8], names: &mut Names) -> Result<Message, NotAMessage> {
@@ -93,7 +93,7 @@ impl Records {
         }
         let outcome = verdict(header).outcome(found);
         let truncated = header.metadata.truncation;
-        Response { outcome, addresses, first_alias, alias, truncated, upstream: None }
+        Response::new(outcome, truncated, Content { addresses, first_alias, last_alias: alias })
     }
 }
 

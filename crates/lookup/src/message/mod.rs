@@ -39,31 +39,55 @@ pub enum Kind {
 }
 
 /// Addresses of one answer; as a rule there are few.
-pub type Addresses = SmallVec<[IpAddr; 2]>;
+type Addresses = SmallVec<[IpAddr; 2]>;
 
-/// What an answer says.
+/// What an answer says. Most say that there is nothing, so what there is lies apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// What it comes to.
     pub outcome: Outcome,
-    /// Addresses among the answers, in their order.
-    pub addresses: Addresses,
-    /// Where the first alias among the answers points.
-    pub first_alias: Option<QName>,
-    /// Where the last alias among the answers points.
-    pub alias: Option<QName>,
     /// The TC bit: cut off, to be repeated over TCP.
     pub truncated: bool,
     /// How much of the wait for it an embedded server spent waiting for the real one; not in the message itself.
     pub upstream: Option<Nanos>,
+    /// Its addresses and aliases, if it has any.
+    content: Option<Box<Content>>,
 }
 
-#[cfg(test)]
+/// The records among the answers that say something to us.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Content {
+    addresses: Addresses,
+    first_alias: Option<QName>,
+    last_alias: Option<QName>,
+}
+
 impl Response {
+    /// An answer with these records.
+    fn new(outcome: Outcome, truncated: bool, content: Content) -> Self {
+        let content = (content != Content::default()).then(|| Box::new(content));
+        Self { outcome, truncated, upstream: None, content }
+    }
+
     /// An answer that comes to this and holds no record.
+    #[cfg(test)]
     pub(crate) fn bare(outcome: Outcome) -> Self {
-        let addresses = Addresses::new();
-        Self { outcome, addresses, first_alias: None, alias: None, truncated: false, upstream: None }
+        Self::new(outcome, false, Content::default())
+    }
+
+    /// Addresses among the answers, in their order.
+    pub fn addresses(&self) -> &[IpAddr] {
+        self.content.as_ref().map(|content| &content.addresses[..]).unwrap_or_default()
+    }
+
+    /// Where the first alias among the answers points.
+    pub fn first_alias(&self) -> Option<&QName> {
+        self.content.as_ref()?.first_alias.as_ref()
+    }
+
+    /// Where the last alias among the answers points.
+    pub fn alias(&self) -> Option<&QName> {
+        self.content.as_ref()?.last_alias.as_ref()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
-
-use crate::map::Map;
+use hashbrown::HashTable;
 
 /// Bytes of names that are remembered before the memory is emptied.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
@@ -16,7 +16,7 @@ const OVERHEAD: usize = 160;
 /// An absolute domain name in presentation form with its trailing dot; compared without regard to case (RFC 4343).
 /// Cheap to clone, to compare and to hash.
 #[derive(Debug, Clone)]
-pub struct QName(Arc<Spelled>);
+pub struct QName(Rc<Spelled>);
 
 #[derive(Debug)]
 struct Spelled {
@@ -25,6 +25,9 @@ struct Spelled {
     shown: Arc<str>,
     /// `None` when that is what is shown.
     folded: Option<Box<str>>,
+    /// The labels as the wire has them, each with its length in front and without the root's; empty where it was not read
+    /// from there.
+    wire: Box<[u8]>,
 }
 
 /// The seed of this process: names come from strangers, who must not know which of them fall together.
@@ -33,11 +36,15 @@ static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 impl QName {
     /// From presentation form; a missing trailing dot is added.
     pub fn new(name: &str) -> Self {
+        Self::spelled(name, Box::default())
+    }
+
+    fn spelled(name: &str, wire: Box<[u8]>) -> Self {
         let shown: Arc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
         let upper = shown.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = upper.then(|| shown.to_ascii_lowercase().into_boxed_str());
         let hash = SEED.hash_one(folded.as_deref().unwrap_or(&shown));
-        Self(Arc::new(Spelled { hash, shown, folded }))
+        Self(Rc::new(Spelled { hash, shown, folded, wire }))
     }
 
     /// From the labels of the wire, each with its length in front and without the root's (RFC 1035 section 3.1): decimal
@@ -60,7 +67,7 @@ impl QName {
         if shown.is_empty() {
             shown.push('.');
         }
-        Self::new(&shown)
+        Self::spelled(&shown, wire.into())
     }
 
     /// As on the wire, with its trailing dot; odd bytes as `\ddd` (RFC 1035 section 5.1).
@@ -93,7 +100,7 @@ fn push_escape(shown: &mut String, byte: u8) {
 impl PartialEq for QName {
     fn eq(&self, other: &Self) -> bool {
         // Nearly always one and the same, or of another hash.
-        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.folded() == other.folded())
+        Rc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.folded() == other.folded())
     }
 }
 
@@ -115,23 +122,53 @@ impl fmt::Display for QName {
 /// names empties it, and names that are still in use outlive that.
 #[derive(Debug, Default)]
 pub struct Names {
-    known: Map<Box<[u8]>, QName>,
+    /// By the hash of their wire form.
+    known: HashTable<QName>,
+    hasher: RandomState,
+    /// The latest: a question comes for A and for AAAA, and so do the answers.
+    latest: Option<QName>,
     bytes: usize,
 }
 
 impl Names {
     /// The name with these labels, each with its length in front and without the root's.
     pub(crate) fn intern(&mut self, wire: &[u8]) -> QName {
-        if let Some(known) = self.known.get(wire) {
+        if let Some(latest) = self.latest.as_ref().filter(|latest| *latest.0.wire == *wire) {
+            return latest.clone();
+        }
+        let name = self.find_or_add(wire);
+        self.latest = Some(name.clone());
+        name
+    }
+
+    /// The name that is shown so, the same one as read from the wire.
+    pub(crate) fn shown(&mut self, name: &str) -> QName {
+        let labels = || name.trim_end_matches('.').split('.');
+        if name.contains('\\') || labels().any(|label| !(1..=63).contains(&label.len())) {
+            return QName::new(name);
+        }
+        let mut wire = Vec::with_capacity(name.len() + 1);
+        for label in labels() {
+            // No more than 63.
+            wire.push(u8::try_from(label.len()).unwrap_or(u8::MAX));
+            wire.extend(label.as_bytes());
+        }
+        self.find_or_add(&wire)
+    }
+
+    fn find_or_add(&mut self, wire: &[u8]) -> QName {
+        let hash = self.hasher.hash_one(wire);
+        if let Some(known) = self.known.find(hash, |known| *known.0.wire == *wire) {
             return known.clone();
         }
         if self.bytes >= MOST_BYTES {
-            self.known = Map::default();
+            self.known = HashTable::new();
             self.bytes = 0;
         }
         let name = QName::from_wire(wire);
         self.bytes += 2 * wire.len() + OVERHEAD;
-        self.known.insert(wire.into(), name.clone());
+        let hasher = &self.hasher;
+        self.known.insert_unique(hash, name.clone(), |known| hasher.hash_one(&*known.0.wire));
         name
     }
 }
@@ -149,6 +186,16 @@ mod tests {
         assert_eq!(wire.fingerprint(), QName::new("wWw.example.com.").fingerprint());
         assert_ne!(wire, QName::new("www.example.org"));
         assert_eq!(names.intern(b"").as_str(), ".");
+    }
+
+    #[test]
+    fn a_planned_name_is_the_one_that_the_wire_has() {
+        let mut names = Names::default();
+        let planned = names.shown("www.example.com.");
+        assert!(Rc::ptr_eq(&planned.0, &names.intern(b"\x03www\x07example\x03com").0));
+        for odd in [".", "", "a..b.", "\\046.", &"x".repeat(64)] {
+            assert_eq!(names.shown(odd), QName::new(odd));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dnsprobe_resolv::QType;
 
-use super::{Addresses, Edns, Found, Kind, Message, Names, QName, Response, Verdict};
+use super::{Addresses, Content, Edns, Found, Kind, Message, Names, QName, Response, Verdict};
 
 /// Bytes of a header.
 const HEADER: usize = 12;
@@ -266,14 +266,8 @@ impl<'a> Wire<'a> {
             (false, Some(_)) => Found::Alias,
             (false, None) => Found::Nothing,
         };
-        Response {
-            outcome: verdict.outcome(found),
-            addresses: answers.addresses,
-            first_alias,
-            alias,
-            truncated: verdict.truncated,
-            upstream: None,
-        }
+        let content = Content { addresses: answers.addresses, first_alias, last_alias: alias };
+        Response::new(verdict.outcome(found), verdict.truncated, content)
     }
 
     fn alias(&self, at: usize, names: &mut Names) -> Option<QName> {

@@ -78,8 +78,9 @@ pub fn read(
     }
 }
 
-/// Bytes read at a time. A packet that is larger makes the buffer grow up to `LARGEST`.
-const BUFFER: usize = 256 * 1024;
+/// Bytes read at a time: what the processor's caches hold beside everything else. A packet that is larger makes the buffer
+/// grow up to `LARGEST`.
+const BUFFER: usize = 64 * 1024;
 /// A record larger than this is taken for damage: the largest snap length libpcap accepts is 256 KiB, USB apart.
 const LARGEST: usize = 16 * 1024 * 1024;
 
@@ -164,7 +165,8 @@ fn run<P: PcapReaderIterator>(
         match reader.next() {
             Ok((length, block)) => {
                 let flow = frames.block(&block);
-                reader.consume(length);
+                // What is left moves to the front when more is read, and is little then.
+                reader.consume_noshift(length);
                 if flow.is_break() {
                     return Ok(Ending::Stopped);
                 }
