@@ -131,6 +131,7 @@ impl Pipeline {
         self.counters.frames += 1;
         // Captures of several interfaces are not always in order: each event has its own time, the end has the latest.
         self.now = self.now.max(frame.at);
+        self.lookups.begin(frame.at);
         match datagram::decode(frame, &self.ports) {
             Ok(datagram) => self.datagram(&datagram, frame.at),
             Err(skipped) => *self.counters.skipped.entry(skipped).or_default() += 1,
@@ -146,7 +147,7 @@ impl Pipeline {
     pub fn silence(&mut self, now: Timestamp) -> Vec<Lookup> {
         self.group();
         self.now = self.now.max(now);
-        self.lookups.pass(self.now, &mut self.names);
+        self.lookups.pass(self.now);
         self.lookups.take()
     }
 
@@ -159,7 +160,7 @@ impl Pipeline {
     /// Everything that is left, at the end.
     pub fn finish(&mut self) -> Vec<Lookup> {
         self.group();
-        self.lookups.finish(self.now, &mut self.names)
+        self.lookups.finish(self.now)
     }
 
     /// What passed through so far.
@@ -181,7 +182,7 @@ impl Pipeline {
     /// Holds what was found against lookups.
     fn group(&mut self) {
         for (at, event) in self.found.drain(..) {
-            self.lookups.advance(event, at, &mut self.names);
+            self.lookups.advance(event, at);
         }
     }
 

@@ -193,9 +193,7 @@ fn onward(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Rel
     let step = open.step();
     let typed = open.typed(walk);
     let next = walk.position + 1;
-    let is_at = |index: u16| {
-        typed.candidate(usize::from(index)).is_some_and(|candidate| candidate.name == asked.name)
-    };
+    let is_at = |index: u16| typed.is_at(usize::from(index), &asked.name);
     if is_at(next) {
         if goes_on(step, now) {
             let relation =
@@ -204,7 +202,7 @@ fn onward(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Rel
         }
         return in_burst(step, asked, now).then_some((Relation::AnotherPass, next));
     }
-    let last = u16::try_from(typed.candidates.len() - 1).unwrap_or(u16::MAX);
+    let last = u16::try_from(typed.walk.len() - 1).unwrap_or(u16::MAX);
     if last > next && is_at(last) && jumps(step, now) {
         return Some((Relation::Next, last));
     }

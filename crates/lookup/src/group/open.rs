@@ -7,7 +7,8 @@ use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, Transport};
 use smallvec::{SmallVec, smallvec};
 
 use super::fingerprint::looks_like_musl;
-use super::readings::{Entrance, Planned, TypedName};
+use super::patterns::TypedName;
+use super::readings::Entrance;
 use crate::attempt::{Asked, Endpoint, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
@@ -44,18 +45,6 @@ pub(crate) struct Walk {
     pub(crate) typed: u16,
     /// Index of the candidate that is being asked.
     pub(crate) position: u16,
-}
-
-impl TypedName {
-    /// The candidate at an index, if the walk is that long.
-    pub(crate) fn candidate(&self, index: usize) -> Option<&Planned> {
-        self.candidates.get(index)
-    }
-
-    /// Whether there is nothing more to try after a position.
-    pub(crate) fn is_exhausted(&self, position: u16) -> bool {
-        usize::from(position) + 1 >= self.candidates.len()
-    }
 }
 
 /// One candidate while it is asked.
