@@ -86,6 +86,8 @@ fn decode(frames: &Frames) -> u64 {
 /// Frames to lookups.
 fn group(frames: &Frames, search: &SearchList) -> u64 {
     let mut pipeline = Pipeline::new(PORTS.to_vec(), search.clone());
+    // As `read` does.
+    pipeline.in_batches();
     let mut lookups = 0;
     for frame in frames.iter() {
         lookups += black_box(pipeline.frame(&frame)).len() as u64;

@@ -77,8 +77,8 @@ impl Skipped {
 pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skipped> {
     let packet = network_layer(frame.link, frame.bytes)?;
     let datagram = ip(packet)?;
-    let wanted = |address: SocketAddr| ports.contains(&address.port());
-    if wanted(datagram.source) || wanted(datagram.destination) {
+    let (source, destination) = (datagram.source.port(), datagram.destination.port());
+    if ports.iter().any(|port| *port == source || *port == destination) {
         Ok(datagram)
     } else {
         Err(Skipped::OtherPort)

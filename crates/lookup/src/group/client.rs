@@ -14,7 +14,7 @@ use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, fit};
 use super::links::{Link, Links};
-use super::open::{Open, Readiness, Standing};
+use super::open::{Open, Readiness, Standing, Steps};
 use super::readings::{Began, Readings};
 use super::{ClientId, ListId, Load, OpenId};
 use crate::attempt::{Asked, Event, ExchangeId};
@@ -32,6 +32,8 @@ const QUESTION: usize = 320;
 const EXPECTED_NAME: usize = 96;
 /// Lookups of one name that a question is held against. More at once are a flood, not an application.
 const MOST_ALIKE: usize = 256;
+/// Candidates that a lookup has as a rule, at most.
+const USUAL_STEPS: usize = 8;
 /// Names remembered of a client with what they stand for.
 const MOST_AS_IS: usize = 32;
 /// Resolvers remembered of a client.
@@ -105,6 +107,17 @@ pub(crate) struct Surroundings<'a> {
     pub(super) deadlines: &'a mut Deadlines,
     /// Where lookups go that are over.
     pub(crate) over: &'a mut Vec<Closed>,
+    /// Room for the candidates of new ones.
+    pub(crate) spare: &'a mut Vec<Steps>,
+}
+
+impl Closed {
+    /// The room that its candidates took, if another lookup has use for it.
+    pub(crate) fn into_room(self) -> Option<Steps> {
+        let mut steps = self.open.steps;
+        steps.clear();
+        (steps.capacity() <= USUAL_STEPS).then_some(steps)
+    }
 }
 
 impl Client {
@@ -282,7 +295,7 @@ impl Client {
         }
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
         place.insert(Entry {
-            lookup: Open::new(asked, now, entrance),
+            lookup: Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default()),
             number: self.begun,
             deadline: now,
             noted: Timestamp(i64::MAX),

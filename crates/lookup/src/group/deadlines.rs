@@ -31,11 +31,13 @@ pub(super) struct Deadlines {
     heap: BinaryHeap<Reverse<(Timestamp, Due)>>,
     /// No entry is sooner than this.
     soonest: Timestamp,
+    /// How many entries there are.
+    entries: usize,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { queues: Default::default(), heap: BinaryHeap::new(), soonest: Timestamp(i64::MAX) }
+        Self { queues: Default::default(), heap: BinaryHeap::new(), soonest: Timestamp(i64::MAX), entries: 0 }
     }
 }
 
@@ -43,6 +45,7 @@ impl Deadlines {
     /// Has something looked at.
     pub(super) fn push(&mut self, at: Timestamp, due: Due) {
         self.soonest = self.soonest.min(at);
+        self.entries += 1;
         let fits = |queue: &&mut VecDeque<(Timestamp, Due)>| queue.back().is_none_or(|(last, _)| *last <= at);
         match self.queues.iter_mut().find(fits) {
             Some(queue) => queue.push_back((at, due)),
@@ -58,9 +61,15 @@ impl Deadlines {
 
     /// Takes the soonest entry out if it is no later than `now`.
     pub(super) fn pop_until(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
-        if now < self.soonest {
-            return None;
-        }
+        if self.nothing_until(now) { None } else { self.pop_soonest(now) }
+    }
+
+    /// Whether surely nothing is due by then.
+    pub(super) fn nothing_until(&self, now: Timestamp) -> bool {
+        now < self.soonest
+    }
+
+    fn pop_soonest(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
         let fronts = self.queues.iter().enumerate();
         let queued = fronts.filter_map(|(index, queue)| Some((*queue.front()?, Some(index)))).min();
         let heaped = self.heap.peek().map(|Reverse(entry)| (*entry, None));
@@ -69,6 +78,7 @@ impl Deadlines {
         if soonest.0 > now {
             return None;
         }
+        self.entries -= 1;
         match from {
             Some(index) => self.queues[index].pop_front(),
             None => self.heap.pop().map(|Reverse(entry)| entry),
@@ -86,8 +96,7 @@ impl Deadlines {
 
     /// Whether most entries must be stale, where so many are not.
     pub(super) fn is_crowded(&self, alive: usize) -> bool {
-        let entries = self.heap.len() + self.queues.iter().map(VecDeque::len).sum::<usize>();
-        entries > FEW + 8 * alive
+        self.entries > FEW + 8 * alive
     }
 
     /// Keeps these entries alone.
@@ -95,6 +104,7 @@ impl Deadlines {
         entries.sort_unstable();
         *self = Self::default();
         self.soonest = entries.first().map_or(Timestamp(i64::MAX), |(at, _)| *at);
+        self.entries = entries.len();
         self.queues[0] = entries.into();
     }
 }

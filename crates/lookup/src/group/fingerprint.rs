@@ -6,7 +6,7 @@
 use dnsprobe_resolv::{Outcome, QType, ResolverId};
 use smallvec::SmallVec;
 
-use super::open::{Open, OpenStep};
+use super::open::{Open, OpenStep, Sent};
 use crate::attempt::Asked;
 use crate::lookup::ResolverFrom;
 
@@ -266,10 +266,13 @@ impl Signs {
         let pairs: SmallVec<[(&Asked, &Asked); 8]> = open.steps.iter().filter_map(pair).collect();
         let same = pairs.iter().filter(|(one, other)| one.client == other.client).count();
         let mut types: SmallVec<[QType; 4]> = SmallVec::new();
-        for sent in open.sent() {
-            if !types.contains(&sent.asked.qtype) {
-                types.push(sent.asked.qtype);
+        let (mut one_port, mut low_ports) = (true, false);
+        for Sent { asked, .. } in open.sent() {
+            if !types.contains(&asked.qtype) {
+                types.push(asked.qtype);
             }
+            one_port &= first.is_some_and(|first| first.client == asked.client);
+            low_ports |= asked.client.port() < EPHEMERAL;
         }
         let pairing = if pairs.is_empty() {
             Pairs::None
@@ -287,9 +290,8 @@ impl Signs {
             pairs_seen: pairs.len(),
             close_ids: pairs.iter().filter(close).count(),
             very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
-            one_port_for_all: open.steps.len() > 1
-                && open.sent().all(|sent| Some(sent.asked.client) == first.map(|asked| asked.client)),
-            low_ports: open.sent().any(|sent| sent.asked.client.port() < EPHEMERAL),
+            one_port_for_all: open.steps.len() > 1 && one_port,
+            low_ports,
             several_servers_at_once: open.steps.iter().any(several_servers_at_once),
             aaaa_after_answer: aaaa_after_answer(open),
             aaaa_pass_then_a: pass_of(open, QType::Aaaa, QType::A),
@@ -362,16 +364,10 @@ fn in_turn(open: &Open) -> bool {
     no_edns && both_types && any && !open.channel
 }
 
-/// Whether all candidates were asked for one type, then all for another.
+/// Whether candidates were asked for one type at first, and for another at last.
 fn pass_of(open: &Open, first: QType, second: QType) -> bool {
-    let mut types =
-        open.steps.iter().map(|step| step.sent.iter().map(|sent| sent.asked.qtype).collect::<Vec<_>>());
-    let all = |types: &Vec<QType>, wanted: QType| types.iter().all(|qtype| *qtype == wanted);
-    let passes: Vec<bool> = types.by_ref().map(|types| all(&types, first)).collect();
-    let begins = passes.first() == Some(&true);
-    let second_pass =
-        open.steps.last().is_some_and(|step| step.sent.iter().all(|sent| sent.asked.qtype == second));
-    begins && second_pass
+    let all = |step: &OpenStep, wanted: QType| step.sent.iter().all(|sent| sent.asked.qtype == wanted);
+    all(&open.steps[0], first) && all(open.step(), second)
 }
 
 /// Whether candidates were asked without waiting for the answers to those before.

@@ -152,9 +152,7 @@ fn step_outcome(step: &OpenStep, rule: PairRule, late: impl Fn(&Standing) -> boo
 
 /// When the resolver had all it waited for; `None` when something never came.
 fn ended_at(step: &OpenStep) -> Option<Timestamp> {
-    let standings = step.standings();
-    let answers: Option<Vec<Timestamp>> = standings.iter().map(|it: &Standing| Some(it.answer?.at)).collect();
-    answers?.into_iter().max()
+    if step.is_answered() { step.last_answer() } else { None }
 }
 
 /// Whether the last answer came when the resolver had given up: musl after its whole timeout, the others this long after

@@ -23,6 +23,7 @@ use slab::Slab;
 use client::{Client, Closed, Surroundings};
 use deadlines::{Deadlines, Due};
 use links::{Link, Links};
+use open::Steps;
 pub use search_list::InferredConf;
 
 use crate::attempt::Event;
@@ -39,6 +40,8 @@ const MOST_CLIENTS: usize = 4_096;
 const MOST_OPEN: usize = 12 * 1024 * 1024;
 /// Events held back at once, over all clients, until search lists are known.
 const MOST_HELD: usize = 16_384;
+/// Rooms of closed lookups that are kept.
+const MOST_SPARE: usize = 64;
 /// Events after which one client's search list is decided.
 const ENOUGH_EVENTS: usize = 2_048;
 
@@ -84,6 +87,8 @@ pub(crate) struct Lookups {
     deadlines: Deadlines,
     /// Lookups that are over and not yet taken.
     over: Vec<Closed>,
+    /// Room of such lookups, to be used again.
+    spare: Vec<Steps>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     wording: Wording,
@@ -131,6 +136,7 @@ impl Lookups {
             links: Links::default(),
             deadlines: Deadlines::default(),
             over: Vec::new(),
+            spare: Vec::new(),
             began: None,
             detected: Vec::new(),
             wording: Wording::All,
@@ -192,6 +198,9 @@ impl Lookups {
     /// Takes it that time has passed.
     pub(crate) fn pass(&mut self, now: Timestamp) {
         self.begin(now);
+        if self.deadlines.nothing_until(now) {
+            return;
+        }
         self.expire(now);
         if self.deadlines.is_crowded(self.open.lookups + self.clients.len()) {
             self.tidy_deadlines();
@@ -220,7 +229,11 @@ impl Lookups {
         let complete = |closed: Closed| {
             let known = self.clients.get_mut(closed.client as usize)?;
             let readings = &self.lists.get(closed.list)?.1;
-            Some(known.client.complete(&closed, readings, &self.wording))
+            let lookup = known.client.complete(&closed, readings, &self.wording);
+            if self.spare.len() < MOST_SPARE {
+                self.spare.extend(closed.into_room());
+            }
+            Some(lookup)
         };
         let lookups = over.drain(..).filter_map(complete).collect();
         // Its memory is used again.
@@ -295,6 +308,7 @@ impl Lookups {
             links: &mut self.links,
             deadlines: &mut self.deadlines,
             over: &mut self.over,
+            spare: &mut self.spare,
         };
         let before = known.client.load();
         let done = work(&mut known.client, &mut around);

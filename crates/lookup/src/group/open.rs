@@ -29,11 +29,14 @@ pub(crate) struct Open {
     pub(crate) entrance: Rc<Entrance>,
     /// What it may still be; never empty.
     pub(crate) walks: Walks,
-    pub(crate) steps: Vec<OpenStep>,
+    pub(crate) steps: Steps,
     pub(crate) certain: bool,
     /// Whether its socket was seen to serve other names at the same time.
     pub(crate) channel: bool,
 }
+
+/// The candidates of a lookup, in the order they were begun.
+pub(crate) type Steps = Vec<OpenStep>;
 
 /// The readings of a lookup; as a rule there are few.
 pub(crate) type Walks = SmallVec<[Walk; 6]>;
@@ -228,12 +231,12 @@ pub(crate) enum Readiness {
 }
 
 impl Open {
-    /// Begins a lookup with its first question.
-    pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>) -> Self {
+    /// Begins a lookup with its first question; `steps` is room for its candidates, empty.
+    pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
         let client = asked.client.ip();
-        let step = OpenStep::new(asked.name.clone(), Sent { at, asked });
+        steps.push(OpenStep::new(asked.name.clone(), Sent { at, asked }));
         let walks = entrance.walks();
-        Self { client, entrance, walks, steps: vec![step], certain: true, channel: false }
+        Self { client, entrance, walks, steps, certain: true, channel: false }
     }
 
     /// The typed name of one reading.
