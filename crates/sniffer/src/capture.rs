@@ -82,6 +82,9 @@ pub struct Statistics {
     pub truncated: u64,
     /// Frames of interfaces whose link type is not known, not handed over.
     pub unknown_link: u64,
+    /// Frames that the kernel's filter kept away, by the counters of the interfaces; `None` where these are not told.
+    /// Segments that an interface counts apart and the stack as one are told as kept away, too.
+    pub filtered: Option<u64>,
 }
 
 /// An interface that frames came from, or were asked from.
@@ -262,7 +265,7 @@ impl Capture {
         let limit = now() + LAST_FRAMES;
         let mut counted = BTreeMap::new();
         for (source, socket) in &mut self.sockets {
-            counted.insert(*source, socket.statistics().map_err(counting)?.received);
+            counted.insert(*source, socket.received().map_err(counting)?);
         }
         let mut frames = 0;
         loop {
@@ -411,6 +414,10 @@ impl AddAssign for Statistics {
         self.dropped_by_kernel += more.dropped_by_kernel;
         self.truncated += more.truncated;
         self.unknown_link += more.unknown_link;
+        self.filtered = match (self.filtered, more.filtered) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
     }
 }
 

@@ -22,6 +22,7 @@ pub mod netns;
 pub mod node;
 pub mod owners;
 mod packet_socket;
+mod passing;
 pub mod pod_files;
 pub mod privileges;
 pub mod process;

@@ -189,7 +189,8 @@ impl Members {
         Ok(())
     }
 
-    /// Hands over what was captured in one namespace, and says what was lost there; silent when nothing was.
+    /// Hands over what was captured in one namespace, and says what was lost there; silent when nothing was, unless more is
+    /// to be said.
     fn count(
         &mut self,
         source: &mut Capture,
@@ -199,7 +200,7 @@ impl Members {
         let mut place = self.places.remove(&id).unwrap_or_default();
         place.statistics = source.statistics(Some(id))?;
         let Statistics { dropped_by_kernel, truncated, unknown_link, .. } = place.statistics;
-        if dropped_by_kernel + truncated + unknown_link > 0 {
+        if dropped_by_kernel + truncated + unknown_link > 0 || self.detail == Detail::More {
             let title = escape(place.name.as_deref().unwrap_or_default());
             let alone =
                 if dropped_by_kernel > 0 { "; watched alone, its packets have more room" } else { "" };

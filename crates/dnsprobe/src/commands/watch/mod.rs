@@ -75,13 +75,16 @@ pub(super) fn observe(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>)
 
 /// What was captured and what was lost: the latter's rarer kinds only where there are any.
 fn in_words(statistics: &Statistics) -> String {
-    let Statistics { received, dropped_by_kernel, truncated, unknown_link } = statistics;
+    let Statistics { received, dropped_by_kernel, truncated, unknown_link, filtered } = statistics;
     let mut words =
         vec![format!("{received} packets captured"), format!("{dropped_by_kernel} dropped by kernel")];
     for (count, what) in [(truncated, "cut off"), (unknown_link, "on interfaces of an unknown kind")] {
         if *count > 0 {
             words.push(format!("{count} {what}"));
         }
+    }
+    if let Some(filtered) = filtered {
+        words.push(format!("{filtered} kept away by the filter (by the interfaces' counters)"));
     }
     words.join(", ")
 }
@@ -251,6 +254,9 @@ mod tests {
         (statistics.truncated, statistics.unknown_link) = (2, 1);
         let all = "7 packets captured, 0 dropped by kernel, 2 cut off, 1 on interfaces of an unknown kind";
         assert_eq!(in_words(&statistics), all);
+        statistics = Statistics { received: 7, filtered: Some(900), ..Statistics::default() };
+        let with_others = "7 packets captured, 0 dropped by kernel, 900 kept away by the filter (by the interfaces' counters)";
+        assert_eq!(in_words(&statistics), with_others);
     }
 
     #[test]
