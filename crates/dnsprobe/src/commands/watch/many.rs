@@ -17,6 +17,7 @@ use super::{
     Args, give_up_privileges, in_words, interfaces, merging, options, present, say_what_is_watched, stoppable,
 };
 use crate::commands::conntrack::Counters;
+use crate::commands::programs::Programs;
 use crate::commands::session::{Known, Session};
 use crate::commands::sharing::{Files, Shared, Whose};
 use crate::commands::situation;
@@ -62,6 +63,7 @@ pub(super) fn watch(
         told: roster.told(),
         follow: known,
         ports: args.lookups.ports.clone(),
+        programs: Programs::default(),
     };
     for change in netns::visiting(|| roster.changes())? {
         members.take(change, &mut source, &mut session)?;
@@ -116,6 +118,7 @@ struct Members {
     told: Told,
     follow: Follow,
     ports: Vec<u16>,
+    programs: Programs,
 }
 
 impl Members {
@@ -168,8 +171,11 @@ impl Members {
         }
         // On the node's own network others' programs ask, too. What is found of pods that start later takes privileges that
         // are given up by then; nothing is decided by it.
-        let resolvers =
-            if joined.is_shared() { Vec::new() } else { present::resolvers(&self.host, &joined.pods) };
+        let resolvers = if joined.is_shared() {
+            Vec::new()
+        } else {
+            present::resolvers(&self.host, &joined.pods, &mut self.programs)
+        };
         let sharing = Shared {
             told: self.told.clone(),
             member: joined.id,

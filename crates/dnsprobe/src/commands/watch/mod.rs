@@ -16,6 +16,7 @@ use dnsprobe_sniffer::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::conntrack::Counters;
+use super::programs::Programs;
 use super::session::{Session, Showing};
 use super::situation::{self, Wanted};
 use crate::cli::{LookupArgs, TargetArgs};
@@ -115,7 +116,7 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     // Whom nobody is told for, may have any resolver.
     let resolvers = match untold {
         Some(_) => Vec::new(),
-        None => present::resolvers(&situation::host(&args.target), found),
+        None => present::resolvers(&situation::host(&args.target), found, &mut Programs::default()),
     };
     let mut session = session
         .with_embedded(embedded)
