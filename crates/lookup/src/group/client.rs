@@ -22,7 +22,7 @@ use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
 use crate::map::{Map, MapOfHashes};
-use crate::message::{Names, QName, Response};
+use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
 /// Bytes that a lookup under construction takes without its walks, about.
@@ -103,8 +103,6 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) detected: &'a [ResolverId],
     /// Which client it is.
     pub(crate) me: ClientId,
-    /// Names seen before.
-    pub(crate) names: &'a mut Names,
     pub(super) links: &'a mut Links,
     pub(super) deadlines: &'a mut Deadlines,
     /// Where lookups go that are over.
@@ -214,10 +212,7 @@ impl Client {
         let unanswered =
             |standing: &Standing| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
         let same = open.step().sent.last().is_some_and(|sent| sent.asked.client == asked.client);
-        let expected = || {
-            let mut candidates = open.walks.iter().flat_map(|walk| &open.typed(*walk).candidates);
-            candidates.any(|candidate| candidate.name == asked.name)
-        };
+        let expected = || open.walks.iter().any(|walk| open.typed(*walk).place_of(&asked.name).is_some());
         same && asked.transport == Transport::Udp
             && open.step().standings().iter().any(unanswered)
             && !expected()
@@ -353,7 +348,7 @@ impl Client {
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
-        let entrance = around.readings.entrance(&asked.name, began, around.names);
+        let entrance = around.readings.entrance(&asked.name, began);
         if !entrance.is_likely_begun()
             && let Some((id, walks)) = self.loose_fit(&asked, now)
         {

@@ -10,7 +10,7 @@ use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 
 use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
-use super::readings::TypedName;
+use super::patterns::TypedName;
 use crate::lookup::{Lookup, Question, Questions, ResolverSeen, Step};
 use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
@@ -133,8 +133,7 @@ fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {
 }
 
 fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<Rc<str>> {
-    let candidate = typed.candidates.iter().find(|candidate| candidate.name == step.name)?;
-    candidate.suffix.clone().filter(|suffix| !suffix.is_empty())
+    typed.place_of(&step.name)?.suffix.clone().filter(|suffix| !suffix.is_empty())
 }
 
 /// What a candidate came to for the resolver, which no longer heard what was late.

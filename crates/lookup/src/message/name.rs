@@ -89,6 +89,11 @@ impl QName {
     pub(crate) fn fingerprint(&self) -> u64 {
         self.0.hash
     }
+
+    /// The fingerprint of the name that is [`Self::folded`] so.
+    pub(crate) fn fingerprint_of(folded: &str) -> u64 {
+        SEED.hash_one(folded)
+    }
 }
 
 fn push_escape(shown: &mut String, byte: u8) {
@@ -141,21 +146,6 @@ impl Names {
         name
     }
 
-    /// The name that is shown so, the same one as read from the wire.
-    pub(crate) fn shown(&mut self, name: &str) -> QName {
-        let labels = || name.trim_end_matches('.').split('.');
-        if name.contains('\\') || labels().any(|label| !(1..=63).contains(&label.len())) {
-            return QName::new(name);
-        }
-        let mut wire = Vec::with_capacity(name.len() + 1);
-        for label in labels() {
-            // No more than 63.
-            wire.push(u8::try_from(label.len()).unwrap_or(u8::MAX));
-            wire.extend(label.as_bytes());
-        }
-        self.find_or_add(&wire)
-    }
-
     fn find_or_add(&mut self, wire: &[u8]) -> QName {
         let hash = self.hasher.hash_one(wire);
         if let Some(known) = self.known.find(hash, |known| *known.0.wire == *wire) {
@@ -186,16 +176,6 @@ mod tests {
         assert_eq!(wire.fingerprint(), QName::new("wWw.example.com.").fingerprint());
         assert_ne!(wire, QName::new("www.example.org"));
         assert_eq!(names.intern(b"").as_str(), ".");
-    }
-
-    #[test]
-    fn a_planned_name_is_the_one_that_the_wire_has() {
-        let mut names = Names::default();
-        let planned = names.shown("www.example.com.");
-        assert!(Rc::ptr_eq(&planned.0, &names.intern(b"\x03www\x07example\x03com").0));
-        for odd in [".", "", "a..b.", "\\046.", &"x".repeat(64)] {
-            assert_eq!(names.shown(odd), QName::new(odd));
-        }
     }
 
     #[test]
