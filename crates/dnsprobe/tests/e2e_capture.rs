@@ -60,6 +60,15 @@ impl Asking {
         assert!(length > message.len(), "an answer");
         (name, i64::try_from(waited.as_nanos()).unwrap())
     }
+
+    /// Sends so many datagrams that are no questions to where nobody listens.
+    fn send_elsewhere(self, count: usize) {
+        self.socket.connect((SERVER, 9)).unwrap();
+        for _ in 0..count {
+            // That nobody listens is an error of the next call.
+            let _ = self.socket.send(b"no question");
+        }
+    }
 }
 
 /// Time in nanoseconds and bytes of each packet of a nanosecond pcap file.
@@ -115,6 +124,7 @@ fn latencies_are_those_of_tcpdumps_times_and_never_longer_than_the_client_waited
     let watching = watch(&pod, &["-w", words(&own)]);
     let mut asking = Asking::in_pod(&pod);
     let waited: Vec<(String, i64)> = (0..200).map(|_| asking.ask()).collect();
+    asking.send_elsewhere(30);
     let report = watching.stop().exits(0).report();
     let _ = beside.stop().exits(0);
     let theirs = packets(&tcpdumps);
@@ -131,6 +141,10 @@ fn latencies_are_those_of_tcpdumps_times_and_never_longer_than_the_client_waited
     for field in ["dropped_by_kernel", "truncated", "unknown_link"] {
         assert_eq!((&report.summary[field], &counted[field]), (&0.into(), &0.into()), "{field}");
     }
+    // The interface has counted more than that: who has which address is asked, too.
+    let kept_away = counted["filtered"].as_u64().unwrap();
+    assert!((30..300).contains(&kept_away), "{kept_away}");
+    assert_eq!(report.summary["filtered"], kept_away);
     assert_eq!((text(counted, "name"), &counted["target"]), (pod.name(), &report.lookups[0]["target"]));
 }
 

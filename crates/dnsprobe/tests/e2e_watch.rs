@@ -8,6 +8,7 @@ mod pod;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use common::{Report, dnsprobe, findings, list, nanos, questions, run, text, words};
 use pod::clients::{Client, Done, getent};
@@ -306,4 +307,28 @@ fn one_interface_sees_only_its_own_packets() {
     assert_eq!(eth0.stop().exits(0).report().names(), ["web"]);
     assert_eq!(lo.stop().exits(0).report().summary["frames"], 0);
     run(&["watch", "--netns", pod.name(), "-i", "eth7"]).exits(2).complains(&["eth7", "eth0", "lo"]);
+}
+
+/// How often the capturing thread went to sleep so far.
+fn sleeps(watching: &Capturing) -> u64 {
+    let pid = watching.pid();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn with_no_lookup_under_way_it_sleeps_until_there_is_a_packet() {
+    let pod = Pod::new("");
+    let _cluster = Cluster::start(&pod);
+    let watching = watch(&pod, &[]);
+    // A and AAAA at once: with their answers all is said.
+    Client::Glibc.ask(&pod, &["web"]);
+    std::thread::sleep(Duration::from_millis(300));
+    let before = sleeps(&watching);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(sleeps(&watching), before);
+    Client::Glibc.ask(&pod, &["api.payments"]);
+    assert_eq!(watching.stop().exits(0).report().names(), ["web", "api.payments"]);
 }

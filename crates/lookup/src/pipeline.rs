@@ -149,14 +149,20 @@ impl Pipeline {
     pub fn silence(&mut self, now: Timestamp) -> Vec<Lookup> {
         self.group();
         self.now = self.now.max(now);
-        self.lookups.pass(self.now, &mut self.names);
+        self.lookups.pass(self.now);
         self.lookups.take()
+    }
+
+    /// Until when [`Self::silence`] gives nothing, unless frames come before; it may give nothing then, either. `None` where
+    /// no lookup is under way.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.lookups.next_deadline()
     }
 
     /// Everything that is left, at the end.
     pub fn finish(&mut self) -> Vec<Lookup> {
         self.group();
-        self.lookups.finish(self.now, &mut self.names)
+        self.lookups.finish(self.now)
     }
 
     /// What passed through so far.
@@ -178,7 +184,7 @@ impl Pipeline {
     /// Holds what was found against lookups.
     fn group(&mut self) {
         for (at, event) in self.found.drain(..) {
-            self.lookups.advance(event, at, &mut self.names);
+            self.lookups.advance(event, at);
         }
     }
 

@@ -514,6 +514,39 @@ fn silence_alone_ends_what_nobody_answered() {
     assert_eq!(pipeline.silence(late).len(), 1);
 }
 
+#[test]
+fn a_lookup_is_due_where_its_resolver_would_have_gone_on() {
+    let name = "web.shop.svc.cluster.local";
+    let mut pipeline = Pipeline::new(vec![53], known());
+    assert_eq!(pipeline.next_deadline(), None);
+    let mut talk = Conversation::new();
+    talk.ask(name, QType::A, 40_000, 7);
+    let asked = talk.now();
+    talk.play_without_end(&mut pipeline);
+    // It is sent once more after five seconds, and perhaps waited for twice as long.
+    assert_eq!(pipeline.next_deadline(), Some(asked + Nanos::from_millis(11_000)));
+    let mut answer = Conversation::new();
+    answer.wait_ms(3);
+    answer.answer(name, QType::A, 40_000, 7, Say::Address);
+    assert_eq!(answer.play_without_end(&mut pipeline), []);
+    // AAAA may follow at once. A person is to see the lookup within a tenth of a second.
+    let due = pipeline.next_deadline().unwrap();
+    assert!(due - answer.now() <= Nanos::from_millis(75), "{due:?}");
+    assert_eq!(pipeline.silence(due + Nanos(-1)), []);
+    assert_eq!(pipeline.silence(due).len(), 1);
+    assert_eq!(pipeline.next_deadline(), None);
+}
+
+#[test]
+fn with_both_answers_there_is_nothing_to_wait_for() {
+    let mut talk = Conversation::new();
+    talk.pair("web.shop.svc.cluster.local", 40_000, Say::Address);
+    let mut pipeline = Pipeline::new(vec![53], known());
+    let seen = talk.live(&mut pipeline, &|pipeline, _| pipeline.next_deadline());
+    let end = seen[0].1.start.unwrap() + seen[0].1.latency.unwrap();
+    assert_eq!((seen.len(), seen[0].0), (1, end), "with its last packet");
+}
+
 proptest::proptest! {
     /// Whatever is said in whatever order: nothing is lost, nothing is counted twice, and steps add up.
     #[test]

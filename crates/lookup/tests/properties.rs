@@ -7,7 +7,7 @@ mod wire;
 
 use std::net::Ipv4Addr;
 
-use dnsprobe_lookup::{Lookup, Nanos, Pipeline, SearchList};
+use dnsprobe_lookup::{Lookup, Nanos, Pipeline, SearchList, Timestamp};
 use dnsprobe_resolv::QType;
 use proptest::prelude::*;
 use wire::{Conversation, Say};
@@ -63,6 +63,11 @@ fn of(lookups: &[Lookup], client: [u8; 4]) -> Vec<Lookup> {
     lookups.iter().filter(|lookup| lookup.client == Some(client.into())).cloned().collect()
 }
 
+/// The next look of who looks all the time, until the last packet.
+fn soon(clock: Timestamp, ms: i64, talk: &Conversation) -> Option<Timestamp> {
+    Some(clock + Nanos::from_millis(ms)).filter(|look| *look < talk.now())
+}
+
 const ONE: [u8; 4] = [10, 244, 1, 7];
 const OTHER: [u8; 4] = [10, 244, 1, 8];
 
@@ -97,9 +102,28 @@ proptest! {
     fn a_replay_gives_the_live_runs_lookups(moves in moves()) {
         let talk = played(ONE, &moves, 1);
         let search = SearchList::Known(Some(POD.to_vec()));
-        let live = talk.live(&mut Pipeline::new(vec![53], search.clone()));
+        let mut pipeline = Pipeline::new(vec![53], search.clone());
+        let live = talk.live(&mut pipeline, &|_, clock| soon(clock, 100, &talk));
+        let live = live.into_iter().map(|(_, lookup)| lookup).chain(pipeline.finish()).collect();
         let replayed = talk.play(&mut Pipeline::new(vec![53], search));
         prop_assert_eq!(ordered(live), ordered(replayed));
+    }
+
+    #[test]
+    fn who_looks_only_at_deadlines_sees_every_lookup_as_soon_as_who_looks_all_the_time(moves in moves()) {
+        let talk = played(ONE, &moves, 1);
+        for search in searches() {
+            let mut pipeline = Pipeline::new(vec![53], search.clone());
+            let seldom = talk.live(&mut pipeline, &|pipeline, _| pipeline.next_deadline());
+            prop_assert_eq!(pipeline.finish(), []);
+            let mut pipeline = Pipeline::new(vec![53], search);
+            let often = talk.live(&mut pipeline, &|_, clock| soon(clock, 1, &talk));
+            for ((seen, lookup), (seen_often, same)) in seldom.iter().zip(&often) {
+                prop_assert_eq!(lookup, same);
+                prop_assert!(seen <= seen_often, "{:?} after {:?}", seen, seen_often);
+            }
+            prop_assert_eq!(often.len() + pipeline.finish().len(), seldom.len());
+        }
     }
 
     #[test]
@@ -130,6 +154,8 @@ fn a_capture_begins_with_its_first_packet_even_if_that_answers_nothing() {
     talk.pair("www.example.com.svc.cluster.local", 40_001, Say::NxDomain);
     talk.pair("www.example.com.cluster.local", 40_002, Say::NxDomain);
     let search = SearchList::Known(Some(POD.to_vec()));
-    let live = talk.live(&mut Pipeline::new(vec![53], search.clone()));
+    let mut pipeline = Pipeline::new(vec![53], search.clone());
+    let live = talk.live(&mut pipeline, &|_, clock| soon(clock, 100, &talk));
+    let live = live.into_iter().map(|(_, lookup)| lookup).chain(pipeline.finish()).collect();
     assert_eq!(ordered(talk.lookups(search)), ordered(live));
 }

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::netns::Netns;
 use crate::packet_socket::{Drained, PacketSocket};
 use crate::sys::{self, Buffers};
-use crate::wake::Wake;
+use crate::wake::{Bell, Wake};
 
 /// How long frames gather after the first before they are fetched, in milliseconds.
 pub const PAUSE_MS: u8 = 5;
@@ -30,8 +30,9 @@ const SHORT: Duration = Duration::from_millis(2);
 const SOCKETS_AT_ONCE: usize = 256;
 /// How many sockets one thread closes at the end.
 const CLOSED_TOGETHER: usize = 8;
-/// What epoll says when the waker was used; sources have smaller numbers.
+/// What epoll says when the waker or the bell was used; sources have smaller numbers.
 const WAKE: u64 = u64::MAX;
+const BELL: u64 = WAKE - 1;
 
 /// One attached network namespace: handed out by [`Capture::attach`], never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +65,8 @@ pub enum End {
     Frames,
     /// The deadline passed in silence.
     Deadline,
+    /// The [`Bell`] was rung. Frames that had arrived by then have been handed over.
+    Rung,
     /// The [`crate::Waker`] was used. Frames that had arrived by then have still been handed over.
     Stopped,
 }
@@ -79,6 +82,9 @@ pub struct Statistics {
     pub truncated: u64,
     /// Frames of interfaces whose link type is not known, not handed over.
     pub unknown_link: u64,
+    /// Frames that the kernel's filter kept away, by the counters of the interfaces; `None` where these are not told.
+    /// Segments that an interface counts apart and the stack as one are told as kept away, too.
+    pub filtered: Option<u64>,
 }
 
 /// An interface that frames came from, or were asked from.
@@ -189,10 +195,13 @@ pub struct Capture {
     buffers: Buffers,
     epoll: Epoll,
     wake: Wake,
+    bell: Bell,
     /// Whether the last batch left frames behind.
     backlog: Backlog,
     /// All frames before it have been handed over.
     reached: Timestamp,
+    /// Until when frames may come that the kernel has, but does not show yet: to look sooner is in vain.
+    hidden_until: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,6 +215,8 @@ impl Capture {
     pub fn new(wake: Wake) -> Result<Self, Error> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|e| waiting(e.into()))?;
         epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE)).map_err(|e| waiting(e.into()))?;
+        let bell = Bell::new().map_err(waiting)?;
+        epoll.add(&bell, EpollEvent::new(EpollFlags::EPOLLIN, BELL)).map_err(|e| waiting(e.into()))?;
         let (sockets, detached, buffers) = (BTreeMap::new(), Statistics::default(), Buffers::new());
         Ok(Self {
             sockets,
@@ -214,9 +225,16 @@ impl Capture {
             buffers,
             epoll,
             wake,
+            bell,
             backlog: Backlog::None,
             reached: now(),
+            hidden_until: Timestamp::default(),
         })
+    }
+
+    /// What calls the capturing thread away from waiting.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
     }
 
     /// Begins to capture in `netns`. Needs `CAP_SYS_ADMIN` (unless already in it) and `CAP_NET_RAW`.
@@ -247,7 +265,7 @@ impl Capture {
         let limit = now() + LAST_FRAMES;
         let mut counted = BTreeMap::new();
         for (source, socket) in &mut self.sockets {
-            counted.insert(*source, socket.statistics().map_err(counting)?.received);
+            counted.insert(*source, socket.received().map_err(counting)?);
         }
         let mut frames = 0;
         loop {
@@ -275,6 +293,10 @@ impl Capture {
             };
             if events[..count].iter().any(|event| event.data() == WAKE) {
                 return Ok(Woken::Stop);
+            }
+            if events[..count].iter().any(|event| event.data() == BELL) {
+                self.bell.answer();
+                return Ok(Woken::Bell);
             }
             if count > 0 {
                 return Ok(Woken::Frames);
@@ -312,7 +334,9 @@ impl Capture {
         }
         for socket in self.sockets.values_mut() {
             if let Some(late) = socket.may_come_late().map_err(counting)? {
-                reached = reached.min(Timestamp(now().0 - late.0));
+                let now = now();
+                reached = reached.min(Timestamp(now.0 - late.0));
+                self.hidden_until = now + late;
             }
         }
         // With sockets left that were not even asked, only the last moment known is certain.
@@ -355,7 +379,7 @@ impl FrameSource for Capture {
         let woken = match before {
             Backlog::Some => self.wait(Some(Timestamp::default()))?,
             // A frame stamped just before the deadline may still be on its way to the queue.
-            Backlog::None => self.wait(deadline.map(|deadline| deadline + SETTLE))?,
+            Backlog::None => self.wait(deadline.map(|it| (it + SETTLE).max(self.hidden_until)))?,
         };
         if (woken, before) == (Woken::Frames, Backlog::None) {
             self.pause();
@@ -363,6 +387,7 @@ impl FrameSource for Capture {
         let (frames, now) = if woken == Woken::Stop { self.drain_the_last(sink)? } else { self.drain(sink)? };
         let end = match (woken, before) {
             (Woken::Stop, _) => End::Stopped,
+            (Woken::Bell, _) => End::Rung,
             (Woken::Time, Backlog::None) if frames == 0 => End::Deadline,
             _ => End::Frames,
         };
@@ -389,6 +414,10 @@ impl AddAssign for Statistics {
         self.dropped_by_kernel += more.dropped_by_kernel;
         self.truncated += more.truncated;
         self.unknown_link += more.unknown_link;
+        self.filtered = match (self.filtered, more.filtered) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
     }
 }
 
@@ -403,6 +432,7 @@ pub fn now() -> Timestamp {
 enum Woken {
     Frames,
     Time,
+    Bell,
     Stop,
 }
 
@@ -418,4 +448,34 @@ fn waiting(source: io::Error) -> Error {
 
 fn counting(source: io::Error) -> Error {
     Error::Io { operation: "read", object: "the kernel's packet counters".into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wake;
+
+    /// A long time: no test waits for its end.
+    fn later() -> Timestamp {
+        now() + Nanos::from_millis(60_000)
+    }
+
+    #[test]
+    fn a_bell_ends_one_wait_and_a_stop_all_of_them() {
+        let (waker, wake) = wake::pair().unwrap();
+        let mut capture = Capture::new(wake).unwrap();
+        let bell = capture.bell();
+        // Twice before anybody listens is once.
+        bell.ring();
+        bell.ring();
+        let mut ends = |deadline| capture.next_batch(deadline, &mut |_| {}).unwrap().end;
+        assert_eq!(ends(Some(later())), End::Rung);
+        assert_eq!(ends(Some(now())), End::Deadline);
+        std::thread::scope(|scope| {
+            scope.spawn(|| bell.clone().ring());
+            assert_eq!(ends(None), End::Rung);
+        });
+        waker.stop();
+        assert_eq!([ends(Some(later())), ends(Some(later()))], [End::Stopped; 2]);
+    }
 }

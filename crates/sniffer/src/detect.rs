@@ -30,6 +30,9 @@ use libc::Libc;
 /// How much of `/proc/PID/maps` is read, in bytes; large programs have tens of thousands of lines.
 const MAX_MAPS: u64 = 16 << 20;
 
+/// How much of `/proc/PID/cmdline` is read, in bytes: what workers are called differs near its beginning, if at all.
+const MAX_ARGUMENTS: u64 = 4 << 10;
+
 /// The program that stands for those below a root without a process.
 const SHELL: &str = "bin/sh";
 
@@ -130,20 +133,39 @@ struct FileId {
     changed: (i64, i64),
 }
 
-/// What a process runs; none where that is not shown.
-pub fn loaded(process: &Process) -> Option<Loaded> {
+/// How a process was started: its executable and its arguments. Of a container's processes that were started alike, such
+/// as the workers of a server, one tells the resolver of all, and the rest need not show what they have mapped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Started {
+    exe: FileId,
+    arguments: Vec<u8>,
+}
+
+/// How a process was started; none where that is not shown.
+pub fn started(process: &Process) -> Option<Started> {
+    let exe = executable(process)?;
+    let arguments = process.read("cmdline", MAX_ARGUMENTS).ok()?;
+    Some(Started { exe, arguments })
+}
+
+fn executable(process: &Process) -> Option<FileId> {
     let place = process.look_up("exe", OFlag::O_PATH).ok()?;
     let exe = fstat(place.as_fd()).ok()?;
-    let maps = process.read("maps", MAX_MAPS).ok()?;
-    let maps = String::from_utf8_lossy(&maps);
-    // Behind range, rights, offset and device.
-    let files = maps.lines().filter_map(|line| line.splitn(5, ' ').nth(4)).filter(|file| file.contains('/'));
-    let exe = FileId {
+    Some(FileId {
         inode: exe.st_ino,
         bytes: exe.st_size,
         modified: (exe.st_mtime, exe.st_mtime_nsec),
         changed: (exe.st_ctime, exe.st_ctime_nsec),
-    };
+    })
+}
+
+/// What a process runs; none where that is not shown.
+pub fn loaded(process: &Process) -> Option<Loaded> {
+    let exe = executable(process)?;
+    let maps = process.read("maps", MAX_MAPS).ok()?;
+    let maps = String::from_utf8_lossy(&maps);
+    // Behind range, rights, offset and device.
+    let files = maps.lines().filter_map(|line| line.splitn(5, ' ').nth(4)).filter(|file| file.contains('/'));
     Some(Loaded { exe, libraries: files.map(str::to_owned).collect() })
 }
 

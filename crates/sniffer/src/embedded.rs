@@ -12,7 +12,8 @@ use crate::netns::{Netns, run_in};
 
 /// Docker's address for it (moby `daemon/libnetwork/sandbox_dns_unix.go`).
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
-/// The tables of sockets that it may be in.
+/// The tables of sockets that it is in. To read that of TCP, the kernel goes through the connections of all namespaces,
+/// which takes milliseconds: only where the other has found it.
 const TABLES: [&str; 2] = ["/proc/thread-self/net/udp", "/proc/thread-self/net/tcp"];
 
 /// The embedded server of a namespace, if it has one.
@@ -20,11 +21,23 @@ const TABLES: [&str; 2] = ["/proc/thread-self/net/udp", "/proc/thread-self/net/t
 /// # Errors
 /// When the namespace cannot be entered.
 pub fn in_namespace(netns: &Netns) -> Result<Option<Embedded>, Error> {
-    let tables = run_in(netns, || TABLES.map(|table| std::fs::read_to_string(table).unwrap_or_default()))?;
-    let mut ports: Vec<u16> = tables.iter().flat_map(|table| table.lines().filter_map(port_of)).collect();
+    let mut ports = run_in(netns, ports_here)?;
     ports.sort_unstable();
     ports.dedup();
     Ok((!ports.is_empty()).then_some(Embedded { address: IpAddr::V4(ADDRESS), ports }))
+}
+
+/// Its ports in the namespace that the calling thread is in.
+fn ports_here() -> Vec<u16> {
+    let mut ports = Vec::new();
+    for table in TABLES {
+        let table = std::fs::read_to_string(table).unwrap_or_default();
+        ports.extend(table.lines().filter_map(port_of));
+        if ports.is_empty() {
+            break;
+        }
+    }
+    ports
 }
 
 /// The port of a line whose socket waits for anybody at [`ADDRESS`].

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::filter;
 use crate::link;
 use crate::netns::{Netns, run_in};
+use crate::passing::Passing;
 use crate::privileges;
 use crate::sys::ring::{RETIRE_MS, Ring};
 use crate::sys::{self, Arrival, Buffers};
@@ -33,6 +34,8 @@ pub(crate) struct PacketSocket {
     /// Where the kernel puts frames instead of the socket's own queue.
     ring: Option<Ring>,
     seen: Seen,
+    /// What passes through its namespace, where that is told.
+    passing: Option<Passing>,
 }
 
 /// What has come from a socket.
@@ -66,7 +69,7 @@ impl PacketSocket {
         buffers: &mut Buffers,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> io::Result<(usize, Drained)> {
-        let Self { fd, ring, seen } = self;
+        let Self { fd, ring, seen, .. } = self;
         let (mut handed, mut fetched, mut last) = (0, 0, Timestamp::default());
         let mut each = |arrival: Arrival, bytes: &[u8]| {
             last = arrival.at;
@@ -88,7 +91,7 @@ impl PacketSocket {
     /// How long ago a frame may have been stamped that the kernel has put into a block of the ring which is not ours yet;
     /// `None` where there is no such frame.
     pub(crate) fn may_come_late(&mut self) -> io::Result<Option<Nanos>> {
-        let holds_more = self.ring.is_some() && self.statistics()?.received > self.seen.fetched;
+        let holds_more = self.ring.is_some() && self.received()? > self.seen.fetched;
         Ok(holds_more.then_some(TO_RING))
     }
 
@@ -97,12 +100,22 @@ impl PacketSocket {
         self.seen.fetched
     }
 
-    /// The counters since it was opened.
-    pub(crate) fn statistics(&mut self) -> io::Result<Statistics> {
+    /// How many frames the filter let through and the queue had room for.
+    pub(crate) fn received(&mut self) -> io::Result<u64> {
         let counts = sys::take_statistics(self.fd.as_fd())?;
         self.seen.statistics.received += u64::from(counts.packets.saturating_sub(counts.drops));
         self.seen.statistics.dropped_by_kernel += u64::from(counts.drops);
-        Ok(self.seen.statistics)
+        Ok(self.seen.statistics.received)
+    }
+
+    /// The counters since it was opened.
+    pub(crate) fn statistics(&mut self) -> io::Result<Statistics> {
+        // First, so that nothing is taken for refused that comes in between.
+        let passed = self.passing.as_ref().and_then(|passing| passing.frames().ok());
+        self.received()?;
+        let counted = self.seen.statistics;
+        let accepted = counted.received + counted.dropped_by_kernel;
+        Ok(Statistics { filtered: passed.map(|passed| passed.saturating_sub(accepted)), ..counted })
     }
 
     /// The interfaces that frames have come from.
@@ -185,6 +198,7 @@ fn open_here(
     netns: &Netns,
 ) -> Result<PacketSocket, Error> {
     let index = options.interface.as_deref().map_or(Ok(0), index_of)?;
+    let passing = Passing::here(options.interface.as_deref());
     // A ring takes memory that may not be there; a queue of the socket's own then has to do.
     let opened = match options.queue {
         Queue::Ring { bytes } => set_up(index, Queue::Ring { bytes }, program)
@@ -195,7 +209,7 @@ fn open_here(
         let object = format!("network namespace {}", netns.inode());
         Error::from_io("capture in", object, privileges::TO_CAPTURE, source)
     })?;
-    Ok(PacketSocket { fd, ring, seen: Seen::default() })
+    Ok(PacketSocket { fd, ring, seen: Seen::default(), passing })
 }
 
 fn set_up(

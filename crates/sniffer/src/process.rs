@@ -133,7 +133,8 @@ impl Process {
     /// Reads a file below `/proc/PID`, at most its first `limit` bytes.
     pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, Error> {
         let file = File::from(self.look_up(name, OFlag::O_RDONLY)?);
-        let mut bytes = Vec::new();
+        // As much as the kernel hands out at once.
+        let mut bytes = Vec::with_capacity(4 << 10);
         file.take(limit).read_to_end(&mut bytes).map_err(|e| self.failed("read", name, e))?;
         Ok(bytes)
     }

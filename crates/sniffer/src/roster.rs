@@ -21,6 +21,7 @@ use crate::node::{Container, Entry, Kind, Network, Node, PodName};
 use crate::owners::{Teller, Told};
 use crate::pod_files::FileRead;
 use crate::privileges::Capability;
+use crate::wake::Bell;
 
 /// How often the node is looked at again.
 pub const PAUSE: Duration = Duration::from_millis(300);
@@ -139,8 +140,9 @@ impl Roster {
         changes
     }
 
-    /// Goes on looking, and sends what has changed, until nobody takes it any more or `stop` is closed.
-    pub fn follow(mut self, changes: &Sender<Change>, stop: &Receiver<()>) {
+    /// Goes on looking, and sends what has changed, until nobody takes it any more or `stop` is closed. `bell` is rung when
+    /// something has.
+    pub fn follow(mut self, changes: &Sender<Change>, bell: &Bell, stop: &Receiver<()>) {
         loop {
             let pause = if self.teller.is_idle() { PAUSE } else { Duration::ZERO };
             match stop.recv_timeout(pause) {
@@ -158,6 +160,7 @@ impl Roster {
                 if changes.send(change).is_err() {
                     return;
                 }
+                bell.ring();
             }
         }
     }

@@ -1,8 +1,11 @@
-//! Stopping a capture that waits for packets.
+//! Stopping a capture that waits for packets, and calling it away from that for a moment.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
 
 /// The end that stops; give it to a signal handler or another thread.
 #[derive(Debug)]
@@ -14,6 +17,35 @@ pub struct Waker {
 #[derive(Debug)]
 pub struct Wake {
     stream: UnixStream,
+}
+
+/// Ends one wait of a [`crate::Capture`] for each time it is rung, for what happens elsewhere.
+#[derive(Debug, Clone)]
+pub struct Bell(Arc<EventFd>);
+
+impl Bell {
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        Ok(Self(Arc::new(EventFd::from_flags(flags)?)))
+    }
+
+    /// Ends the wait, or the next one if there is none.
+    pub fn ring(&self) {
+        // A full counter means that it has been rung already.
+        let _ = self.0.write(1);
+    }
+
+    /// Takes note of all rings until now.
+    pub(crate) fn answer(&self) {
+        // What was not rung needs no answer.
+        let _ = self.0.read();
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// A connected pair.

@@ -79,6 +79,11 @@ fn other_ports_stay_in_the_kernel_and_other_ports_can_be_asked_for() {
     }
     assert_eq!(dns.until(carries(b"to 53")).len(), 1);
     assert_eq!(other.until(carries(b"to 5k")).len(), 2);
+    // At least what was sent: who has which address is asked, too.
+    for (watch, least) in [(&mut dns, 2), (&mut other, 1)] {
+        let filtered = watch.capture.statistics(None).unwrap().filtered.unwrap();
+        assert!((least..1_000).contains(&filtered), "{filtered}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use dnsprobe_lookup::{Counters, InferredConf, Lookup, Observed, Summary, Timestamp};
+use dnsprobe_lookup::{Counters, InferredConf, Lookup, Nanos, Observed, Summary, Timestamp};
 use dnsprobe_resolv::Resolver;
 use dnsprobe_resolv::whatif::{Conf, Origin, Told};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -23,6 +23,8 @@ use crate::view::{Advised, Closing, Detail, Gallery, Present, Reporter, SeenAt, 
 
 /// Clients that are kept apart; the lookups of others are counted in the sums alone.
 const MOST_CLIENTS: usize = 1_024;
+/// How often the bar moves.
+const TICK: Nanos = Nanos::from_millis(100);
 
 /// Where lookups come from.
 #[derive(Debug, clap::Args)]
@@ -272,6 +274,11 @@ impl Reporter for Gathering {
             bar.set_position(u64::try_from((now - began).0 / 1_000_000).unwrap_or(0));
         }
         Ok(())
+    }
+
+    fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
+        // The bar moves.
+        self.bar.as_ref().map(|_| now + TICK)
     }
 
     fn close(&mut self, closing: &Closing<'_>) -> io::Result<()> {

@@ -1,13 +1,12 @@
 //! `dnsprobe list`: every network namespace of the node, what is in it, and what it resolves with.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use dnsprobe_resolv::{Resolver, ResolverId, Settings, Situation, conf};
-use dnsprobe_sniffer::detect::Loaded;
 use dnsprobe_sniffer::node::{Container, Network, Opened};
-use dnsprobe_sniffer::{Detection, Entry, Host, Kind, Node, Process, Root, detect, privileges};
+use dnsprobe_sniffer::{Entry, Host, Kind, Node, Process, Root, privileges};
 
+use super::programs::{Has, Programs};
 use super::situation::{self, Wanted};
 use crate::cli::TargetArgs;
 use crate::error::{CommandError, Status};
@@ -15,8 +14,6 @@ use crate::view::{Columns, Listed, ListedResolver, PacketsOn, Ui, list_json, lis
 
 /// From this many characters on musl ignores a line whole (1.2.5 `src/network/resolvconf.c`).
 const MUSL_LINE: usize = 255;
-/// Processes of a container that are looked at beside its first.
-const MOST_PROCESSES: usize = 15;
 
 /// Arguments of `dnsprobe list`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +44,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Status, CommandError> {
     let host = situation::host(&args.target);
     let node = Node::read(&host)?;
     let entries = chosen(&args.target, &node)?;
-    let mut programs = Programs::new();
+    let mut programs = Programs::default();
     let listed: Vec<Listed<'_>> =
         entries.into_iter().map(|entry| look_into(&host, entry, &mut programs)).collect();
     let text = match args.output {
@@ -107,29 +104,18 @@ fn chosen<'n>(args: &TargetArgs, node: &'n Node) -> Result<Vec<&'n Entry>, Comma
     })
 }
 
-/// The resolvers of programs that were looked at: containers of one image run the same.
-type Programs = BTreeMap<Loaded, Vec<(Option<String>, Option<String>)>>;
-
 /// Reads what an entry resolves with.
 fn look_into<'n>(host: &Host, entry: &'n Entry, programs: &mut Programs) -> Listed<'n> {
     let (mut resolvers, mut files) = (Vec::new(), Vec::new());
     for container in entry.containers.iter().filter(|container| container.pid.is_some()) {
         let name = situation::name_of(container);
-        let mut seen = BTreeSet::new();
-        if let Ok(opened) = entry.open(host, Some(container)) {
-            let loaded = opened.process.as_ref().and_then(detect::loaded);
-            seen.extend(loaded.clone());
-            add_resolvers(&mut resolvers, &opened, loaded, name.as_ref(), programs);
+        let first = entry.open(host, Some(container)).ok();
+        if let Some(opened) = &first {
+            add(&mut resolvers, programs.resolvers_of(opened), name.as_ref());
             files.push(situation::conf_in(&opened.root).bytes);
         }
         // A container may hold programs of several kinds.
-        let others = container.pids.iter().filter(|pid| Some(**pid) != container.pid).take(MOST_PROCESSES);
-        for opened in others.filter_map(|pid| entry.open_process(host, *pid).ok()) {
-            let loaded = opened.process.as_ref().and_then(detect::loaded);
-            if loaded.clone().is_none_or(|it| seen.insert(it)) {
-                add_resolvers(&mut resolvers, &opened, loaded, name.as_ref(), programs);
-            }
-        }
+        add(&mut resolvers, programs.beside(host, entry, container, first.as_ref()), name.as_ref());
     }
     let mut program = None;
     if files.is_empty()
@@ -137,8 +123,7 @@ fn look_into<'n>(host: &Host, entry: &'n Entry, programs: &mut Programs) -> List
     {
         program = opened.process.as_ref().filter(|_| entry.kind == Kind::Process).and_then(Process::name);
         if resolves {
-            let loaded = opened.process.as_ref().and_then(detect::loaded);
-            add_resolvers(&mut resolvers, &opened, loaded, None, programs);
+            add(&mut resolvers, programs.resolvers_of(&opened), None);
         }
         files.push(situation::conf_in(&opened.root).bytes);
     }
@@ -148,36 +133,13 @@ fn look_into<'n>(host: &Host, entry: &'n Entry, programs: &mut Programs) -> List
     Listed { entry, settings, resolvers, program, notes }
 }
 
-/// Adds the resolver of a process, and what the same program has beside it, each once for a container.
-fn add_resolvers(
-    resolvers: &mut Vec<ListedResolver>,
-    opened: &Opened,
-    loaded: Option<Loaded>,
-    container: Option<&String>,
-    programs: &mut Programs,
-) {
-    let known = loaded.as_ref().and_then(|loaded| programs.get(loaded)).cloned();
-    let found = known.unwrap_or_else(|| resolvers_of(opened));
-    for (id, version) in &found {
-        let resolver =
-            ListedResolver { id: id.clone(), version: version.clone(), container: container.cloned() };
+/// Adds the resolvers of a program, each once for a container.
+fn add(resolvers: &mut Vec<ListedResolver>, found: Vec<Has>, container: Option<&String>) {
+    for Has { id, version } in found {
+        let resolver = ListedResolver { id: id.map(str::to_owned), version, container: container.cloned() };
         if !resolvers.contains(&resolver) {
             resolvers.push(resolver);
         }
-    }
-    if let Some(loaded) = loaded {
-        programs.insert(loaded, found);
-    }
-}
-
-/// The ids and versions of a program's resolvers; one that is not known has none.
-fn resolvers_of(opened: &Opened) -> Vec<(Option<String>, Option<String>)> {
-    match detect::resolver_in(opened.process.as_ref(), &opened.root) {
-        Detection::Known(found) => {
-            let others = found.others.into_iter().map(|other| (Some(other.id.to_owned()), other.version));
-            std::iter::once((Some(found.id.to_owned()), found.version)).chain(others).collect()
-        }
-        Detection::Unknown(_) => vec![(None, None)],
     }
 }
 

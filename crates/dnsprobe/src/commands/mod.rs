@@ -17,6 +17,7 @@ mod lane;
 pub(crate) mod lint;
 pub(crate) mod list;
 mod packet_file;
+mod programs;
 pub(crate) mod read;
 pub(crate) mod report;
 mod resolvers;

@@ -204,6 +204,9 @@ impl Session {
         if self.wording == Wording::Counted {
             pipeline.count_findings();
         }
+        if self.pace != Pace::Live {
+            pipeline.in_batches();
+        }
         if let Some(resolver) = self.given {
             pipeline.with_given(resolver);
         }
@@ -229,6 +232,7 @@ impl Session {
     /// Shows the rows of a batch of packets at once: `silence` ends it.
     pub(crate) fn in_batches(mut self) -> Self {
         self.pace = Pace::InBatches;
+        self.lanes.values_mut().for_each(|lane| lane.pipeline().in_batches());
         self
     }
 
@@ -342,6 +346,12 @@ impl Session {
             return ControlFlow::Break(());
         }
         flow
+    }
+
+    /// When to call [`Self::silence`] if no frames come before; `None` where only frames bring something.
+    pub(crate) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        let lanes = self.lanes.values().filter_map(|lane| lane.next_look(now));
+        lanes.chain(self.reporter.next_tick(now)).min()
     }
 
     /// Says at the end what else passed through the namespace.

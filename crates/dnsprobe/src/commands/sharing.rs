@@ -21,6 +21,8 @@ use crate::view::{AskedBy, SeenAt};
 
 /// How long a question waits for who asked it to be told.
 const PATIENCE: Nanos = Nanos::from_millis(30);
+/// How often it is looked whether that is told by now.
+const LOOK_AGAIN: Nanos = Nanos::from_millis(10);
 /// Frames that wait at most; beyond it the oldest waits no longer.
 const MOST_HELD: usize = 4_096;
 /// Questions remembered until their lookup is over, and for how long.
@@ -211,6 +213,11 @@ impl Sharing {
     /// When the first of those that wait passed.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.held.front().map(|held| held.at)
+    }
+
+    /// When to look whether the first of those that wait need not any longer.
+    pub(super) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        self.oldest().map(|oldest| (oldest + PATIENCE).min(now + LOOK_AGAIN))
     }
 
     fn is_open(&self, held: &Held) -> bool {

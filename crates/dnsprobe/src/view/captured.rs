@@ -49,14 +49,16 @@ pub(super) fn captured_json(all: &[CapturedIn]) -> Map<String, Value> {
     fields
 }
 
-/// What the kernel let through its filter, what it had no room for, what was cut, and what nobody could read.
+/// What the kernel let through its filter, what it had no room for, what was cut, what nobody could read, and what the
+/// filter kept away.
 fn counts(statistics: &Statistics) -> Map<String, Value> {
-    let Statistics { received, dropped_by_kernel, truncated, unknown_link } = *statistics;
+    let Statistics { received, dropped_by_kernel, truncated, unknown_link, filtered } = *statistics;
     let fields = [
-        ("captured", received),
-        ("dropped_by_kernel", dropped_by_kernel),
-        ("truncated", truncated),
-        ("unknown_link", unknown_link),
+        ("captured", Some(received)),
+        ("dropped_by_kernel", Some(dropped_by_kernel)),
+        ("truncated", Some(truncated)),
+        ("unknown_link", Some(unknown_link)),
+        ("filtered", filtered),
     ];
     fields.map(|(key, count)| (key.to_owned(), count.into())).into_iter().collect()
 }

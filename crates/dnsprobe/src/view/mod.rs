@@ -241,6 +241,10 @@ pub(crate) trait Reporter {
     fn flush(&mut self) -> io::Result<()>;
     /// Time has passed; what was held back for it is shown.
     fn tick(&mut self, now: Timestamp) -> io::Result<()>;
+    /// When it wants to be told that, while nothing else happens.
+    fn next_tick(&self, _now: Timestamp) -> Option<Timestamp> {
+        None
+    }
     /// The run is over.
     fn close(&mut self, closing: &Closing<'_>) -> io::Result<()>;
 }

@@ -113,6 +113,10 @@ impl Reporter for Rows {
         self.release()
     }
 
+    fn next_tick(&self, _: Timestamp) -> Option<Timestamp> {
+        (!self.held.is_empty()).then_some(Timestamp((self.second.0 + 1).saturating_mul(SECOND)))
+    }
+
     fn close(&mut self, closing: &Closing<'_>) -> io::Result<()> {
         self.release()?;
         if self.printed {

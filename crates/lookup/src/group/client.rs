@@ -22,7 +22,7 @@ use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
 use crate::map::{Map, MapOfHashes};
-use crate::message::{Names, QName, Response};
+use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
 /// Bytes that a lookup under construction takes without its walks, about.
@@ -103,8 +103,6 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) detected: &'a [ResolverId],
     /// Which client it is.
     pub(crate) me: ClientId,
-    /// Names seen before.
-    pub(crate) names: &'a mut Names,
     pub(super) links: &'a mut Links,
     pub(super) deadlines: &'a mut Deadlines,
     /// Where lookups go that are over.
@@ -214,10 +212,7 @@ impl Client {
         let unanswered =
             |standing: &Standing| standing.answer.is_none() && now - standing.last_sent < STILL_OPEN;
         let same = open.step().sent.last().is_some_and(|sent| sent.asked.client == asked.client);
-        let expected = || {
-            let mut candidates = open.walks.iter().flat_map(|walk| &open.typed(*walk).candidates);
-            candidates.any(|candidate| candidate.name == asked.name)
-        };
+        let expected = || open.walks.iter().any(|walk| open.typed(*walk).place_of(&asked.name).is_some());
         same && asked.transport == Transport::Udp
             && open.step().standings().iter().any(unanswered)
             && !expected()
@@ -230,11 +225,15 @@ impl Client {
         let (true, Some(address), true) = (as_is, lookup.addresses.first(), name.contains('.')) else {
             return;
         };
-        self.as_is.retain(|(known, _)| **known != *name);
+        let known = self.as_is.iter().position(|(known, _)| **known == *name);
+        let entry = match known.and_then(|at| self.as_is.remove(at)) {
+            Some((name, _)) => (name, *address),
+            None => (name.into(), *address),
+        };
         if self.as_is.len() >= MOST_AS_IS {
             self.as_is.pop_front();
         }
-        self.as_is.push_back((name.into(), *address));
+        self.as_is.push_back(entry);
     }
 
     fn remember(&mut self, id: ResolverId) {
@@ -261,6 +260,11 @@ impl Client {
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
         let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
+        if let ([only], None) = (alike, same_socket) {
+            // As nearly always.
+            let entry = self.open.get(*only as usize)?;
+            return Some((*only, fit(&entry.lookup, asked, now)?));
+        }
         for id in alike.iter().chain(same_socket) {
             let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
             let Some(fit) = fit(open, asked, now) else { continue };
@@ -344,7 +348,7 @@ impl Client {
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
-        let entrance = around.readings.entrance(&asked.name, began, around.names);
+        let entrance = around.readings.entrance(&asked.name, began);
         if !entrance.is_likely_begun()
             && let Some((id, walks)) = self.loose_fit(&asked, now)
         {
@@ -492,7 +496,7 @@ impl Client {
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(open, *shown, readings.told(), waits, *end);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
-        lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), wording);
+        lookup.findings = findings(&lookup, shown.id, readings, as_is.map(|(_, address)| *address), wording);
         self.remember_as_is(&lookup);
         lookup
     }

@@ -53,6 +53,12 @@ impl Deadlines {
         }
     }
 
+    /// The soonest entry; nothing is due before that.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        let queued = self.queues.iter().filter_map(|queue| queue.front()).map(|(at, _)| *at);
+        queued.chain(self.heap.peek().map(|Reverse((at, _))| *at)).min()
+    }
+
     /// Takes the soonest entry out if it is no later than `now`.
     pub(super) fn pop_until(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
         if self.nothing_until(now) { None } else { self.pop_soonest(now) }
@@ -115,6 +121,7 @@ mod tests {
             deadlines.push(Timestamp(*time), Due { client: 0, lookup: Some(0) });
         }
         times.sort_unstable();
+        assert_eq!(deadlines.first(), Some(Timestamp(times[0])));
         let mut out = Vec::new();
         for now in 0..=211 {
             while let Some((at, _)) = deadlines.pop_until(Timestamp(now)) {
@@ -123,6 +130,7 @@ mod tests {
             }
         }
         assert_eq!(out, times);
+        assert_eq!(deadlines.first(), None);
     }
 
     #[test]

@@ -387,10 +387,10 @@ fn in_turn(open: &Open) -> bool {
         (answered && unrelated && aaaa.at > a.at).then_some((a.asked.client, aaaa.asked.client))
     };
     let one_port = |step: &OpenStep| after_answer(step).is_some_and(|(one, other)| one == other);
-    let no_edns = open.sent().all(|sent| sent.asked.edns.is_none());
-    let both_types = open.sent().all(|sent| matches!(sent.asked.qtype, QType::A | QType::Aaaa));
     let any = earlier.iter().any(|step| after_answer(step).is_some()) || one_port(last);
-    no_edns && both_types && any && !open.channel
+    let no_edns = || open.sent().all(|sent| sent.asked.edns.is_none());
+    let both_types = || open.sent().all(|sent| matches!(sent.asked.qtype, QType::A | QType::Aaaa));
+    any && !open.channel && no_edns() && both_types()
 }
 
 /// Whether candidates were asked for one type at first, and for another at last.

@@ -242,11 +242,11 @@ fn over_tcp(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
 fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     // Who asks for both types at once gets both with the alias; only one who asks for one at a time (BIND's nslookup),
     // or is not content with a bare alias (hickory), asks for its target.
-    let asked_before = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
+    let asked_before = || step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
     let follows = step.answers.iter().any(|answer| {
         let bare = answer.response.outcome == Outcome::Cname && now - answer.at < AT_ONCE;
         let target = answer.response.alias() == Some(&asked.name);
-        target && now - answer.at < TOGETHER && (!asked_before || bare)
+        target && now - answer.at < TOGETHER && (bare || !asked_before())
     });
     follows.then_some(Relation::Alias)
 }
@@ -270,9 +270,7 @@ fn onward(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Rel
     let step = open.step();
     let typed = open.typed(walk);
     let next = walk.position + 1;
-    let is_at = |index: u16| {
-        typed.candidate(usize::from(index)).is_some_and(|candidate| candidate.name == asked.name)
-    };
+    let is_at = |index: u16| typed.is_at(usize::from(index), &asked.name);
     if is_at(next) {
         if goes_on(step, now) {
             let relation = match keeps_its_order(step, asked) {
@@ -284,7 +282,7 @@ fn onward(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Rel
         }
         return in_burst(step, asked, now).then_some((Relation::AnotherPass, next));
     }
-    let last = u16::try_from(typed.candidates.len() - 1).unwrap_or(u16::MAX);
+    let last = u16::try_from(typed.walk.len() - 1).unwrap_or(u16::MAX);
     if last > next && is_at(last) && jumps(step, asked, now) {
         let relation = if step.is_answered() { Relation::Next } else { Relation::NextAfterTimeout };
         return Some((relation, last));
@@ -301,8 +299,8 @@ pub(crate) fn loosely(open: &Open, asked: &Asked, now: Timestamp) -> Option<Walk
     let found = step.answers.iter().any(|answer| answer.response.outcome == Outcome::Answer);
     let onward = |walk: &Walk| {
         let position = walk.position + 1;
-        let candidate = open.typed(*walk).candidate(usize::from(position))?;
-        (candidate.name == asked.name).then_some(Walk { typed: walk.typed, position })
+        let is_next = open.typed(*walk).is_at(usize::from(position), &asked.name);
+        is_next.then_some(Walk { typed: walk.typed, position })
     };
     let walks: Walks = open.walks.iter().filter_map(onward).collect();
     (heard && !found && !walks.is_empty() && same_sender(open, asked)).then_some(walks)

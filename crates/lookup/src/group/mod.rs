@@ -10,6 +10,7 @@ mod finish;
 mod fit;
 mod links;
 mod open;
+mod patterns;
 pub(crate) mod readings;
 mod search_list;
 mod turns;
@@ -30,7 +31,6 @@ use crate::attempt::Event;
 use crate::findings::Wording;
 use crate::lookup::Lookup;
 use crate::map::{Address, Map};
-use crate::message::Names;
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
 
@@ -167,12 +167,12 @@ impl Lookups {
     }
 
     /// Takes one event.
-    pub(crate) fn advance(&mut self, event: Event, now: Timestamp, names: &mut Names) {
-        self.pass(now, names);
+    pub(crate) fn advance(&mut self, event: Event, now: Timestamp) {
+        self.pass(now);
         let Some(id) = self.client_of(&event) else { return };
         let known = &mut self.clients[id as usize];
         if known.list.is_some() {
-            self.with_client(id, names, |client, around| client.advance(event, around, now));
+            self.with_client(id, |client, around| client.advance(event, around, now));
         } else {
             if let Event::Asked(asked) = &event {
                 self.links.set(asked.exchange, Link { client: id, lookup: None });
@@ -183,12 +183,12 @@ impl Lookups {
             known.held.push((now, event));
             self.held += 1;
             if known.held.len() >= ENOUGH_EVENTS {
-                self.decide(id, now, names);
+                self.decide(id, now);
             } else if self.held >= MOST_HELD {
-                self.decide_the_most_talkative(now, names);
+                self.decide_the_most_talkative(now);
             }
         }
-        self.make_room(names);
+        self.make_room();
     }
 
     /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
@@ -197,26 +197,26 @@ impl Lookups {
     }
 
     /// Takes it that time has passed.
-    pub(crate) fn pass(&mut self, now: Timestamp, names: &mut Names) {
-        self.began.get_or_insert(now);
+    pub(crate) fn pass(&mut self, now: Timestamp) {
+        self.begin(now);
         if self.deadlines.nothing_until(now) {
             return;
         }
-        self.expire(now, names);
+        self.expire(now);
         if self.deadlines.is_crowded(self.open.lookups + self.clients.len()) {
             self.tidy_deadlines();
         }
     }
 
-    fn expire(&mut self, now: Timestamp, names: &mut Names) {
+    fn expire(&mut self, now: Timestamp) {
         while let Some((at, due)) = self.deadlines.pop_until(now) {
             let Some(known) = self.clients.get(due.client as usize) else { continue };
             if let Some(lookup) = due.lookup {
-                self.with_client(due.client, names, |client, around| client.look_at(lookup, at, around));
+                self.with_client(due.client, |client, around| client.look_at(lookup, at, around));
             } else if let Some((first, _)) = known.held.first() {
                 let decided_at = *first + self.patience;
                 if decided_at <= now {
-                    self.decide(due.client, now, names);
+                    self.decide(due.client, now);
                 } else {
                     self.deadlines.push(decided_at, due);
                 }
@@ -243,19 +243,24 @@ impl Lookups {
     }
 
     /// Everything that is left, at the end of a capture.
-    pub(crate) fn finish(&mut self, now: Timestamp, names: &mut Names) -> Vec<Lookup> {
-        self.expire(now, names);
+    pub(crate) fn finish(&mut self, now: Timestamp) -> Vec<Lookup> {
+        self.expire(now);
         let clients = self.clients.iter();
         let mut clients: Vec<_> =
             clients.map(|(id, known)| (known.address, u32::try_from(id).unwrap_or(ClientId::MAX))).collect();
         clients.sort_unstable();
         for (_, id) in clients {
-            self.decide(id, now, names);
-            self.with_client(id, names, Client::finish);
+            self.decide(id, now);
+            self.with_client(id, Client::finish);
         }
         let mut over = self.take();
         over.sort_by_key(|lookup| lookup.start);
         over
+    }
+
+    /// When something is over at the soonest if no more events come; `None` where nothing is under way.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().filter(|_| self.open.lookups + self.held > 0)
     }
 
     /// The search lists that were read from the traffic.
@@ -291,7 +296,6 @@ impl Lookups {
     fn with_client<T>(
         &mut self,
         id: ClientId,
-        names: &mut Names,
         work: impl FnOnce(&mut Client, &mut Surroundings<'_>) -> T,
     ) -> Option<T> {
         let known = self.clients.get_mut(id as usize)?;
@@ -302,7 +306,6 @@ impl Lookups {
             began: self.began.unwrap_or_default(),
             detected: &self.detected,
             me: id,
-            names,
             links: &mut self.links,
             deadlines: &mut self.deadlines,
             over: &mut self.over,
@@ -317,7 +320,7 @@ impl Lookups {
     }
 
     /// Reads a client's search list from what it sent so far, and goes through that.
-    fn decide(&mut self, id: ClientId, now: Timestamp, names: &mut Names) {
+    fn decide(&mut self, id: ClientId, now: Timestamp) {
         let Some(known) = self.clients.get_mut(id as usize).filter(|known| known.list.is_none()) else {
             return;
         };
@@ -330,19 +333,19 @@ impl Lookups {
         // As if the time of these events were now; what others have to do waits.
         let others = std::mem::take(&mut self.deadlines);
         for (at, event) in held {
-            self.expire(at, names);
-            self.with_client(id, names, |client, around| client.advance(event, around, at));
+            self.expire(at);
+            self.with_client(id, |client, around| client.advance(event, around, at));
         }
-        self.expire(now, names);
+        self.expire(now);
         let own = std::mem::replace(&mut self.deadlines, others);
         self.deadlines.absorb(own);
     }
 
     /// Makes room by deciding for the client that has most held back.
-    fn decide_the_most_talkative(&mut self, now: Timestamp, names: &mut Names) {
+    fn decide_the_most_talkative(&mut self, now: Timestamp) {
         let most = self.clients.iter().max_by_key(|(_, known)| (known.held.len(), known.address));
         if let Some(id) = most.and_then(|(id, _)| ClientId::try_from(id).ok()) {
-            self.decide(id, now, names);
+            self.decide(id, now);
         }
     }
 
@@ -359,7 +362,7 @@ impl Lookups {
     }
 
     /// Gives up the lookups that would be over soonest, while there are too many.
-    fn make_room(&mut self, names: &mut Names) {
+    fn make_room(&mut self) {
         if self.open.bytes <= MOST_OPEN {
             return;
         }
@@ -370,8 +373,7 @@ impl Lookups {
                 undecided.push((at, due));
                 continue;
             };
-            let evicted =
-                self.with_client(due.client, names, |client, around| client.evict(lookup, at, around));
+            let evicted = self.with_client(due.client, |client, around| client.evict(lookup, at, around));
             self.given_up.lookups += u64::from(evicted == Some(true));
         }
         for (at, due) in undecided {

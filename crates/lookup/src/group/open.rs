@@ -7,7 +7,8 @@ use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, Transport};
 use smallvec::{SmallVec, smallvec};
 
 use super::fingerprint::looks_like_musl;
-use super::readings::{Entrance, Planned, TypedName};
+use super::patterns::TypedName;
+use super::readings::Entrance;
 use crate::attempt::{Asked, Endpoint, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
@@ -49,18 +50,6 @@ pub(crate) struct Walk {
     pub(crate) typed: u16,
     /// Index of the candidate that is being asked.
     pub(crate) position: u16,
-}
-
-impl TypedName {
-    /// The candidate at an index, if the walk is that long.
-    pub(crate) fn candidate(&self, index: usize) -> Option<&Planned> {
-        self.candidates.get(index)
-    }
-
-    /// Whether there is nothing more to try after a position.
-    pub(crate) fn is_exhausted(&self, position: u16) -> bool {
-        usize::from(position) + 1 >= self.candidates.len()
-    }
 }
 
 /// One candidate while it is asked.
@@ -164,7 +153,7 @@ impl OpenStep {
     }
 
     /// Whether every transmission is of a type of its own, so that each has its standing.
-    fn is_asked_once(&self) -> bool {
+    pub(crate) fn is_asked_once(&self) -> bool {
         self.sent.len() == self.standings.len()
     }
 
@@ -374,8 +363,7 @@ impl Open {
     /// When this lookup is over, as far as is known by now.
     pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>, shown: &[ResolverId]) -> Timestamp {
         let step = self.step();
-        let standings = step.standings();
-        if standings.iter().any(|standing| standing.answer.is_none()) {
+        let Some(found) = Found::of(step.standings()) else {
             // One resend interval and the one after, which some resolvers double.
             let longest = timeout.max(step.last_interval());
             let twice = longest + longest;
@@ -383,40 +371,95 @@ impl Open {
             let once = step.is_asked_once() && step.sent.iter().all(|sent| sent.asked.edns.is_none());
             let patient = if once { twice.max(CHANNEL_TIMEOUT) } else { twice };
             return step.last_sent() + patient + Nanos::from_millis(1_000);
-        }
-        let last = step.last_answer().unwrap_or_default();
-        let refused = |standing: &Standing| is_no_answer(standing.outcome());
+        };
         let musl = || told.map_or_else(|| looks_like_musl(self, shown), |told| told.id == ResolverId::Musl);
-        if standings.iter().any(refused) && musl() {
+        if found.no_answer && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout + LINGER;
         }
-        last + self.patience(standings)
+        found.last + self.patience(&found)
     }
 
     /// Whether what was seen is all of it, should nothing more come.
     pub(crate) fn is_decided(&self) -> bool {
-        let standings = self.step().standings();
-        let answered = standings.iter().all(|standing| standing.answer.is_some());
-        answered && self.patience(standings) < NEXT_CANDIDATE
+        Found::of(self.step().standings()).is_some_and(|found| self.patience(&found) < NEXT_CANDIDATE)
+    }
+
+    /// Whether the candidate was asked for one type where those before were for two: the other is still to come.
+    fn lacks_a_half(&self) -> bool {
+        let (step, earlier) = (self.step(), &self.steps[..self.steps.len() - 1]);
+        step.standings().len() == 1 && earlier.iter().any(|step| step.standings().len() > 1)
     }
 
     /// How long after a candidate's last answer something may still follow.
-    fn patience(&self, standings: &[Standing]) -> Nanos {
-        let any = |wanted: fn(Outcome) -> bool| standings.iter().any(|standing| wanted(standing.outcome()));
+    fn patience(&self, found: &Found) -> Nanos {
         // After a resend glibc may ask for the other half once more.
-        let resent = standings.iter().any(|standing| standing.last_sent > standing.first_sent);
-        let both = standings.len() > 1 && sent_together(standings) && !resent;
-        let errors = any(|outcome| !matches!(outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain));
-        let answered = any(|outcome| outcome == Outcome::Answer);
-        let contradiction = answered && any(|outcome| outcome == Outcome::NxDomain);
-        if answered {
-            return if both && !errors && !contradiction { Nanos(0) } else { LINGER };
+        let both = found.together && !found.resent;
+        if found.answered {
+            let contradiction = found.denied;
+            return match both && !found.failed && !contradiction {
+                true => Nanos(0),
+                false if self.lacks_a_half() => NEXT_CANDIDATE,
+                false => LINGER,
+            };
         }
         if self.walks.iter().any(|walk| !self.typed(*walk).is_exhausted(walk.position)) {
             return NEXT_CANDIDATE;
         }
-        if both && !errors { Nanos(0) } else { LINGER }
+        if both && !found.failed { Nanos(0) } else { LINGER }
+    }
+}
+
+/// What the answers to a candidate say together.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
+struct Found {
+    /// When the last of them came.
+    last: Timestamp,
+    /// One has what was asked for.
+    answered: bool,
+    /// One says that the name does not exist.
+    denied: bool,
+    /// One is neither of these, nor that there are no records of the type.
+    failed: bool,
+    /// One is none at all for musl.
+    no_answer: bool,
+    /// A question was sent more than once.
+    resent: bool,
+    /// More than one type was asked for, all before the first answer came, as resolvers do that want both.
+    together: bool,
+}
+
+impl Found {
+    /// `None` while one is missing.
+    fn of(standings: &[Standing]) -> Option<Self> {
+        let (mut first, mut last) = (Timestamp(i64::MAX), Timestamp(i64::MIN));
+        let mut found = Self {
+            last,
+            answered: false,
+            denied: false,
+            failed: false,
+            no_answer: false,
+            resent: false,
+            together: standings.len() > 1,
+        };
+        for standing in standings {
+            let answer = standing.answer?;
+            first = first.min(answer.at);
+            last = last.max(answer.at);
+            match answer.outcome {
+                Outcome::Answer => found.answered = true,
+                Outcome::NxDomain => found.denied = true,
+                Outcome::NoData => {}
+                other => {
+                    found.failed = true;
+                    found.no_answer |= is_no_answer(other);
+                }
+            }
+            found.resent |= standing.last_sent > standing.first_sent;
+        }
+        found.together &= standings.iter().all(|standing| standing.first_sent <= first);
+        found.last = last;
+        Some(found)
     }
 }
 
@@ -426,13 +469,8 @@ pub(crate) fn is_no_answer(outcome: Outcome) -> bool {
     matches!(outcome, FormErr | NotImp | Refused | ServFail | Unknown)
 }
 
-/// After an answer a resolver asks on at once or not at all; this leaves room for a busy machine.
-const LINGER: Nanos = Nanos::from_millis(100);
+/// After an answer a resolver asks on at once or not at all; this leaves room for a busy machine, and a row that only
+/// waits for it is there within a tenth of a second.
+const LINGER: Nanos = Nanos::from_millis(75);
 /// The same where the walk should go on: the process may have been stopped in between.
 const NEXT_CANDIDATE: Nanos = Nanos::from_millis(1_000);
-
-/// Whether all types were asked before the first answer came, as resolvers do that want both.
-fn sent_together(standings: &[Standing]) -> bool {
-    let first_answer = standings.iter().filter_map(|standing| standing.answer.map(|answer| answer.at)).min();
-    standings.iter().all(|standing| first_answer.is_none_or(|at| standing.first_sent <= at))
-}

@@ -1,15 +1,14 @@
 //! One `resolv.conf` as each resolver reads it, asked backwards: which typed name makes a resolver ask this one?
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use dnsprobe_resolv::{
-    Candidate, Family, Phase, Profile, Resolver, ResolverId, Settings, Situation, conf, name, plan,
-};
+use dnsprobe_resolv::{Profile, Resolver, ResolverId, Settings, Situation, conf};
 
 use super::open::{Walk, Walks};
+use super::patterns::{Patterns, TypedName};
+use crate::findings::cluster_domain;
 use crate::map::Map;
-use crate::message::{Names, QName};
+use crate::message::QName;
 use crate::time::Nanos;
 
 /// Bytes of candidates remembered for questions before the memory is emptied, over all files.
@@ -36,22 +35,13 @@ pub(crate) struct Readings {
     servers: Servers,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
+    cluster_domain: Rc<str>,
+    patterns: Patterns,
     remembered: Map<QName, Ways>,
     /// Bytes in `remembered`, about.
     weight: usize,
     /// How many there may be.
     room: usize,
-}
-
-/// A name that an application may have typed, with the candidates that follow from it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TypedName {
-    /// As typed, in presentation form; with a trailing dot where that is part of it.
-    pub(crate) name: Arc<str>,
-    /// The candidates in the order of the walk.
-    pub(crate) candidates: Vec<Planned>,
-    /// Where in the walk the question stands that this was looked up for.
-    pub(crate) entry: usize,
 }
 
 /// What a lookup may be that begins with a certain question: the typed names whose walk begins there or comes by.
@@ -97,8 +87,7 @@ impl Entrance {
             // No reading of the file explains the name: asked as it stands, with nothing after it.
             typed.push(Rc::new(TypedName::absolute(qname)));
         }
-        let candidates = typed.iter().flat_map(|typed| &typed.candidates);
-        let mut expected: Vec<u64> = candidates.map(|candidate| candidate.name.fingerprint()).collect();
+        let mut expected: Vec<u64> = typed.iter().flat_map(|typed| typed.fingerprints()).copied().collect();
         expected.sort_unstable();
         expected.dedup();
         let weight = typed.iter().map(|typed| typed.weight()).sum();
@@ -107,7 +96,7 @@ impl Entrance {
 
     /// Whether the question is some name's first candidate with a suffix: otherwise somebody typed the whole of it.
     pub(crate) fn is_likely_begun(&self) -> bool {
-        self.typed.iter().any(|typed| typed.entry == 0 && typed.candidates[0].suffix.is_some())
+        self.typed.iter().any(|typed| typed.entry == 0 && typed.walk[0].suffix.is_some())
     }
 
     /// Every reading, each where the question stands in it.
@@ -116,31 +105,6 @@ impl Entrance {
         let walks = self.typed.iter().enumerate();
         walks.map(|(typed, name)| Walk { typed: index(typed), position: index(name.entry) }).collect()
     }
-}
-
-impl TypedName {
-    /// An absolute name with nothing after it.
-    pub(crate) fn absolute(name: &QName) -> Self {
-        let candidate = Planned { name: name.clone(), suffix: None, phase: Phase::AsIsLast };
-        let shown = name.as_str().trim_end_matches('.').into();
-        Self { name: shown, candidates: vec![candidate], entry: 0 }
-    }
-}
-
-impl TypedName {
-    /// Bytes that it takes with its candidates, about.
-    pub(crate) fn weight(&self) -> usize {
-        let candidate = |it: &Planned| size_of::<Planned>() + it.name.as_str().len() + 64;
-        size_of::<Self>() + self.name.len() + 64 + self.candidates.iter().map(candidate).sum::<usize>()
-    }
-}
-
-/// One candidate of a walk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Planned {
-    pub(crate) name: QName,
-    pub(crate) suffix: Option<Arc<str>>,
-    pub(crate) phase: Phase,
 }
 
 impl Readings {
@@ -175,8 +139,21 @@ impl Readings {
         };
         let servers = if resolvers.iter().all(in_order) { Servers::InOrder } else { Servers::InAnyOrder };
         let file = file.map(<[u8]>::to_vec);
-        let (remembered, room) = (Map::default(), MOST_REMEMBERED);
-        Self { file, given, resolvers, timeout, servers, suffixes, remembered, weight: 0, room }
+        let (patterns, remembered, room) = (Patterns::default(), Map::default(), MOST_REMEMBERED);
+        let cluster_domain = cluster_domain(&suffixes);
+        Self {
+            file,
+            given,
+            resolvers,
+            timeout,
+            servers,
+            suffixes,
+            cluster_domain,
+            patterns,
+            remembered,
+            weight: 0,
+            room,
+        }
     }
 
     /// The resolver that asks, where the user said so.
@@ -222,16 +199,16 @@ impl Readings {
         self.timeout
     }
 
-    /// Every suffix that some resolver appends, without dots at the ends.
-    pub(crate) fn search(&self) -> &[String] {
-        &self.suffixes
+    /// The cluster's domain, as the suffixes have it.
+    pub(crate) fn cluster_domain(&self) -> Rc<str> {
+        Rc::clone(&self.cluster_domain)
     }
 
     /// What a lookup may be that is first seen with this question.
-    pub(crate) fn entrance(&mut self, qname: &QName, began: Began, names: &mut Names) -> Rc<Entrance> {
+    pub(crate) fn entrance(&mut self, qname: &QName, began: Began) -> Rc<Entrance> {
         let ways = match self.remembered.get(qname) {
             Some(known) => known.clone(),
-            None => self.ways(qname, names),
+            None => self.ways(qname),
         };
         match began {
             Began::Here => ways.here,
@@ -239,8 +216,8 @@ impl Readings {
         }
     }
 
-    fn ways(&mut self, qname: &QName, names: &mut Names) -> Ways {
-        let typed: Vec<Rc<TypedName>> = self.typed_names(qname, names).into_iter().map(Rc::new).collect();
+    fn ways(&mut self, qname: &QName) -> Ways {
+        let typed: Vec<Rc<TypedName>> = self.typed_names(qname).into_iter().map(Rc::new).collect();
         let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Rc::clone).collect();
         let all_begin_here = from_start.len() == typed.len();
         let here = Rc::new(Entrance::new(from_start, qname, self.servers));
@@ -260,21 +237,10 @@ impl Readings {
     }
 
     /// Every typed name whose walk holds this question, those first whose walk begins with it.
-    fn typed_names(&self, qname: &QName, names: &mut Names) -> Vec<TypedName> {
+    fn typed_names(&mut self, qname: &QName) -> Vec<TypedName> {
         let mut found: Vec<TypedName> = Vec::new();
         for typed in self.could_be_typed(qname) {
-            for (profile, settings) in &self.resolvers {
-                let plan = plan(&name::unescape(&typed), settings, profile, Family::Unspec);
-                let candidates: Vec<Planned> =
-                    plan.candidates.iter().map(|candidate| planned(candidate, names)).collect();
-                let Some(entry) = candidates.iter().position(|candidate| candidate.name == *qname) else {
-                    continue;
-                };
-                // Most resolvers walk alike.
-                if !found.iter().any(|known| *known.name == *typed && known.candidates == candidates) {
-                    found.push(TypedName { name: typed.as_str().into(), candidates, entry });
-                }
-            }
+            found.extend(self.patterns.walks(&typed, qname, &self.resolvers));
         }
         // Stable: the order of `could_be_typed` decides among equals.
         found.sort_by_key(|typed| typed.entry);
@@ -306,14 +272,6 @@ fn read_by(resolver: Resolver, file: Option<&[u8]>) -> Option<(Profile, Settings
 
 const DEFAULT_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 
-fn planned(candidate: &Candidate, names: &mut Names) -> Planned {
-    Planned {
-        name: names.shown(candidate.fqdn.as_str()),
-        suffix: candidate.suffix.as_ref().map(|suffix| suffix.trim_matches('.').into()),
-        phase: candidate.phase,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,8 +279,8 @@ mod tests {
     const POD: &[u8] = b"search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
 
     fn typed(qname: &str) -> Vec<(String, usize)> {
-        let readings = Readings::new(Some(POD));
-        let found = readings.typed_names(&QName::new(qname), &mut Names::default());
+        let mut readings = Readings::new(Some(POD));
+        let found = readings.typed_names(&QName::new(qname));
         found.iter().map(|typed| (typed.name.to_string(), typed.entry)).collect()
     }
 

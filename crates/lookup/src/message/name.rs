@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -22,7 +22,7 @@ pub struct QName(Rc<Spelled>);
 struct Spelled {
     /// Of `folded`, the same for the life of the process.
     hash: u64,
-    shown: Arc<str>,
+    shown: Rc<str>,
     /// `None` when that is what is shown.
     folded: Option<Box<str>>,
     /// The labels as the wire has them, each with its length in front and without the root's; empty where it was not read
@@ -40,7 +40,7 @@ impl QName {
     }
 
     fn spelled(name: &str, wire: Box<[u8]>) -> Self {
-        let shown: Arc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
+        let shown: Rc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
         let upper = shown.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = upper.then(|| shown.to_ascii_lowercase().into_boxed_str());
         let hash = SEED.hash_one(folded.as_deref().unwrap_or(&shown));
@@ -76,8 +76,8 @@ impl QName {
     }
 
     /// The same, to be kept.
-    pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0.shown)
+    pub(crate) fn shared(&self) -> Rc<str> {
+        Rc::clone(&self.0.shown)
     }
 
     /// In lower case, with its trailing dot: the form that is compared.
@@ -88,6 +88,11 @@ impl QName {
     /// A number that equal names share for the life of the process.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.0.hash
+    }
+
+    /// The fingerprint of the name that is [`Self::folded`] so.
+    pub(crate) fn fingerprint_of(folded: &str) -> u64 {
+        SEED.hash_one(folded)
     }
 }
 
@@ -141,21 +146,6 @@ impl Names {
         name
     }
 
-    /// The name that is shown so, the same one as read from the wire.
-    pub(crate) fn shown(&mut self, name: &str) -> QName {
-        let labels = || name.trim_end_matches('.').split('.');
-        if name.contains('\\') || labels().any(|label| !(1..=63).contains(&label.len())) {
-            return QName::new(name);
-        }
-        let mut wire = Vec::with_capacity(name.len() + 1);
-        for label in labels() {
-            // No more than 63.
-            wire.push(u8::try_from(label.len()).unwrap_or(u8::MAX));
-            wire.extend(label.as_bytes());
-        }
-        self.find_or_add(&wire)
-    }
-
     fn find_or_add(&mut self, wire: &[u8]) -> QName {
         let hash = self.hasher.hash_one(wire);
         if let Some(known) = self.known.find(hash, |known| *known.0.wire == *wire) {
@@ -186,16 +176,6 @@ mod tests {
         assert_eq!(wire.fingerprint(), QName::new("wWw.example.com.").fingerprint());
         assert_ne!(wire, QName::new("www.example.org"));
         assert_eq!(names.intern(b"").as_str(), ".");
-    }
-
-    #[test]
-    fn a_planned_name_is_the_one_that_the_wire_has() {
-        let mut names = Names::default();
-        let planned = names.shown("www.example.com.");
-        assert!(Rc::ptr_eq(&planned.0, &names.intern(b"\x03www\x07example\x03com").0));
-        for odd in [".", "", "a..b.", "\\046.", &"x".repeat(64)] {
-            assert_eq!(names.shown(odd), QName::new(odd));
-        }
     }
 
     #[test]

@@ -207,3 +207,19 @@ fn a_channel_that_rotates_has_a_socket_for_each_server() {
     let evidence = lookups[0].resolver.evidence.unwrap();
     assert!(evidence.starts_with("several questions from one port"), "{evidence}");
 }
+
+#[test]
+fn the_other_half_of_a_pair_is_waited_for() {
+    // The thread was stopped between the two questions of its last candidate.
+    let mut talk = Conversation::new();
+    talk.pair(FIRST, 40_000, Say::NxDomain);
+    talk.ask(SECOND, QType::A, 40_001, 7);
+    talk.wait_ms(1);
+    talk.answer(SECOND, QType::A, 40_001, 7, Say::Address);
+    talk.wait_ms(200);
+    talk.ask(SECOND, QType::Aaaa, 40_001, 30_000);
+    talk.wait_ms(1);
+    talk.answer(SECOND, QType::Aaaa, 40_001, 30_000, Say::Address);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.iter().map(|lookup| lookup.totals().questions).collect::<Vec<_>>(), [4]);
+}

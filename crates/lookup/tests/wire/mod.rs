@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use dnsprobe_lookup::{Frame, LinkType, Lookup, Pipeline, SearchList, Timestamp};
+use dnsprobe_lookup::{Frame, LinkType, Lookup, Nanos, Pipeline, SearchList, Timestamp};
 use dnsprobe_resolv::QType;
 use hickory_proto::op::{Edns, Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA};
@@ -132,22 +132,34 @@ impl Conversation {
         Self { packets, now: self.now.max(other.now), ..*self }
     }
 
-    /// Plays it as it happens, with a look at the clock every 100 ms.
+    /// Plays it as it happens, to an hour after its end; `next_look` says when to look at the clock if no packet comes
+    /// before. Each lookup with when it was seen.
     #[allow(dead_code, reason = "not every file of tests plays live")]
-    pub(crate) fn live(&self, pipeline: &mut Pipeline) -> Vec<Lookup> {
-        let mut lookups = Vec::new();
-        let mut clock = self.packets.first().map_or(self.now, |(at, _)| at.0);
-        for (at, bytes) in &self.packets {
-            while clock + 100_000_000 < at.0 {
-                clock += 100_000_000;
-                lookups.extend(pipeline.silence(Timestamp(clock)));
+    pub(crate) fn live(
+        &self,
+        pipeline: &mut Pipeline,
+        next_look: &dyn Fn(&Pipeline, Timestamp) -> Option<Timestamp>,
+    ) -> Vec<(Timestamp, Lookup)> {
+        let end = self.now() + Nanos::from_millis(3_600_000);
+        let mut clock = self.packets.first().map_or(end, |(at, _)| *at);
+        let mut seen = Vec::new();
+        let packets = self.packets.iter().map(|(at, bytes)| (*at, Some(bytes)));
+        for (until, packet) in packets.chain([(end, None)]) {
+            let mut looked = None;
+            while let Some(look) = next_look(pipeline, clock).filter(|look| *look < until) {
+                // It may have been due when a packet came that no lookup was about.
+                clock = clock.max(look);
+                assert!(looked < Some(clock), "what was due has been seen");
+                looked = Some(clock);
+                seen.extend(pipeline.silence(clock).into_iter().map(|lookup| (clock, lookup)));
             }
+            let Some(bytes) = packet else { break };
+            clock = until;
             let original_len = u32::try_from(bytes.len()).unwrap();
-            let frame = Frame { at: *at, link: LinkType::ETHERNET, bytes, original_len, interface: 1 };
-            lookups.extend(pipeline.frame(&frame));
+            let frame = Frame { at: until, link: LinkType::ETHERNET, bytes, original_len, interface: 1 };
+            seen.extend(pipeline.frame(&frame).into_iter().map(|lookup| (clock, lookup)));
         }
-        lookups.extend(pipeline.finish());
-        lookups
+        seen
     }
 
     fn packet(&mut self, source: u16, destination: u16, message: &Message) {

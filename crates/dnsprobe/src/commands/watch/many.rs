@@ -8,8 +8,8 @@ use dnsprobe_lookup::SearchList;
 use dnsprobe_sniffer::owners::Told;
 use dnsprobe_sniffer::roster::{TO_FOLLOW, is_shared};
 use dnsprobe_sniffer::{
-    Capture, Change, Content, Entry, Follow, FrameSource, Host, Joined, MemberId, Node, Roster, SourceId,
-    Statistics, netns, privileges,
+    Bell, Capture, Change, Content, Entry, Follow, FrameSource, Host, Joined, MemberId, Node, Roster,
+    SourceId, Statistics, netns, privileges,
 };
 use serde_json::json;
 
@@ -17,6 +17,7 @@ use super::{
     Args, give_up_privileges, in_words, interfaces, merging, options, present, say_what_is_watched, stoppable,
 };
 use crate::commands::conntrack::Counters;
+use crate::commands::programs::Programs;
 use crate::commands::session::{Known, Session};
 use crate::commands::sharing::{Files, Shared, Whose};
 use crate::commands::situation;
@@ -62,13 +63,14 @@ pub(super) fn watch(
         told: roster.told(),
         follow: known,
         ports: args.lookups.ports.clone(),
+        programs: Programs::default(),
     };
     for change in netns::visiting(|| roster.changes())? {
         members.take(change, &mut source, &mut session)?;
     }
     // Dropping its end stops the thread.
     let (_stop, stopped) = mpsc::channel();
-    let changes = follow(roster, stopped)?;
+    let changes = follow(roster, source.bell(), stopped)?;
     give_up_privileges()?;
     say_what_is_watched(&format!("{what}, {} now", members.sources.len()), ui);
     super::watch(&mut source, &mut session, args, &mut |source, session| {
@@ -87,7 +89,7 @@ pub(super) fn watch(
 }
 
 /// Starts the thread that goes on looking for pods, with the privileges that this takes and no others.
-fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, CommandError> {
+fn follow(roster: Roster, bell: Bell, stopped: Receiver<()>) -> Result<Receiver<Change>, CommandError> {
     let failed = |error: std::io::Error| CommandError::wrap("start the thread that follows pods", error);
     let (sender, changes) = mpsc::channel();
     let thread = std::thread::Builder::new().name("pods".to_owned());
@@ -95,7 +97,7 @@ fn follow(roster: Roster, stopped: Receiver<()>) -> Result<Receiver<Change>, Com
         .spawn(move || {
             // Without fewer privileges it must not go on.
             if privileges::keep_only(TO_FOLLOW).is_ok() {
-                roster.follow(&sender, &stopped);
+                roster.follow(&sender, &bell, &stopped);
             }
         })
         .map_err(failed)?;
@@ -116,6 +118,7 @@ struct Members {
     told: Told,
     follow: Follow,
     ports: Vec<u16>,
+    programs: Programs,
 }
 
 impl Members {
@@ -168,8 +171,11 @@ impl Members {
         }
         // On the node's own network others' programs ask, too. What is found of pods that start later takes privileges that
         // are given up by then; nothing is decided by it.
-        let resolvers =
-            if joined.is_shared() { Vec::new() } else { present::resolvers(&self.host, &joined.pods) };
+        let resolvers = if joined.is_shared() {
+            Vec::new()
+        } else {
+            present::resolvers(&self.host, &joined.pods, &mut self.programs)
+        };
         let sharing = Shared {
             told: self.told.clone(),
             member: joined.id,
@@ -189,7 +195,8 @@ impl Members {
         Ok(())
     }
 
-    /// Hands over what was captured in one namespace, and says what was lost there; silent when nothing was.
+    /// Hands over what was captured in one namespace, and says what was lost there; silent when nothing was, unless more is
+    /// to be said.
     fn count(
         &mut self,
         source: &mut Capture,
@@ -199,7 +206,7 @@ impl Members {
         let mut place = self.places.remove(&id).unwrap_or_default();
         place.statistics = source.statistics(Some(id))?;
         let Statistics { dropped_by_kernel, truncated, unknown_link, .. } = place.statistics;
-        if dropped_by_kernel + truncated + unknown_link > 0 {
+        if dropped_by_kernel + truncated + unknown_link > 0 || self.detail == Detail::More {
             let title = escape(place.name.as_deref().unwrap_or_default());
             let alone =
                 if dropped_by_kernel > 0 { "; watched alone, its packets have more room" } else { "" };

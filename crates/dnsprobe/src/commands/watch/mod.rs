@@ -7,7 +7,7 @@ mod shared;
 use std::time::Duration;
 
 use dnsprobe_lookup::pcap::InterfaceName;
-use dnsprobe_lookup::{Nanos, SearchList, Timestamp};
+use dnsprobe_lookup::{Nanos, SearchList};
 use dnsprobe_sniffer::capture::{self, End};
 use dnsprobe_sniffer::{
     Capture, CaptureOptions, FrameSource, Located, Queue, SourceId, Statistics, Wake, embedded, privileges,
@@ -16,19 +16,12 @@ use dnsprobe_sniffer::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::conntrack::Counters;
+use super::programs::Programs;
 use super::session::{Session, Showing};
 use super::situation::{self, Wanted};
 use crate::cli::{LookupArgs, TargetArgs};
 use crate::error::{CommandError, Status};
 use crate::view::{CapturedIn, Detail, Merging, Reporter, Ui, escape};
-
-/// Lookups that only time ends are noticed within this, where the last packet is older than [`RECENT`]: what a resolver
-/// gives up then, it has waited for for seconds.
-const TICK: Nanos = Nanos::from_millis(100);
-/// The same where it is not: a lookup that ends a moment after its last packet.
-const QUICK_TICK: Nanos = Nanos::from_millis(10);
-/// How long after a packet a lookup may be over for no more having come.
-const RECENT: Nanos = Nanos::from_millis(1_200);
 
 /// Arguments of `dnsprobe watch`.
 #[derive(Debug, clap::Args)]
@@ -83,13 +76,16 @@ pub(super) fn observe(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>)
 
 /// What was captured and what was lost: the latter's rarer kinds only where there are any.
 fn in_words(statistics: &Statistics) -> String {
-    let Statistics { received, dropped_by_kernel, truncated, unknown_link } = statistics;
+    let Statistics { received, dropped_by_kernel, truncated, unknown_link, filtered } = statistics;
     let mut words =
         vec![format!("{received} packets captured"), format!("{dropped_by_kernel} dropped by kernel")];
     for (count, what) in [(truncated, "cut off"), (unknown_link, "on interfaces of an unknown kind")] {
         if *count > 0 {
             words.push(format!("{count} {what}"));
         }
+    }
+    if let Some(filtered) = filtered {
+        words.push(format!("{filtered} kept away by the filter (by the interfaces' counters)"));
     }
     words.join(", ")
 }
@@ -120,7 +116,7 @@ fn one(args: &Args, ui: &Ui, reporter: Option<Box<dyn Reporter>>) -> Result<Stat
     // Whom nobody is told for, may have any resolver.
     let resolvers = match untold {
         Some(_) => Vec::new(),
-        None => present::resolvers(&situation::host(&args.target), found),
+        None => present::resolvers(&situation::host(&args.target), found, &mut Programs::default()),
     };
     let mut session = session
         .with_embedded(embedded)
@@ -203,8 +199,8 @@ fn give_up_privileges() -> Result<(), CommandError> {
     privileges::drop_all().map_err(failed)
 }
 
-/// Hands frames to the session until it is full, the time is over, or somebody stops it. `between` is called after each
-/// batch.
+/// Hands frames to the session until it is full, the time is over, or somebody stops it. Waits for packets alone where no
+/// lookup is under way. `between` is called after each batch, and when the capture's bell is rung.
 fn watch(
     source: &mut Capture,
     session: &mut Session,
@@ -212,18 +208,14 @@ fn watch(
     between: &mut dyn FnMut(&mut Capture, &mut Session) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let deadline = args.duration.map(|time| capture::now() + nanos(time));
-    let mut last = Timestamp::default();
     loop {
-        let wait = next_look(capture::now(), last, deadline);
+        let wait = session.next_look(capture::now()).into_iter().chain(deadline).min();
         let mut stopped = false;
-        let batch = source.next_batch(Some(wait), &mut |captured| {
+        let batch = source.next_batch(wait, &mut |captured| {
             stopped |= !stopped && session.frame_from(captured.source, &captured.frame).is_break();
         })?;
         if stopped || session.is_full() {
             return Ok(());
-        }
-        if batch.frames > 0 {
-            last = batch.now;
         }
         let over = deadline.is_some_and(|deadline| batch.now >= deadline);
         if session.silence(batch.now).is_break() || over || batch.end == End::Stopped {
@@ -231,12 +223,6 @@ fn watch(
         }
         between(source, session)?;
     }
-}
-
-/// Until when to wait for packets: lookups may be over by then for no more having come.
-fn next_look(now: Timestamp, last_packet: Timestamp, deadline: Option<Timestamp>) -> Timestamp {
-    let tick = if now - last_packet < RECENT { QUICK_TICK } else { TICK };
-    deadline.map_or(now + tick, |deadline| deadline.min(now + tick))
 }
 
 fn nanos(time: Duration) -> Nanos {
@@ -263,24 +249,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookups_are_looked_for_soon_while_one_may_be_over_for_silence() {
-        let now = Timestamp(1_700_000_000_000_000_000);
-        let in_ms = |ms| now + Nanos::from_millis(ms);
-        assert_eq!(next_look(now, now, None), in_ms(10));
-        // As long as a walk may go on after its last answer, and a little longer.
-        assert_eq!(next_look(now, in_ms(-1_150), None), in_ms(10));
-        assert_eq!(next_look(now, in_ms(-1_250), None), in_ms(100));
-        assert_eq!(next_look(now, now, Some(in_ms(3))), in_ms(3), "the end of --duration");
-        assert_eq!(next_look(now, Timestamp::default(), Some(in_ms(3_000))), in_ms(100), "no packet yet");
-    }
-
-    #[test]
     fn what_was_lost_is_said_where_something_was() {
         let mut statistics = Statistics { received: 7, ..Statistics::default() };
         assert_eq!(in_words(&statistics), "7 packets captured, 0 dropped by kernel");
         (statistics.truncated, statistics.unknown_link) = (2, 1);
         let all = "7 packets captured, 0 dropped by kernel, 2 cut off, 1 on interfaces of an unknown kind";
         assert_eq!(in_words(&statistics), all);
+        statistics = Statistics { received: 7, filtered: Some(900), ..Statistics::default() };
+        let with_others = "7 packets captured, 0 dropped by kernel, 900 kept away by the filter (by the interfaces' counters)";
+        assert_eq!(in_words(&statistics), with_others);
     }
 
     #[test]

@@ -1,26 +1,23 @@
 //! Which resolvers do the programs of a pod have? They decide between those that look alike on the wire.
 
 use dnsprobe_resolv::{Resolver, ResolverId};
-use dnsprobe_sniffer::{Detection, Entry, Host, detect};
+use dnsprobe_sniffer::{Entry, Host};
 
+use crate::commands::programs::Programs;
 use crate::view::Present;
 
 /// The resolvers of all running containers of these pods; none when one of them cannot be told, since then it could be
 /// any.
-pub(super) fn resolvers(host: &Host, pods: &[Entry]) -> Vec<Present> {
+pub(super) fn resolvers(host: &Host, pods: &[Entry], programs: &mut Programs) -> Vec<Present> {
     let mut found: Vec<Present> = Vec::new();
     let running =
         |pod: &'_ Entry| -> Vec<_> { pod.containers.iter().filter(|it| it.pid.is_some()).cloned().collect() };
     for pod in pods {
         for container in running(pod) {
             let Ok(opened) = pod.open(host, Some(&container)) else { return Vec::new() };
-            match detect::resolver_in(opened.process.as_ref(), &opened.root) {
-                Detection::Known(known) => {
-                    found.extend(present(known.id, known.version.as_deref()));
-                    let others = known.others.iter();
-                    found.extend(others.filter_map(|it| present(it.id, it.version.as_deref())));
-                }
-                Detection::Unknown(_) => return Vec::new(),
+            for has in programs.resolvers_of(&opened) {
+                let Some(id) = has.id else { return Vec::new() };
+                found.extend(present(id, has.version.as_deref()));
             }
         }
     }
