@@ -3,6 +3,8 @@
 //! The signs are those of the resolvers' own sources: sockets, ids, EDNS, the order of types, and what ends a walk.
 //! Where signs are few, what the same client showed before decides between equals.
 
+use std::net::IpAddr;
+
 use dnsprobe_resolv::{Outcome, QType, ResolverId};
 use smallvec::SmallVec;
 
@@ -100,10 +102,9 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
             ResolverId::Hickory,
             "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
         ),
-        Pairs::TwoPorts if signs.ports_again => Fingerprint::sure(
-            ResolverId::CAres,
-            "several questions from one port, some to another nameserver from another, no OPT record",
-        ),
+        Pairs::TwoPorts if signs.one_port_per_server => {
+            Fingerprint::sure(ResolverId::CAres, "one port for each nameserver, no OPT record")
+        }
         Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go, "A and AAAA from two ports, no OPT record"),
         Pairs::None => single(&signs, before),
     }
@@ -129,8 +130,8 @@ fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
             Pairs::None if before.contains(&ResolverId::CAres) => {
                 Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
             }
-            Pairs::TwoPorts if signs.ports_again => {
-                sure(ResolverId::CAres, "OPT of 1232 bytes, several questions from one port")
+            Pairs::TwoPorts if signs.one_port_per_server => {
+                sure(ResolverId::CAres, "OPT of 1232 bytes, one port for each nameserver")
             }
             Pairs::TwoPorts if signs.candidates == 1 && only_channels(before) => {
                 Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
@@ -200,6 +201,13 @@ fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
         if only(ResolverId::Musl) && (signs.pairs_seen == 1 || signs.close_ids > 0) {
             return Fingerprint::likely(ResolverId::Musl, AS_BEFORE);
         }
+        if signs.candidates == 1 {
+            // As a rule; busybox's nslookup looks so, too, where it asks for one name.
+            return Fingerprint::likely(
+                ResolverId::Glibc,
+                "A and AAAA from one port with unrelated ids, no OPT record",
+            );
+        }
         let unrelated =
             "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record";
         return if signs.close_ids > 0 {
@@ -264,7 +272,7 @@ struct Signs {
     close_ids: usize,
     very_close_ids: bool,
     one_port_for_all: bool,
-    ports_again: bool,
+    one_port_per_server: bool,
     low_ports: bool,
     several_servers_at_once: bool,
     aaaa_after_answer: bool,
@@ -306,7 +314,7 @@ impl Signs {
             close_ids: pairs.iter().filter(close).count(),
             very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
             one_port_for_all: open.steps.len() > 1 && one_port,
-            ports_again: pairing == Pairs::TwoPorts && ports_again(open),
+            one_port_per_server: pairing == Pairs::TwoPorts && one_port_per_server(open),
             low_ports,
             several_servers_at_once: open.steps.iter().any(several_servers_at_once),
             aaaa_after_answer: aaaa_after_answer(open),
@@ -335,17 +343,27 @@ fn pair(step: &OpenStep) -> Option<(&Asked, &Asked)> {
     Some(if one.at <= other.at { (&one.asked, &other.asked) } else { (&other.asked, &one.asked) })
 }
 
-/// Whether several questions came from one port, where others did not: a c-ares channel has a socket for each nameserver,
-/// Go takes a new port for every question.
-fn ports_again(open: &Open) -> bool {
-    let mut seen: SmallVec<[&Asked; 8]> = SmallVec::new();
-    for Sent { asked, .. } in open.sent() {
-        if seen.iter().any(|it| it.client == asked.client && it.exchange != asked.exchange) {
-            return true;
+/// Whether all questions came from no more ports than there were nameservers, where there were some, as from a c-ares channel
+/// with a socket for each. Go takes a new port for every question.
+fn one_port_per_server(open: &Open) -> bool {
+    let mut ports: SmallVec<[u16; 8]> = SmallVec::new();
+    let mut servers: SmallVec<[IpAddr; 4]> = SmallVec::new();
+    let (mut questions, mut resends) = (0, 0);
+    for step in &open.steps {
+        questions += step.standings().len();
+        resends += step.sent.len() - step.standings().len();
+        for Sent { asked, .. } in &step.sent {
+            let (port, server) = (asked.client.port(), asked.server.ip());
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
         }
-        seen.push(asked);
     }
-    false
+    // After a timeout a channel may take a new one.
+    ports.len() < questions && ports.len() <= servers.len() + resends && servers.len() > 1
 }
 
 fn several_servers_at_once(step: &OpenStep) -> bool {

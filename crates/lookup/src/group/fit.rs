@@ -189,10 +189,8 @@ fn is_after_refusal(open: &Open, asked: &Asked, now: Timestamp) -> bool {
 /// without EDNS (the libcs, c-ares before 1.22) keeps at least the id.
 fn keeps_its_socket(open: &Open, asked: &Asked) -> bool {
     let pair = open.steps.iter().rev().find(|step| step.standings().len() > 1);
-    let one_port =
-        |step: &OpenStep| step.sent.iter().all(|sent| sent.asked.client == step.sent[0].asked.client);
     let cut = || open.step().answers.iter().any(|answer| answer.response.truncated);
-    asked.edns.is_none() && pair.is_some_and(one_port) && !cut()
+    asked.edns.is_none() && pair.is_some_and(OpenStep::is_pair_of_one_port) && !cut()
 }
 
 fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
@@ -241,12 +239,12 @@ fn over_tcp(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
 
 fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     // Who asks for both types at once gets both with the alias; only one who asks for one at a time (BIND's nslookup),
-    // or is not content with a bare alias (hickory), asks for its target.
+    // or is not content with a bare alias (hickory, which has a port for each), asks for its target.
     let asked_before = || step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
     let follows = step.answers.iter().any(|answer| {
         let bare = answer.response.outcome == Outcome::Cname && now - answer.at < AT_ONCE;
         let target = answer.response.alias() == Some(&asked.name);
-        target && now - answer.at < TOGETHER && (bare || !asked_before())
+        target && now - answer.at < TOGETHER && ((bare && !step.is_pair_of_one_port()) || !asked_before())
     });
     follows.then_some(Relation::Alias)
 }

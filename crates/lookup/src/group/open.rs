@@ -188,6 +188,12 @@ impl OpenStep {
         self.standings = standings;
     }
 
+    /// Whether it was asked for both types from one port, as the libcs do, and c-ares.
+    pub(crate) fn is_pair_of_one_port(&self) -> bool {
+        let port = |sent: &Sent| sent.asked.client;
+        self.standings.len() > 1 && self.sent.iter().all(|sent| port(sent) == port(&self.sent[0]))
+    }
+
     /// Whether every question has its answer.
     pub(crate) fn is_answered(&self) -> bool {
         self.standings().iter().all(|standing| standing.answer.is_some())

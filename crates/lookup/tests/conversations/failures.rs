@@ -1,6 +1,7 @@
 //! Nameservers that refuse, fail or are late.
 
 use super::one_name::{FIRST, TIMEOUT_1};
+use super::wire::ALIAS;
 use super::*;
 
 #[test]
@@ -55,4 +56,29 @@ fn who_gave_up_has_not_come_to_the_end_of_his_walk() {
     talk.answer(FIRST, QType::Aaaa, 40_000, 200, Say::NxDomain);
     let lookups = talk.lookups(SearchList::Known(Some(TIMEOUT_1.to_vec())));
     assert_eq!((lookups[0].name.as_ref(), lookups[0].resolver.id), ("www.example.com", "musl"));
+}
+
+#[test]
+fn a_pair_from_one_port_follows_no_lone_alias() {
+    // Two lookups of glibc, the second right after the first and of the name that the alias led to.
+    let mut talk = Conversation::new();
+    talk.pair(FIRST, 40_000, Say::LoneAlias);
+    talk.pair(ALIAS, 40_001, Say::NxDomain);
+    let lookups = talk.lookups(known());
+    let names: Vec<&str> = lookups.iter().map(|lookup| lookup.name.as_ref()).collect();
+    assert_eq!(names, ["www.example.com", "gone.example.net."]);
+}
+
+#[test]
+fn host_fails_with_any_of_its_questions() {
+    let mut talk = Conversation::new();
+    let kinds = [(QType::A, Say::Address), (QType::Aaaa, Say::NoData), (QType::Other(15), Say::NxDomain)];
+    for (port, (qtype, say)) in (40_000..).zip(kinds) {
+        talk.ask(FIRST, qtype, port, port);
+        talk.wait_ms(1);
+        talk.answer(FIRST, qtype, port, port, say);
+        talk.wait_ms(1);
+    }
+    let lookups = talk.lookups(known());
+    assert_eq!((lookups[0].resolver.id, lookups[0].outcome), ("bind-host", Outcome::NxDomain));
 }

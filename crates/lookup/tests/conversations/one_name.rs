@@ -205,7 +205,7 @@ fn a_channel_that_rotates_has_a_socket_for_each_server() {
     let lookups = talk.lookups(known());
     assert_eq!((lookups.len(), lookups[0].resolver.id), (1, "c-ares"));
     let evidence = lookups[0].resolver.evidence.unwrap();
-    assert!(evidence.starts_with("several questions from one port"), "{evidence}");
+    assert!(evidence.starts_with("one port for each nameserver"), "{evidence}");
 }
 
 #[test]
