@@ -325,6 +325,19 @@ fn a_question_without_an_answer_is_a_row_and_never_a_zero() {
 }
 
 #[test]
+fn the_end_of_a_walk_right_at_the_beginning_is_partial_and_has_no_dot() {
+    let mut talk = Conversation::new();
+    talk.pair("www.example.com", 40_000, Say::Address);
+    talk.wait_ms(50);
+    talk.pair("www.example.com", 40_001, Say::Address);
+    let seen = |lookup: &Lookup| (lookup.name.to_string(), lookup.partial);
+    let lookups = talk.lookups(known());
+    assert_eq!(seen(&lookups[0]), ("www.example.com".into(), true));
+    // What was before this one would have been captured.
+    assert_eq!(seen(&lookups[1]), ("www.example.com.".into(), false));
+}
+
+#[test]
 fn a_capture_that_ends_inside_a_lookup_says_so() {
     let mut talk = Conversation::new();
     talk.pair("www.example.com.shop.svc.cluster.local", 40_000, Say::NxDomain);

@@ -366,7 +366,10 @@ impl Client {
         }
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
         place.insert(Entry {
-            lookup: Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default()),
+            lookup: Open {
+                seen_after: now - around.began,
+                ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
+            },
             number: self.begun,
             deadline: now,
             noted: Timestamp(i64::MAX),
