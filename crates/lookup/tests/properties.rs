@@ -154,6 +154,8 @@ fn a_capture_begins_with_its_first_packet_even_if_that_answers_nothing() {
     talk.pair("www.example.com.svc.cluster.local", 40_001, Say::NxDomain);
     talk.pair("www.example.com.cluster.local", 40_002, Say::NxDomain);
     let search = SearchList::Known(Some(POD.to_vec()));
-    let live = talk.live(&mut Pipeline::new(vec![53], search.clone()));
+    let mut pipeline = Pipeline::new(vec![53], search.clone());
+    let live = talk.live(&mut pipeline, &|_, clock| soon(clock, 100, &talk));
+    let live = live.into_iter().map(|(_, lookup)| lookup).chain(pipeline.finish()).collect();
     assert_eq!(ordered(talk.lookups(search)), ordered(live));
 }
