@@ -86,6 +86,7 @@ pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skip
 }
 
 /// Takes the link-layer header off.
+#[inline]
 fn network_layer(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skipped> {
     match link {
         LinkType::ETHERNET => after_ethertype(bytes, 12),
@@ -105,6 +106,7 @@ const IPV6: u16 = 0x86dd;
 /// 802.1Q, 802.1ad, and the older QinQ number.
 const VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
+#[inline]
 fn after_ethertype(bytes: &[u8], mut at: usize) -> Result<&[u8], Skipped> {
     loop {
         let ethertype = be16(bytes, at)?;
@@ -131,6 +133,7 @@ fn be16(bytes: &[u8], at: usize) -> Result<u16, Skipped> {
     Ok(u16::from_be_bytes([pair[0], pair[1]]))
 }
 
+#[inline]
 fn ip(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => ipv4(bytes),
@@ -148,6 +151,7 @@ struct Inside<'a> {
     bytes: &'a [u8],
 }
 
+#[inline]
 fn ipv4(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
     let header = Ipv4Packet::new(bytes).ok_or(Skipped::CutShort)?;
     let start = usize::from(header.get_header_length()) * 4;
@@ -211,6 +215,7 @@ fn after_extensions(
     }
 }
 
+#[inline]
 fn transport<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     match inside.protocol {
         IpNextHeaderProtocols::Udp => udp(inside),
@@ -219,6 +224,7 @@ fn transport<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     }
 }
 
+#[inline]
 fn udp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     let header = UdpPacket::new(inside.bytes).ok_or(Skipped::CutShort)?;
     let start = UdpPacket::minimum_packet_size();

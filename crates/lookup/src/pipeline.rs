@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use dnsprobe_resolv::{Resolver, ResolverId, Transport};
 
-use crate::attempt::{Attempts, Event, Leftovers, Path};
+use crate::attempt::{Attempts, Found, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
 use crate::embedded::{Embedded, Relay, Turn};
 use crate::frame::Frame;
@@ -65,7 +65,7 @@ pub struct Pipeline {
     /// The only clients that count.
     clients: Option<BTreeSet<IpAddr>>,
     /// What was found in frames and not yet held against lookups.
-    found: Vec<(Timestamp, Event)>,
+    found: Vec<Found>,
     /// How many of these are gone through at a time.
     batch: usize,
     now: Timestamp,
@@ -183,7 +183,7 @@ impl Pipeline {
 
     /// Holds what was found against lookups.
     fn group(&mut self) {
-        for (at, event) in self.found.drain(..) {
+        for Found { at, event } in self.found.drain(..) {
             self.lookups.advance(event, at);
         }
     }
@@ -219,9 +219,7 @@ impl Pipeline {
                     }
                     Some(Turn::Own) | None => {}
                 }
-                if let Some(event) = self.attempts.advance(message, path, at) {
-                    self.found.push((at, event));
-                }
+                self.attempts.advance(message, path, at, &mut self.found);
             }
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,
             Err(NotAMessage::OtherOpcode) => {}

@@ -70,9 +70,7 @@ struct Entry {
     lookup: Open,
     /// Which of its client's lookups this is.
     number: u64,
-    /// When it is over.
-    deadline: Timestamp,
-    /// When `deadlines` has it looked at: no later than that.
+    /// When `deadlines` has it looked at: no later than it is over, should nothing more come.
     noted: Timestamp,
     /// Its entries in `expecting` beside those of its entrance.
     aliases: SmallVec<[u64; 2]>,
@@ -157,22 +155,25 @@ impl Client {
         end: End,
         around: &mut Surroundings<'_>,
     ) -> bool {
-        let entry = self.open.get_mut(id as usize).filter(|entry| entry.noted == noted);
-        let Some(entry) = entry else { return false };
-        if entry.deadline > noted {
-            // It was put off since.
-            entry.noted = entry.deadline;
-            around.deadlines.push(entry.deadline, Due { client: around.me, lookup: Some(id) });
+        let Some(entry) = self.open.get(id as usize).filter(|entry| entry.noted == noted) else {
             return false;
+        };
+        let deadline = self.deadline(entry, around);
+        if deadline <= noted {
+            self.close(id, around, end);
+            return true;
         }
-        self.close(id, around, end);
-        true
+        // It was put off since.
+        self.open[id as usize].noted = Timestamp(i64::MAX);
+        self.note(id, deadline, around);
+        false
     }
 
     /// Takes out all lookups, at the end of a capture.
     pub(crate) fn finish(&mut self, around: &mut Surroundings<'_>) {
-        let mut left: Vec<_> =
-            self.open.iter().map(|(id, entry)| (entry.deadline, entry.number, open_id(id))).collect();
+        let deadline = |entry| self.deadline(entry, around);
+        let left = self.open.iter().map(|(id, entry)| (deadline(entry), entry.number, open_id(id)));
+        let mut left: Vec<_> = left.collect();
         left.sort_unstable();
         for (_, _, id) in left {
             let decided = self.open.get(id as usize).is_some_and(|entry| entry.lookup.is_decided());
@@ -371,7 +372,6 @@ impl Client {
                 ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
             },
             number: self.begun,
-            deadline: now,
             noted: Timestamp(i64::MAX),
             aliases: SmallVec::new(),
             weight,
@@ -382,6 +382,7 @@ impl Client {
 
     fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
+        let only_puts_off = place.is_of_a_pair();
         if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(id as usize) {
             *weight += QUESTION;
             self.weight += QUESTION;
@@ -403,7 +404,9 @@ impl Client {
                 }
             }
         }
-        self.schedule(id, around);
+        if !only_puts_off {
+            self.schedule(id, around);
+        }
     }
 
     fn answered(
@@ -423,8 +426,9 @@ impl Client {
             self.expecting.entry(alias).or_default().push(id);
         }
         entry.lookup.answer(exchange, now, response);
-        if self.put_off(id, around) > Some(now) {
-            self.note(id, around);
+        let deadline = self.deadline(&self.open[id as usize], around);
+        if deadline > now {
+            self.note(id, deadline, around);
         } else {
             // Nothing can come any more.
             self.close(id, around, End::Seen);
@@ -433,31 +437,29 @@ impl Client {
 
     /// Finds out when a lookup will be over, and has it looked at then.
     fn schedule(&mut self, id: OpenId, around: &mut Surroundings<'_>) {
-        self.put_off(id, around);
-        self.note(id, around);
-    }
-
-    /// Finds out when a lookup will be over, as far as is known now.
-    fn put_off(&mut self, id: OpenId, around: &Surroundings<'_>) -> Option<Timestamp> {
-        let entry = self.open.get_mut(id as usize)?;
-        entry.deadline = if entry.lookup.is_full() {
-            Timestamp(i64::MIN)
-        } else {
-            let channel = self.resolvers.contains(&ResolverId::CAres);
-            let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            let timeout = around.readings.timeout().max(least);
-            entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
-        };
-        Some(entry.deadline)
-    }
-
-    /// Has a lookup looked at when it may be over, if that is sooner than was noted.
-    fn note(&mut self, id: OpenId, around: &mut Surroundings<'_>) {
-        let Some(entry) = self.open.get_mut(id as usize) else { return };
-        if entry.deadline < entry.noted {
-            entry.noted = entry.deadline;
-            around.deadlines.push(entry.deadline, Due { client: around.me, lookup: Some(id) });
+        if let Some(entry) = self.open.get(id as usize) {
+            self.note(id, self.deadline(entry, around), around);
         }
+    }
+
+    /// When a lookup will be over, as far as is known now.
+    fn deadline(&self, entry: &Entry, around: &Surroundings<'_>) -> Timestamp {
+        if entry.lookup.is_full() {
+            return Timestamp(i64::MIN);
+        }
+        let channel = self.resolvers.contains(&ResolverId::CAres);
+        let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
+        let timeout = around.readings.timeout().max(least);
+        entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
+    }
+
+    /// Has a lookup looked at by then, unless that was noted for sooner.
+    fn note(&mut self, id: OpenId, deadline: Timestamp, around: &mut Surroundings<'_>) {
+        let Some(entry) = self.open.get_mut(id as usize).filter(|entry| deadline < entry.noted) else {
+            return;
+        };
+        entry.noted = deadline;
+        around.deadlines.push(deadline, Due { client: around.me, lookup: Some(id) });
     }
 
     fn close(&mut self, id: OpenId, around: &mut Surroundings<'_>, end: End) {
@@ -548,6 +550,14 @@ enum Place {
     Step(usize),
     /// Where it fits.
     Fitting(Fit),
+}
+
+impl Place {
+    /// Whether the question is the other half of a pair, which makes its lookup wait longer and not less.
+    fn is_of_a_pair(&self) -> bool {
+        use Relation::{Partner, PartnerAtOnce, PartnerElsewhere};
+        matches!(self, Self::Fitting(Fit { relation: Partner | PartnerAtOnce | PartnerElsewhere, .. }))
+    }
 }
 
 /// Whether a timer says when a question comes that fits like this.
