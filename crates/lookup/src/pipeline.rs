@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dnsprobe_resolv::{Resolver, ResolverId, Transport};
+use dnsprobe_resolv::{Resolver, ResolverId, Situation, Transport};
 
 use crate::attempt::{Attempts, Found, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
@@ -119,6 +119,12 @@ impl Pipeline {
     /// frame.
     pub fn with_given(&mut self, resolver: Resolver) {
         self.lookups.with_given(resolver);
+    }
+
+    /// Knows what beside the file decides how the clients ask, `RES_OPTIONS` and `LOCALDOMAIN` of their environment above all;
+    /// to be said before the first frame.
+    pub fn with_situation(&mut self, situation: &Situation) {
+        self.lookups.with_situation(situation);
     }
 
     /// Passes over the messages of all clients but these.

@@ -17,8 +17,9 @@ mod turns;
 
 use std::cell::Cell;
 use std::net::IpAddr;
+use std::rc::Rc;
 
-use dnsprobe_resolv::{Resolver, ResolverId};
+use dnsprobe_resolv::{Resolver, ResolverId, Situation};
 use slab::Slab;
 
 use client::{Client, Closed, Surroundings};
@@ -95,6 +96,8 @@ pub(crate) struct Lookups {
     wording: Wording,
     /// The resolver of all packets, where the user said so.
     given: Option<Resolver>,
+    /// What beside the files decides how clients ask.
+    situation: Rc<Situation>,
     /// Lookups under construction, and the bytes they take.
     open: Load,
     held: usize,
@@ -124,7 +127,7 @@ impl Lookups {
     pub(crate) fn new(search: SearchList) -> Self {
         let (lists, one_for_all, patience) = match search {
             SearchList::Known(file) => {
-                (vec![(String::new(), Readings::new(file.as_deref()))], true, Nanos(0))
+                (vec![(String::new(), Readings::new(file.as_deref(), &Rc::default()))], true, Nanos(0))
             }
             SearchList::Inferred(patience) => (Vec::new(), false, patience),
         };
@@ -142,6 +145,7 @@ impl Lookups {
             detected: Vec::new(),
             wording: Wording::All,
             given: None,
+            situation: Rc::default(),
             open: Load::default(),
             held: 0,
             given_up: GivenUp::default(),
@@ -163,6 +167,14 @@ impl Lookups {
         self.given = Some(resolver);
         for (_, readings) in &mut self.lists {
             *readings = readings.given(resolver);
+        }
+    }
+
+    /// Tells what beside the files decides how clients ask; to be said before the first event.
+    pub(crate) fn with_situation(&mut self, situation: &Situation) {
+        self.situation = Rc::new(situation.clone());
+        for (_, readings) in &mut self.lists {
+            *readings = readings.in_situation(&self.situation);
         }
     }
 
@@ -327,7 +339,7 @@ impl Lookups {
         let held = std::mem::take(&mut known.held);
         self.held -= held.len();
         let conf = search_list::infer(&held);
-        let list = list_of(&mut self.lists, conf.as_resolv_conf(), self.given);
+        let list = list_of(&mut self.lists, conf.as_resolv_conf(), self.given, &self.situation);
         known.list = Some(list);
         known.inferred = Some(conf);
         // As if the time of these events were now; what others have to do waits.
@@ -397,7 +409,12 @@ impl Lookups {
 }
 
 /// The index of a file, which is read if it is new. Pods of one namespace have the same.
-fn list_of(lists: &mut Vec<(String, Readings)>, text: String, given: Option<Resolver>) -> ListId {
+fn list_of(
+    lists: &mut Vec<(String, Readings)>,
+    text: String,
+    given: Option<Resolver>,
+    situation: &Rc<Situation>,
+) -> ListId {
     if let Some(known) = lists.iter().position(|(known, _)| *known == text) {
         return known;
     }
@@ -405,7 +422,7 @@ fn list_of(lists: &mut Vec<(String, Readings)>, text: String, given: Option<Reso
         // That many are made up; to such clients the first will do.
         return 0;
     }
-    let readings = Readings::new(Some(text.as_bytes()));
+    let readings = Readings::new(Some(text.as_bytes()), situation);
     let readings = match given {
         Some(resolver) => readings.given(resolver),
         None => readings,

@@ -27,6 +27,8 @@ const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverI
 #[derive(Debug)]
 pub(crate) struct Readings {
     file: Option<Vec<u8>>,
+    /// What decides beside it.
+    situation: Rc<Situation>,
     /// The only one that asks, where the user said so.
     given: Option<Resolver>,
     resolvers: Vec<(Profile, Settings)>,
@@ -109,21 +111,35 @@ impl Entrance {
 
 impl Readings {
     /// Reads a `resolv.conf`; `None` is a missing file.
-    pub(crate) fn new(file: Option<&[u8]>) -> Self {
-        let read = WALKERS.into_iter().filter_map(|id| read_by(Resolver::new(id), file)).collect();
-        Self::of(file, None, read)
+    pub(crate) fn new(file: Option<&[u8]>, situation: &Rc<Situation>) -> Self {
+        let read = WALKERS.into_iter().filter_map(|id| read_by(Resolver::new(id), file, situation)).collect();
+        Self::of(file, situation, None, read)
+    }
+
+    /// The same file where other things beside it decide: `RES_OPTIONS`, `LOCALDOMAIN`, the name of the host.
+    pub(crate) fn in_situation(&self, situation: &Rc<Situation>) -> Self {
+        let readings = Self::new(self.file.as_deref(), situation);
+        match self.given {
+            Some(resolver) => readings.given(resolver),
+            None => readings,
+        }
     }
 
     /// The same file where all traffic is known to be one resolver's. A file that this one refuses is read as the others
     /// do: there is traffic, so something reads it.
     pub(crate) fn given(&self, resolver: Resolver) -> Self {
-        match read_by(resolver, self.file.as_deref()) {
-            Some(read) => Self::of(self.file.as_deref(), Some(resolver), vec![read]),
-            None => Self { given: Some(resolver), ..Self::new(self.file.as_deref()) },
+        match read_by(resolver, self.file.as_deref(), &self.situation) {
+            Some(read) => Self::of(self.file.as_deref(), &self.situation, Some(resolver), vec![read]),
+            None => Self { given: Some(resolver), ..Self::new(self.file.as_deref(), &self.situation) },
         }
     }
 
-    fn of(file: Option<&[u8]>, given: Option<Resolver>, resolvers: Vec<(Profile, Settings)>) -> Self {
+    fn of(
+        file: Option<&[u8]>,
+        situation: &Rc<Situation>,
+        given: Option<Resolver>,
+        resolvers: Vec<(Profile, Settings)>,
+    ) -> Self {
         let mut suffixes: Vec<String> = Vec::new();
         for suffix in resolvers.iter().flat_map(|(_, settings)| &settings.search) {
             let suffix = suffix.to_string().trim_matches('.').to_ascii_lowercase();
@@ -143,6 +159,7 @@ impl Readings {
         let cluster_domain = cluster_domain(&suffixes);
         Self {
             file,
+            situation: Rc::clone(situation),
             given,
             resolvers,
             timeout,
@@ -262,10 +279,10 @@ impl Readings {
     }
 }
 
-/// A file as one resolver reads it; `None` where it refuses to.
-fn read_by(resolver: Resolver, file: Option<&[u8]>) -> Option<(Profile, Settings)> {
+/// A file as one resolver reads it in a situation; `None` where it refuses to.
+fn read_by(resolver: Resolver, file: Option<&[u8]>, situation: &Situation) -> Option<(Profile, Settings)> {
     let profile = resolver.profile();
-    let mut settings = conf::interpret(file, &Situation::default(), &profile).ok()?;
+    let mut settings = conf::interpret(file, situation, &profile).ok()?;
     settings.search.truncate(MOST_SUFFIXES);
     Some((profile, settings))
 }
@@ -279,7 +296,7 @@ mod tests {
     const POD: &[u8] = b"search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
 
     fn typed(qname: &str) -> Vec<(String, usize)> {
-        let mut readings = Readings::new(Some(POD));
+        let mut readings = Readings::new(Some(POD), &Rc::default());
         let found = readings.typed_names(&QName::new(qname));
         found.iter().map(|typed| (typed.name.to_string(), typed.entry)).collect()
     }
