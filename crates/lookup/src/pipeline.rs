@@ -225,7 +225,11 @@ impl Pipeline {
                     }
                     Some(Turn::Own) | None => {}
                 }
+                let unmatched = self.attempts.leftovers.unmatched_answers;
                 self.attempts.advance(message, path, at, &mut self.found);
+                if self.attempts.leftovers.unmatched_answers > unmatched {
+                    self.lookups.note_stray(path.destination.ip(), at);
+                }
             }
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,
             Err(NotAMessage::OtherOpcode) => {}

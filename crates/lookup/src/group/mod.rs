@@ -16,6 +16,7 @@ mod search_list;
 mod turns;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -72,6 +73,9 @@ pub struct GivenUp {
 type ClientId = u32;
 /// Index of a lookup under construction among its client's.
 type OpenId = u32;
+/// Answers to questions that were not captured, remembered at once.
+const MOST_STRAYS: usize = 256;
+
 /// Index of a `resolv.conf` in force.
 type ListId = usize;
 
@@ -96,6 +100,8 @@ pub(crate) struct Lookups {
     wording: Wording,
     /// The resolver of all packets, where the user said so.
     given: Option<Resolver>,
+    /// The latest answers to questions that were not captured: to whom, and when.
+    strays: VecDeque<(IpAddr, Timestamp)>,
     /// What beside the files decides how clients ask.
     situation: Rc<Situation>,
     /// Lookups under construction, and the bytes they take.
@@ -145,6 +151,7 @@ impl Lookups {
             detected: Vec::new(),
             wording: Wording::All,
             given: None,
+            strays: VecDeque::new(),
             situation: Rc::default(),
             open: Load::default(),
             held: 0,
@@ -206,6 +213,14 @@ impl Lookups {
     /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
     pub(crate) fn begin(&mut self, now: Timestamp) {
         self.began.get_or_insert(now);
+    }
+
+    /// Notes that somebody got an answer to a question that was not captured.
+    pub(crate) fn note_stray(&mut self, client: IpAddr, now: Timestamp) {
+        if self.strays.len() >= MOST_STRAYS {
+            self.strays.pop_front();
+        }
+        self.strays.push_back((client, now));
     }
 
     /// Takes it that time has passed.
@@ -316,6 +331,7 @@ impl Lookups {
             readings: &mut self.lists.get_mut(list)?.1,
             list,
             began: self.began.unwrap_or_default(),
+            strays: &self.strays,
             detected: &self.detected,
             me: id,
             links: &mut self.links,

@@ -17,10 +17,6 @@ use crate::time::{Nanos, Timestamp};
 pub(super) const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// No resolver's interval is believed to grow beyond this.
 const MOST_BACKED_OFF: Nanos = Nanos::from_millis(30_000);
-/// What a candidate without an answer is taken to have taken, where it matters whether another was before it.
-const BEGINNING: Nanos = Nanos::from_millis(500);
-/// How soon after an answer the next candidate follows, on a busy machine.
-const REACTION: Nanos = Nanos::from_millis(5);
 /// Transmissions kept of one candidate. glibc sends 60 at most (2 types, 3 nameservers, 5 attempts, each from a pair and
 /// alone); what is beyond is no lookup but a fault, and begins a new one.
 const MOST_OF_A_STEP: usize = 128;
@@ -39,8 +35,8 @@ pub(crate) struct Open {
     pub(crate) certain: bool,
     /// Whether its socket was seen to serve other names at the same time.
     pub(crate) channel: bool,
-    /// How long after the capture it was first seen.
-    pub(crate) seen_after: Nanos,
+    /// Whether the client had an answer right before to a question that was not captured.
+    pub(crate) cut: bool,
 }
 
 /// The candidates of a lookup, in the order they were begun.
@@ -263,7 +259,7 @@ impl Open {
         let client = asked.client.ip();
         steps.push(OpenStep::new(asked.name.clone(), Sent { at, asked }));
         let walks = entrance.walks();
-        Self { client, entrance, walks, steps, certain: true, channel: false, seen_after: Nanos(i64::MAX) }
+        Self { client, entrance, walks, steps, certain: true, channel: false, cut: false }
     }
 
     /// The typed name of one reading.
@@ -284,12 +280,9 @@ impl Open {
         begun(self) <= ended(other) && begun(other) <= ended(self)
     }
 
-    /// Whether the candidate before the first may have been asked and answered before the capture began: as far as can be
-    /// told from how long the first took.
+    /// Whether it may have begun before the capture.
     pub(crate) fn may_be_cut(&self) -> bool {
-        let first = &self.steps[0];
-        let took = first.last_answer().map_or(BEGINNING, |at| at - first.begun());
-        self.seen_after < took + took + REACTION && self.walks.iter().any(|walk| self.typed(*walk).entry > 0)
+        self.cut && self.walks.iter().any(|walk| self.typed(*walk).entry > 0)
     }
 
     /// Whether no more is taken.
