@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use dnsprobe_resolv::{QType, Transport};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use crate::datagram::Endpoint;
 use crate::map::Address;
 use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
@@ -85,34 +86,11 @@ pub(crate) struct Asked {
     pub(crate) authentic_data: bool,
 }
 
-/// An address and a port: a `SocketAddr` in less room, as many are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    address: IpAddr,
-    port: u16,
-}
-
-impl Endpoint {
-    pub(crate) fn ip(self) -> IpAddr {
-        self.address
-    }
-
-    pub(crate) fn port(self) -> u16 {
-        self.port
-    }
-}
-
-impl From<SocketAddr> for Endpoint {
-    fn from(it: SocketAddr) -> Self {
-        Self { address: it.ip(), port: it.port() }
-    }
-}
-
 /// Where a message came from and went to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Path {
-    pub(crate) source: SocketAddr,
-    pub(crate) destination: SocketAddr,
+    pub(crate) source: Endpoint,
+    pub(crate) destination: Endpoint,
     pub(crate) transport: Transport,
 }
 
@@ -162,9 +140,9 @@ struct Socket {
 impl Hash for Socket {
     /// In few words: this is hashed for each message.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let ports = u64::from(self.client.port) << 16 | u64::from(self.server.port);
+        let ports = u64::from(self.client.port()) << 16 | u64::from(self.server.port());
         state.write_u64(ports << 32 | u64::from(self.id) << 1 | u64::from(self.transport == Transport::Tcp));
-        match (self.client.address, self.server.address) {
+        match (self.client.ip(), self.server.ip()) {
             (IpAddr::V4(client), IpAddr::V4(server)) => {
                 state.write_u64(u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()));
             }
@@ -205,8 +183,8 @@ impl Attempts {
     /// Takes one message, and puts into `found` what it means; nothing when it is a copy, or an answer to nothing.
     pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp, found: &mut Vec<Found>) {
         self.forget(now);
-        let (source, destination) = (Endpoint::from(path.source), Endpoint::from(path.destination));
-        let (transport, id) = (path.transport, message.id);
+        let Path { source, destination, transport } = path;
+        let id = message.id;
         match message.kind {
             Kind::Query => {
                 let Some((name, qtype)) = message.question else { return };
@@ -384,8 +362,8 @@ mod tests {
 
     fn path(port: u16) -> Path {
         Path {
-            source: ([10, 244, 1, 7], port).into(),
-            destination: ([10, 96, 0, 10], 53).into(),
+            source: Endpoint::new([10, 244, 1, 7].into(), port),
+            destination: Endpoint::new([10, 96, 0, 10].into(), 53),
             transport: Transport::Udp,
         }
     }

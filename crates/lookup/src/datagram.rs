@@ -14,15 +14,51 @@ use crate::frame::{Frame, LinkType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// Sender.
-    pub source: SocketAddr,
+    pub source: Endpoint,
     /// Receiver.
-    pub destination: SocketAddr,
+    pub destination: Endpoint,
     /// UDP, or where in its stream a TCP segment stands.
     pub carrier: Carrier,
     /// The bytes that were kept.
     pub payload: &'a [u8],
     /// True when the capture kept fewer bytes than were sent.
     pub cut: bool,
+}
+
+/// An address and a port: a `SocketAddr` in less room, as many are made and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    address: IpAddr,
+    port: u16,
+}
+
+impl Endpoint {
+    /// This port at this address.
+    pub fn new(address: IpAddr, port: u16) -> Self {
+        Self { address, port }
+    }
+
+    /// The address.
+    pub fn ip(self) -> IpAddr {
+        self.address
+    }
+
+    /// The port.
+    pub fn port(self) -> u16 {
+        self.port
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(it: SocketAddr) -> Self {
+        Self::new(it.ip(), it.port())
+    }
+}
+
+impl From<Endpoint> for SocketAddr {
+    fn from(it: Endpoint) -> Self {
+        Self::new(it.address, it.port)
+    }
 }
 
 /// What carried a payload.
@@ -235,8 +271,8 @@ fn udp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     // Length 0 stands for a jumbogram (RFC 2675 section 4); the capture may also hold padding after the datagram.
     let end = if sent == 0 { inside.bytes.len() } else { sent.min(inside.bytes.len()) };
     Ok(Datagram {
-        source: (inside.source, header.get_source()).into(),
-        destination: (inside.destination, header.get_destination()).into(),
+        source: Endpoint::new(inside.source, header.get_source()),
+        destination: Endpoint::new(inside.destination, header.get_destination()),
         carrier: Carrier::Udp,
         payload: &inside.bytes[start..end],
         cut: sent > inside.bytes.len(),
@@ -253,8 +289,8 @@ fn tcp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     let payload = inside.bytes.get(start..).ok_or(Skipped::CutShort)?;
     let has = |flag: u8| flags & flag != 0;
     Ok(Datagram {
-        source: (inside.source, header.get_source()).into(),
-        destination: (inside.destination, header.get_destination()).into(),
+        source: Endpoint::new(inside.source, header.get_source()),
+        destination: Endpoint::new(inside.destination, header.get_destination()),
         carrier: Carrier::Tcp {
             sequence: header.get_sequence(),
             syn: has(TcpFlags::SYN),

@@ -150,13 +150,19 @@ fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<Rc<str>> {
 
 /// What a candidate came to for the resolver, which no longer heard what was late.
 fn step_outcome(step: &OpenStep, rule: PairRule, late: impl Fn(&Standing) -> bool) -> Outcome {
+    let heard = |standing: &Standing| if late(standing) { Outcome::Timeout } else { standing.outcome() };
+    let first = step.standings().first().map_or(Outcome::Timeout, heard);
+    if step.standings().iter().skip(1).all(|standing| heard(standing) == first) {
+        // No rule makes something else of that.
+        return first;
+    }
     let micros = |at: Timestamp| u64::try_from(at.0 / 1_000).unwrap_or(0);
     let ends: SmallVec<[QuestionEnd; 2]> = step
         .standings()
         .iter()
         .map(|standing| QuestionEnd {
             qtype: standing.qtype,
-            outcome: if late(standing) { Outcome::Timeout } else { standing.outcome() },
+            outcome: heard(standing),
             at_us: standing.answer.map_or(u64::MAX, |answer| micros(answer.at)),
         })
         .collect();

@@ -9,7 +9,8 @@ use smallvec::{SmallVec, smallvec};
 use super::fingerprint::looks_like_musl;
 use super::patterns::TypedName;
 use super::readings::Entrance;
-use crate::attempt::{Asked, Endpoint, ExchangeId};
+use crate::attempt::{Asked, ExchangeId};
+use crate::datagram::Endpoint;
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
