@@ -74,3 +74,14 @@ fn traffic_without_walks_shows_no_list() {
     assert_eq!(conf.search, Vec::<String>::new());
     assert_eq!(conf.as_resolv_conf(), "options ndots:1\n");
 }
+
+#[test]
+fn one_step_that_was_missed_does_not_decide_about_ndots() {
+    let as_is: &[&str] = &["gone.example.com", "gone.example.com.a.test", "gone.example.com.b.test"];
+    let other: &[&str] = &["lost.example.com", "lost.example.com.a.test", "lost.example.com.b.test"];
+    // The question as-is of this one was lost.
+    let missed: &[&str] = &["odd.example.com.a.test", "odd.example.com.b.test"];
+    let short: &[&str] = &["web.shop.a.test", "web.shop.b.test", "web.shop"];
+    let conf = infer(&events(&[as_is, other, missed, short]));
+    assert_eq!((conf.ndots, conf.ndots_certain), (2, true));
+}
