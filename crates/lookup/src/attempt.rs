@@ -407,7 +407,10 @@ mod tests {
             exchange(advance(&mut attempts, answer(1, "A.", Outcome::Answer), back(4001), MS(2))),
             Some(two)
         );
-        assert_eq!(exchange(advance(&mut attempts, answer(1, "b.", Outcome::Answer), back(4000), MS(3))), None);
+        assert_eq!(
+            exchange(advance(&mut attempts, answer(1, "b.", Outcome::Answer), back(4000), MS(3))),
+            None
+        );
         assert_eq!(attempts.leftovers.unmatched_answers, 1);
     }
 

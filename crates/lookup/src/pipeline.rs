@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dnsprobe_resolv::{Resolver, ResolverId, Transport};
+use dnsprobe_resolv::{Resolver, ResolverId, Situation, Transport};
 
 use crate::attempt::{Attempts, Found, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
@@ -121,6 +121,12 @@ impl Pipeline {
         self.lookups.with_given(resolver);
     }
 
+    /// Knows what beside the file decides how the clients ask, `RES_OPTIONS` and `LOCALDOMAIN` of their environment above all;
+    /// to be said before the first frame.
+    pub fn with_situation(&mut self, situation: &Situation) {
+        self.lookups.with_situation(situation);
+    }
+
     /// Passes over the messages of all clients but these.
     pub fn only_of(&mut self, clients: BTreeSet<IpAddr>) {
         self.clients = Some(clients);
@@ -219,7 +225,11 @@ impl Pipeline {
                     }
                     Some(Turn::Own) | None => {}
                 }
+                let unmatched = self.attempts.leftovers.unmatched_answers;
                 self.attempts.advance(message, path, at, &mut self.found);
+                if self.attempts.leftovers.unmatched_answers > unmatched {
+                    self.lookups.note_stray(path.destination.ip(), at);
+                }
             }
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,
             Err(NotAMessage::OtherOpcode) => {}
