@@ -125,7 +125,7 @@ fn programs(pair: &Pair, watch: Option<&Watch>) {
                 (made.questions + made.answers).saturating_sub(packets),
                 each / *first.get_or_insert(each)
             );
-            if said.contains("passed over") || said.contains("too fast") {
+            if said.contains("passed over") || said.contains("too many") {
                 println!(
                     "    {}",
                     said.lines().filter(|it| it.contains("too ")).collect::<Vec<_>>().join("; ")
