@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use dnsprobe_resolv::{Outcome, QType, ResolverId, Transport};
 
@@ -13,7 +14,7 @@ use crate::time::Nanos;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
     /// The cluster's domain, such as `cluster.local`.
-    pub cluster_domain: String,
+    pub cluster_domain: Rc<str>,
     /// After this long without an answer the resolver sends a question again.
     pub resend_after: Nanos,
     /// The address that the name has as it stands, where another lookup showed it.
@@ -21,12 +22,15 @@ pub struct Context {
 }
 
 impl Context {
-    /// From a search list: the cluster's domain is what lies behind `svc.` in it (kubelet `dns.go`,
-    /// `generateSearchesForDNSClusterFirst`).
+    /// From a search list.
     pub fn new(search: &[String], resend_after: Nanos) -> Self {
-        let domain = search.iter().find_map(|suffix| suffix.strip_prefix("svc."));
-        Self { cluster_domain: domain.unwrap_or("cluster.local").to_owned(), resend_after, as_is: None }
+        Self { cluster_domain: cluster_domain(search), resend_after, as_is: None }
     }
+}
+
+/// The cluster's domain is what lies behind `svc.` in a search list (kubelet `dns.go`, `generateSearchesForDNSClusterFirst`).
+pub(crate) fn cluster_domain(search: &[String]) -> Rc<str> {
+    search.iter().find_map(|suffix| suffix.strip_prefix("svc.")).unwrap_or("cluster.local").into()
 }
 
 /// Whether findings are put into words.
@@ -51,9 +55,10 @@ impl Wording {
     }
 }
 
-/// Everything that deserves a look, worst first.
+/// Everything that deserves a look in a lookup of this resolver, worst first.
 pub(crate) fn findings(
     lookup: &Lookup,
+    id: ResolverId,
     readings: &Readings,
     as_is: Option<IpAddr>,
     wording: &Wording,
@@ -62,9 +67,9 @@ pub(crate) fn findings(
     if !RULES.iter().any(|(may_apply, _)| may_apply(&glance)) {
         return Vec::new();
     }
-    let id = ResolverId::from_word(lookup.resolver.id).unwrap_or(ResolverId::Glibc);
-    let context = Context::new(readings.search(), readings.resend_after(id));
-    judge_by(lookup, &glance, &Judge { context: &Context { as_is, ..context }, wording })
+    let cluster_domain = readings.cluster_domain();
+    let context = Context { cluster_domain, resend_after: readings.resend_after(id), as_is };
+    judge_by(lookup, &glance, &Judge { context: &context, wording })
 }
 
 /// Everything that deserves a look, worst first.

@@ -1,9 +1,10 @@
 //! The lookup: what an application waited for, with every transmission it took.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use dnsprobe_resolv::{Outcome, QType, Transport};
+use smallvec::SmallVec;
 
 use crate::time::{Nanos, Timestamp};
 
@@ -11,7 +12,7 @@ use crate::time::{Nanos, Timestamp};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lookup {
     /// The name as typed, as far as the wire can tell (escaped presentation form, RFC 4343 section 2.1).
-    pub name: Arc<str>,
+    pub name: Rc<str>,
     /// When the first query left; `None` where nothing was sent (offline).
     pub start: Option<Timestamp>,
     /// Who asked; `None` offline.
@@ -36,13 +37,16 @@ pub struct Lookup {
     pub findings: Vec<Finding>,
 }
 
+/// The transmissions of one candidate; as a rule for A and AAAA.
+pub type Questions = SmallVec<[Question; 2]>;
+
 /// One candidate of a lookup.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The absolute name, with its trailing dot.
-    pub candidate: Arc<str>,
+    pub candidate: Rc<str>,
     /// The search domain as appended, without dots at the ends; `None` for the as-is candidate.
-    pub suffix: Option<Arc<str>>,
+    pub suffix: Option<Rc<str>>,
     /// What the candidate came to.
     pub outcome: Outcome,
     /// What it added to the lookup's latency; `None` where that was not seen.
@@ -50,7 +54,7 @@ pub struct Step {
     /// True for a candidate that did not answer, in a lookup that was answered.
     pub wasted: bool,
     /// Every transmission, in wire order.
-    pub questions: Vec<Question>,
+    pub questions: Questions,
     /// What the resolver did next and why, in words; `None` where only packets were seen.
     pub why: Option<String>,
 }
@@ -59,7 +63,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// The absolute name asked for, as on the wire.
-    pub qname: Arc<str>,
+    pub qname: Rc<str>,
     /// The type asked for.
     pub qtype: QType,
     /// Where it was sent.
@@ -75,7 +79,7 @@ pub struct Question {
     /// From the query to its answer; `None` without an answer.
     pub latency: Option<Nanos>,
     /// Where the first alias of the answer points, with its trailing dot.
-    pub alias: Option<Arc<str>>,
+    pub alias: Option<Rc<str>>,
     /// How much of that an embedded server (Docker's) waited for the real one; `None` where there is none between, or
     /// where it knew the answer itself.
     pub upstream: Option<Nanos>,
@@ -217,7 +221,7 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// The absolute name asked for.
-    pub qname: Arc<str>,
+    pub qname: Rc<str>,
     /// The type asked for.
     pub qtype: QType,
     /// Where it was sent.

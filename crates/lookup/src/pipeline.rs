@@ -128,10 +128,12 @@ impl Pipeline {
 
     /// Takes one frame; gives the lookups that are over by its time.
     pub fn frame(&mut self, frame: &Frame<'_>) -> Vec<Lookup> {
+        if self.counters.frames == 0 {
+            self.lookups.begin(frame.at);
+        }
         self.counters.frames += 1;
         // Captures of several interfaces are not always in order: each event has its own time, the end has the latest.
         self.now = self.now.max(frame.at);
-        self.lookups.begin(frame.at);
         match datagram::decode(frame, &self.ports) {
             Ok(datagram) => self.datagram(&datagram, frame.at),
             Err(skipped) => *self.counters.skipped.entry(skipped).or_default() += 1,

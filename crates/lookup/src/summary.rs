@@ -81,8 +81,12 @@ impl Summary {
     /// Adds one lookup; `target` names where it was seen.
     pub fn add(&mut self, lookup: &Lookup, target: Option<&str>) {
         let totals = lookup.totals();
-        let questions = || lookup.steps.iter().flat_map(|step| &step.questions);
-        let unanswered = questions().filter(|question| question.latency.is_none()).count() as u64;
+        let questions = lookup.steps.iter().flat_map(|step| &step.questions);
+        let (mut unanswered, mut to_node_cache) = (0, 0);
+        for question in questions {
+            unanswered += u64::from(question.latency.is_none());
+            to_node_cache += u64::from(is_node_cache(question.server));
+        }
         self.lookups += 1;
         self.questions += totals.questions;
         self.wasted_questions += totals.wasted_questions;
@@ -91,7 +95,7 @@ impl Summary {
         self.endless += u64::from(totals.latency.is_none());
         self.added_by_search = self.added_by_search + totals.added_by_search.unwrap_or_default();
         self.autopath += u64::from(lookup.is_autopath());
-        self.to_node_cache += questions().filter(|question| is_node_cache(question.server)).count() as u64;
+        self.to_node_cache += to_node_cache;
         let cost = Cost {
             lookups: 1,
             questions: totals.questions,

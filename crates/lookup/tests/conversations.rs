@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests, their helpers included")]
 
+/// Which of several that look up the same has asked.
+#[path = "conversations/one_name.rs"]
+mod one_name;
 /// Who asks is known beside the packets.
 #[path = "conversations/resolver_known.rs"]
 mod resolver_known;

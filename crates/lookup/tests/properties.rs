@@ -144,3 +144,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_capture_begins_with_its_first_packet_even_if_that_answers_nothing() {
+    let mut talk = Conversation::new();
+    talk.answer("web.cluster.local", QType::A, 40_000, 7, Say::Address);
+    // Just after a walk may have begun before the capture.
+    talk.wait_ms(5_050);
+    talk.pair("www.example.com.svc.cluster.local", 40_001, Say::NxDomain);
+    talk.pair("www.example.com.cluster.local", 40_002, Say::NxDomain);
+    let search = SearchList::Known(Some(POD.to_vec()));
+    let mut pipeline = Pipeline::new(vec![53], search.clone());
+    let live = talk.live(&mut pipeline, &|_, clock| soon(clock, 100, &talk));
+    let live = live.into_iter().map(|(_, lookup)| lookup).chain(pipeline.finish()).collect();
+    assert_eq!(ordered(talk.lookups(search)), ordered(live));
+}

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dnsprobe_lookup::{Lookup, Nanos, Step, Timestamp};
+use dnsprobe_lookup::{Nanos, Timestamp};
 use dnsprobe_resolv::conf::Nameserver;
 use dnsprobe_resolv::plan::Wire;
 use dnsprobe_resolv::{Action, Outcome, QType, Query, Reply, Request, Verdict, Walk};
@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::sleep_until;
 
 use super::Subject;
-use super::account::{self, Transmission};
+use super::account::{self, Ended, Transmission, Walked};
 use super::error::MeasureError;
 use super::port::Ports;
 use super::reply::{Came, came, wire_name};
@@ -24,7 +24,6 @@ use super::wire::{self, Transmitted, transmit};
 /// One lookup under way.
 pub(super) struct Drive<'a> {
     subject: &'a Subject<'a>,
-    request: &'a Request,
     walk: Walk,
     clock: Clock,
     ports: Ports,
@@ -34,7 +33,7 @@ pub(super) struct Drive<'a> {
     /// When the last thing happened that the walk waited for.
     last_event: Instant,
     reported: usize,
-    steps: Sender<Step>,
+    steps: Sender<Ended>,
 }
 
 /// A transmission that was ordered.
@@ -49,11 +48,10 @@ struct Sent {
 
 impl<'a> Drive<'a> {
     /// A lookup that has not asked anything yet. Steps go to `steps` as they end.
-    pub(super) fn new(subject: &'a Subject<'a>, request: &'a Request, steps: Sender<Step>) -> Self {
+    pub(super) fn new(subject: &'a Subject<'a>, request: &Request, steps: Sender<Ended>) -> Self {
         let clock = Clock::start();
         Self {
             subject,
-            request,
             walk: Walk::new(subject.profile, subject.settings, request),
             last_event: clock.origin,
             clock,
@@ -67,7 +65,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Walks to the end.
-    pub(super) async fn run(mut self) -> Result<Lookup, MeasureError> {
+    pub(super) async fn run(mut self) -> Result<Walked, MeasureError> {
         loop {
             match self.walk.next(self.clock.micros(Instant::now())) {
                 Action::Send(query) => self.send(&query)?,
@@ -76,11 +74,11 @@ impl<'a> Drive<'a> {
                     self.note_departures();
                     self.report_ended();
                     if until_us.is_none() && self.flights.is_empty() {
-                        return Ok(self.finish(&never_answered()));
+                        return Ok(self.finish(never_answered()));
                     }
                     self.wait(until_us).await?;
                 }
-                Action::Done(verdict) => return Ok(self.finish(&verdict)),
+                Action::Done(verdict) => return Ok(self.finish(verdict)),
             }
         }
     }
@@ -130,23 +128,23 @@ impl<'a> Drive<'a> {
         self.note_departures();
         for (seq, Transmitted { ended, result }) in landed {
             let sent = &mut self.sent[seq];
-            let question = &mut sent.transmission.question;
-            let latency = sent.transmission.at.map(|at| Nanos(self.clock.nanos(ended).0 - at.0));
+            let transmission = &mut sent.transmission;
+            let latency = transmission.at.map(|at| Nanos(self.clock.nanos(ended).0 - at.0));
             // It never left: there is no way to the server. The step still began.
-            sent.transmission.at.get_or_insert(self.clock.nanos(ended));
+            transmission.at.get_or_insert(self.clock.nanos(ended));
             match came(result, sent.record_type) {
                 Came::Reply(reply) => {
-                    question.outcome = outcome(&reply);
-                    question.latency = latency;
+                    transmission.outcome = outcome(&reply);
+                    transmission.latency = latency;
                     self.last_event = self.last_event.max(ended);
                     self.walk.reply(self.clock.micros(ended), seq, &reply);
                 }
                 Came::Nothing(outcome) => {
-                    question.outcome = outcome;
-                    question.latency = latency.filter(|_| outcome == Outcome::Unknown);
+                    transmission.outcome = outcome;
+                    transmission.latency = latency.filter(|_| outcome == Outcome::Unknown);
                 }
                 Came::Failure(source) => {
-                    let name = question.qname.to_string();
+                    let name = transmission.qname.clone();
                     return Err(MeasureError::Ask { server: sent.server, name, source: Box::new(source) });
                 }
             }
@@ -159,7 +157,7 @@ impl<'a> Drive<'a> {
         for sent in self.sent.iter_mut().filter(|sent| sent.transmission.at.is_none()) {
             if let Some(left) = sent.watch.seen().sent {
                 sent.transmission.at = Some(self.clock.nanos(left));
-                sent.transmission.question.sent = Some(self.clock.date(left));
+                sent.transmission.sent = Some(self.clock.date(left));
             }
         }
     }
@@ -183,10 +181,10 @@ impl<'a> Drive<'a> {
         let transmissions = self.transmissions();
         let trail = self.walk.trail();
         while self.reported + 1 < trail.len() && trail[self.reported].ended_us.is_some() {
-            let Some(next) = account::begin_of(self.reported + 1, &transmissions) else { return };
-            let step = account::step(self.reported, &trail[self.reported], &transmissions, Some(next));
+            let Some(end) = account::begin_of(self.reported + 1, &transmissions) else { return };
+            let (index, record) = (self.reported, trail[self.reported].clone());
             // Nobody may be interested any more.
-            let _ = self.steps.send(step);
+            let _ = self.steps.send(Ended { index, record, transmissions: transmissions.clone(), end });
             self.reported += 1;
         }
     }
@@ -195,19 +193,15 @@ impl<'a> Drive<'a> {
         self.sent.iter().map(|sent| sent.transmission.clone()).collect()
     }
 
-    fn finish(mut self, verdict: &Verdict) -> Lookup {
+    fn finish(mut self, verdict: Verdict) -> Walked {
         self.note_departures();
-        let transmissions = self.transmissions();
-        let end = Some(self.clock.nanos(self.last_event));
-        let Subject { resolver, .. } = self.subject;
-        let mut lookup =
-            account::lookup(self.request, resolver, self.walk.trail(), &transmissions, verdict, end);
-        lookup.start = transmissions.iter().filter_map(|transmission| transmission.question.sent).min();
-        lookup.client = self.client();
-        for step in &lookup.steps[self.reported.min(lookup.steps.len())..] {
-            let _ = self.steps.send(step.clone());
+        Walked {
+            trail: self.walk.trail().to_vec(),
+            transmissions: self.transmissions(),
+            verdict,
+            end: Some(self.clock.nanos(self.last_event)),
+            client: self.client(),
         }
-        lookup
     }
 
     fn client(&self) -> Option<IpAddr> {

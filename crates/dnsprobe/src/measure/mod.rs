@@ -18,6 +18,7 @@ use dnsprobe_lookup::{Lookup, ResolverSeen, Step};
 use dnsprobe_resolv::{Profile, Request, Settings};
 use dnsprobe_sniffer::{Netns, netns};
 
+use account::{Ended, Walked};
 pub(crate) use error::MeasureError;
 pub(crate) use offline::rehearse;
 
@@ -43,19 +44,24 @@ pub(crate) fn measure(
     on_step: &mut dyn FnMut(&Step),
 ) -> Result<Lookup, MeasureError> {
     let (steps, ended) = mpsc::channel();
-    thread::scope(|scope| {
+    let mut reported = 0;
+    let walked = thread::scope(|scope| {
         let asking = scope.spawn(move || netns::run_in(netns, || ask(subject, request, steps)));
-        for step in ended {
-            on_step(&step);
+        for ended in ended {
+            on_step(&ended.step());
+            reported += 1;
         }
         asking
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             .map_err(|error| MeasureError::Netns(Box::new(error)))?
-    })
+    })?;
+    let lookup = walked.lookup(request, &subject.resolver);
+    lookup.steps.iter().skip(reported).for_each(on_step);
+    Ok(lookup)
 }
 
-fn ask(subject: &Subject<'_>, request: &Request, steps: mpsc::Sender<Step>) -> Result<Lookup, MeasureError> {
+fn ask(subject: &Subject<'_>, request: &Request, steps: mpsc::Sender<Ended>) -> Result<Walked, MeasureError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(MeasureError::Start)?;
     runtime.block_on(drive::Drive::new(subject, request, steps).run())

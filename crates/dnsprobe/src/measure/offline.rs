@@ -1,11 +1,11 @@
 //! The same lookup without a network: walked in virtual time against scripted answers.
 
-use dnsprobe_lookup::{Lookup, Nanos, ResolverSeen};
+use dnsprobe_lookup::{Lookup, Nanos};
 use dnsprobe_resolv::simulate::Sent;
 use dnsprobe_resolv::{Answers, Outcome, Request, simulate};
 
 use super::Subject;
-use super::account::{self, Transmission};
+use super::account::{Transmission, Walked};
 
 /// Looks a name up as the resolver would if the servers behaved as `answers` says. Nothing is sent.
 ///
@@ -21,14 +21,14 @@ pub(crate) fn rehearse(subject: &Subject<'_>, request: &Request, answers: &dyn A
         .map(|sent| {
             let mut transmission = Transmission::of(&sent.query, subject.settings);
             transmission.at = time(sent.sent_us);
-            transmission.question.outcome = sent.outcome;
-            transmission.question.latency = sent.latency_us.map(micros);
+            transmission.outcome = sent.outcome;
+            transmission.latency = sent.latency_us.map(micros);
             transmission
         })
         .collect();
-    let resolver: &ResolverSeen = &subject.resolver;
     let end = time(simulation.took_us);
-    account::lookup(request, resolver, &simulation.steps, &transmissions, &simulation.verdict, end)
+    let (trail, verdict) = (simulation.steps, simulation.verdict);
+    Walked { trail, transmissions, verdict, end, client: None }.lookup(request, &subject.resolver)
 }
 
 fn is_silence(sent: &Sent) -> bool {
@@ -43,7 +43,7 @@ fn micros(us: u64) -> Nanos {
 mod tests {
     use std::net::IpAddr;
 
-    use dnsprobe_lookup::ResolverFrom;
+    use dnsprobe_lookup::{ResolverFrom, ResolverSeen};
     use dnsprobe_resolv::conf::interpret;
     use dnsprobe_resolv::simulate::Answered;
     use dnsprobe_resolv::{Message, Query, Rcode, Reply, Resolver, Situation};

@@ -50,6 +50,7 @@ fn dotted(start: f64, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dnsprobe_lookup::Questions;
     use dnsprobe_resolv::Outcome;
 
     fn steps(added: &[Option<i64>]) -> Vec<Step> {
@@ -59,7 +60,7 @@ mod tests {
             outcome: Outcome::Answer,
             added: added.map(Nanos),
             wasted: false,
-            questions: Vec::new(),
+            questions: Questions::new(),
             why: None,
         };
         added.iter().map(step).collect()

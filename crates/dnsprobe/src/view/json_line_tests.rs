@@ -101,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
             outcome,
             added,
             wasted,
-            questions,
+            questions: questions.into(),
             why,
         },
     )

@@ -67,10 +67,10 @@ fn lookup(name: &str, ms: i64, latency_ms: i64) -> Lookup {
 }
 
 fn step(suffix: &str, added: Option<Nanos>, questions: Vec<Question>) -> Step {
-    let suffix: Option<std::sync::Arc<str>> = (!suffix.is_empty()).then(|| suffix.into());
+    let suffix: Option<std::rc::Rc<str>> = (!suffix.is_empty()).then(|| suffix.into());
     let wasted = suffix.is_some();
     let outcome = if wasted { Outcome::NxDomain } else { Outcome::Answer };
-    Step { candidate: "x.".into(), suffix, outcome, added, wasted, questions, why: None }
+    Step { candidate: "x.".into(), suffix, outcome, added, wasted, questions: questions.into(), why: None }
 }
 
 fn printed(merging: Merging, lookups: &[Lookup]) -> String {

@@ -12,10 +12,11 @@ use smallvec::SmallVec;
 use super::deadlines::{Deadlines, Due};
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
-use super::fit::{Fit, Relation, fit};
+use super::fit::{Fit, Relation, fit, loosely, may_ask, overdue};
 use super::links::{Link, Links};
-use super::open::{Open, Readiness, Standing, Steps};
+use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing, Steps, Walks};
 use super::readings::{Began, Readings};
+use super::turns::{Line, Turns, Waiting};
 use super::{ClientId, ListId, Load, OpenId};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
@@ -40,8 +41,6 @@ const MOST_AS_IS: usize = 32;
 const MOST_RESOLVERS: usize = 8;
 /// A question is open for no less than this, whatever the resolver.
 const STILL_OPEN: Nanos = Nanos::from_millis(250);
-/// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
-const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// So long after a capture began, a walk may have begun before it.
 const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
@@ -58,6 +57,7 @@ pub(crate) struct Client {
     by_port: Map<u16, OpenId>,
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
+    turns: Turns,
     /// Bytes of `open`.
     weight: usize,
     /// The latest dotted names that were answered as they stand, with the first address each.
@@ -70,9 +70,7 @@ struct Entry {
     lookup: Open,
     /// Which of its client's lookups this is.
     number: u64,
-    /// When it is over.
-    deadline: Timestamp,
-    /// When `deadlines` has it looked at: no later than that.
+    /// When `deadlines` has it looked at: no later than it is over, should nothing more come.
     noted: Timestamp,
     /// Its entries in `expecting` beside those of its entrance.
     aliases: SmallVec<[u64; 2]>,
@@ -157,22 +155,25 @@ impl Client {
         end: End,
         around: &mut Surroundings<'_>,
     ) -> bool {
-        let entry = self.open.get_mut(id as usize).filter(|entry| entry.noted == noted);
-        let Some(entry) = entry else { return false };
-        if entry.deadline > noted {
-            // It was put off since.
-            entry.noted = entry.deadline;
-            around.deadlines.push(entry.deadline, Due { client: around.me, lookup: Some(id) });
+        let Some(entry) = self.open.get(id as usize).filter(|entry| entry.noted == noted) else {
             return false;
+        };
+        let deadline = self.deadline(entry, around);
+        if deadline <= noted {
+            self.close(id, around, end);
+            return true;
         }
-        self.close(id, around, end);
-        true
+        // It was put off since.
+        self.open[id as usize].noted = Timestamp(i64::MAX);
+        self.note(id, deadline, around);
+        false
     }
 
     /// Takes out all lookups, at the end of a capture.
     pub(crate) fn finish(&mut self, around: &mut Surroundings<'_>) {
-        let mut left: Vec<_> =
-            self.open.iter().map(|(id, entry)| (entry.deadline, entry.number, open_id(id))).collect();
+        let deadline = |entry| self.deadline(entry, around);
+        let left = self.open.iter().map(|(id, entry)| (deadline(entry), entry.number, open_id(id)));
+        let mut left: Vec<_> = left.collect();
         left.sort_unstable();
         for (_, _, id) in left {
             let decided = self.open.get(id as usize).is_some_and(|entry| entry.lookup.is_decided());
@@ -225,11 +226,15 @@ impl Client {
         let (true, Some(address), true) = (as_is, lookup.addresses.first(), name.contains('.')) else {
             return;
         };
-        self.as_is.retain(|(known, _)| **known != *name);
+        let known = self.as_is.iter().position(|(known, _)| **known == *name);
+        let entry = match known.and_then(|at| self.as_is.remove(at)) {
+            Some((name, _)) => (name, *address),
+            None => (name.into(), *address),
+        };
         if self.as_is.len() >= MOST_AS_IS {
             self.as_is.pop_front();
         }
-        self.as_is.push_back((name.into(), *address));
+        self.as_is.push_back(entry);
     }
 
     fn remember(&mut self, id: ResolverId) {
@@ -244,23 +249,28 @@ impl Client {
         Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
-    /// The lookup that this question fits best. Among equals the readiest, and of these the one that has waited longest;
-    /// then none of them is certain any more.
+    /// The lookup that this question fits best. Among equals the readiest, and of these the one whose turn it is; then none
+    /// of them is certain any more.
     fn best_fit(
         &mut self,
         asked: &Asked,
         asked_last: Option<OpenId>,
         now: Timestamp,
     ) -> Option<(OpenId, Fit)> {
-        let mut fits: SmallVec<[(Waited, u64, OpenId, Fit); 2]> = SmallVec::new();
+        let mut fits: SmallVec<[Candidate; 2]> = SmallVec::new();
         let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
         let alike = &alike[..alike.len().min(MOST_ALIKE)];
         let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
+        if let ([only], None) = (alike, same_socket) {
+            // As nearly always.
+            let entry = self.open.get(*only as usize)?;
+            return Some((*only, fit(&entry.lookup, asked, now)?));
+        }
         for id in alike.iter().chain(same_socket) {
             let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
             let Some(fit) = fit(open, asked, now) else { continue };
             let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
-            let ready = if leads_on(fit.relation) { open.readiness() } else { Readiness::Ready };
+            let ready = if queues(fit.relation, asked) { open.readiness() } else { Readiness::Ready };
             fits.push(((Reverse(ready), since), *number, *id, fit));
         }
         let best = fits.iter().map(|(_, _, _, fit)| fit.relation).max()?;
@@ -272,19 +282,81 @@ impl Client {
                 }
             }
         }
-        // An alias is followed at once; everything else queues.
-        let chosen = if best == Relation::Alias {
+        let crowd = alike.len() > 1 && queues(best, asked);
+        if crowd && fits.len() > 1 {
+            if leads_on(best) {
+                self.keep_by_socket(&mut fits, asked);
+            }
+            let readiest = fits.iter().map(|((ready, _), _, _, _)| *ready).min();
+            fits.retain(|((ready, _), _, _, _)| Some(*ready) == readiest);
+        }
+        let turn = if crowd { self.whose_turn(asked, &fits, now) } else { None };
+        // An alias is followed at once, timers are exact; everything else queues.
+        let chosen = if turn.is_some() {
+            fits.into_iter().find(|(_, number, _, _)| Some(*number) == turn)
+        } else if best == Relation::Alias {
             fits.into_iter().max_by_key(|((_, since), number, _, _)| (*since, *number))
+        } else if is_timed(best) {
+            let sent =
+                |id: OpenId| self.open.get(id as usize).map(|entry| entry.lookup.last_unanswered(asked));
+            fits.into_iter().min_by_key(|(_, number, id, _)| {
+                (sent(*id).flatten().map(|sent| overdue(sent, now)), *number)
+            })
         } else {
             fits.into_iter().min_by_key(|(waited, number, _, _)| (*waited, *number))
         };
         chosen.map(|(_, _, id, fit)| (id, fit))
     }
 
+    /// Leaves those of several lookups for which their sockets speak most: a c-ares channel keeps its own.
+    fn keep_by_socket(&self, fits: &mut SmallVec<[Candidate; 2]>, asked: &Asked) {
+        let speaks = |id: &OpenId| self.open.get(*id as usize).map(|entry| entry.lookup.socket_for(asked));
+        let most = fits.iter().filter_map(|(_, _, id, _)| speaks(id)).max();
+        fits.retain(|(_, _, id, _)| speaks(id) == most);
+    }
+
+    /// Whose turn it is of those ready for this question, among all lookups of the name that could ask something.
+    fn whose_turn(&mut self, asked: &Asked, fits: &[Candidate], now: Timestamp) -> Option<u64> {
+        let alike = self.expecting.get(&asked.name.fingerprint())?;
+        let mut line = Line::new();
+        for id in alike.iter().take(MOST_ALIKE) {
+            let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
+            let Some(since) = open.step().last_answer().filter(|_| may_ask(open, now)) else {
+                continue;
+            };
+            let expects = fits.iter().any(|(_, fitting, _, _)| fitting == number);
+            line.push(Waiting { since, number: *number, expects });
+        }
+        self.turns.take(&line, asked.edns.is_some(), now)
+    }
+
+    /// The lookup that is nearest to asking this, where several of the name run at once and each has yet to hear something.
+    fn loose_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Walks)> {
+        let alike = self.expecting.get(&asked.name.fingerprint()).filter(|alike| alike.len() > 1)?;
+        let mut nearest: Option<(usize, Timestamp, OpenId, Walks)> = None;
+        for id in alike.iter().take(MOST_ALIKE) {
+            let Some(Entry { lookup: open, .. }) = self.open.get_mut(*id as usize) else { continue };
+            let Some(walks) = loosely(open, asked, now) else { continue };
+            open.certain = false;
+            let (heard, begun) = (open.step().answers.len(), open.step().begun());
+            if nearest.as_ref().is_none_or(|(most, first, _, _)| (*most, begun) < (heard, *first)) {
+                nearest = Some((heard, begun, *id, walks));
+            }
+        }
+        nearest.map(|(_, _, id, walks)| (id, walks))
+    }
+
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began);
+        if !entrance.is_likely_begun()
+            && let Some((id, walks)) = self.loose_fit(&asked, now)
+        {
+            let fit = Fit { relation: Relation::Next, walks: Some(walks) };
+            self.add(id, asked, Place::Fitting(fit), around, now);
+            return id;
+        }
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
         self.weight += weight;
         self.begun += 1;
@@ -297,7 +369,6 @@ impl Client {
         place.insert(Entry {
             lookup: Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default()),
             number: self.begun,
-            deadline: now,
             noted: Timestamp(i64::MAX),
             aliases: SmallVec::new(),
             weight,
@@ -308,6 +379,7 @@ impl Client {
 
     fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
+        let only_puts_off = place.is_of_a_pair();
         if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(id as usize) {
             *weight += QUESTION;
             self.weight += QUESTION;
@@ -329,7 +401,9 @@ impl Client {
                 }
             }
         }
-        self.schedule(id, around);
+        if !only_puts_off {
+            self.schedule(id, around);
+        }
     }
 
     fn answered(
@@ -349,8 +423,9 @@ impl Client {
             self.expecting.entry(alias).or_default().push(id);
         }
         entry.lookup.answer(exchange, now, response);
-        if self.put_off(id, around) > Some(now) {
-            self.note(id, around);
+        let deadline = self.deadline(&self.open[id as usize], around);
+        if deadline > now {
+            self.note(id, deadline, around);
         } else {
             // Nothing can come any more.
             self.close(id, around, End::Seen);
@@ -359,31 +434,29 @@ impl Client {
 
     /// Finds out when a lookup will be over, and has it looked at then.
     fn schedule(&mut self, id: OpenId, around: &mut Surroundings<'_>) {
-        self.put_off(id, around);
-        self.note(id, around);
-    }
-
-    /// Finds out when a lookup will be over, as far as is known now.
-    fn put_off(&mut self, id: OpenId, around: &Surroundings<'_>) -> Option<Timestamp> {
-        let entry = self.open.get_mut(id as usize)?;
-        entry.deadline = if entry.lookup.is_full() {
-            Timestamp(i64::MIN)
-        } else {
-            let channel = self.resolvers.contains(&ResolverId::CAres);
-            let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            let timeout = around.readings.timeout().max(least);
-            entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
-        };
-        Some(entry.deadline)
-    }
-
-    /// Has a lookup looked at when it may be over, if that is sooner than was noted.
-    fn note(&mut self, id: OpenId, around: &mut Surroundings<'_>) {
-        let Some(entry) = self.open.get_mut(id as usize) else { return };
-        if entry.deadline < entry.noted {
-            entry.noted = entry.deadline;
-            around.deadlines.push(entry.deadline, Due { client: around.me, lookup: Some(id) });
+        if let Some(entry) = self.open.get(id as usize) {
+            self.note(id, self.deadline(entry, around), around);
         }
+    }
+
+    /// When a lookup will be over, as far as is known now.
+    fn deadline(&self, entry: &Entry, around: &Surroundings<'_>) -> Timestamp {
+        if entry.lookup.is_full() {
+            return Timestamp(i64::MIN);
+        }
+        let channel = self.resolvers.contains(&ResolverId::CAres);
+        let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
+        let timeout = around.readings.timeout().max(least);
+        entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
+    }
+
+    /// Has a lookup looked at by then, unless that was noted for sooner.
+    fn note(&mut self, id: OpenId, deadline: Timestamp, around: &mut Surroundings<'_>) {
+        let Some(entry) = self.open.get_mut(id as usize).filter(|entry| deadline < entry.noted) else {
+            return;
+        };
+        entry.noted = deadline;
+        around.deadlines.push(deadline, Due { client: around.me, lookup: Some(id) });
     }
 
     fn close(&mut self, id: OpenId, around: &mut Surroundings<'_>, end: End) {
@@ -425,7 +498,7 @@ impl Client {
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(open, *shown, readings.told(), waits, *end);
         let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
-        lookup.findings = findings(&lookup, readings, as_is.map(|(_, address)| *address), wording);
+        lookup.findings = findings(&lookup, shown.id, readings, as_is.map(|(_, address)| *address), wording);
         self.remember_as_is(&lookup);
         lookup
     }
@@ -465,6 +538,9 @@ fn open_id(slot: usize) -> OpenId {
 /// How ready a lookup is, and since when it waits.
 type Waited = (Reverse<Readiness>, Timestamp);
 
+/// A lookup that a question fits, with its number.
+type Candidate = (Waited, u64, OpenId, Fit);
+
 /// Where in a lookup a question goes.
 enum Place {
     /// To a candidate that it is a resend of.
@@ -473,7 +549,29 @@ enum Place {
     Fitting(Fit),
 }
 
+impl Place {
+    /// Whether the question is the other half of a pair, which makes its lookup wait longer and not less.
+    fn is_of_a_pair(&self) -> bool {
+        use Relation::{Partner, PartnerAtOnce, PartnerElsewhere};
+        matches!(self, Self::Fitting(Fit { relation: Partner | PartnerAtOnce | PartnerElsewhere, .. }))
+    }
+}
+
+/// Whether a timer says when a question comes that fits like this.
+fn is_timed(relation: Relation) -> bool {
+    matches!(relation, Relation::Again | Relation::NextAfterTimeout)
+}
+
+/// Whether the lookups that a question fits like this wait for their turn to ask it. Who sends both types at once from two
+/// ports (Go, with EDNS) waits for nothing with the second.
+fn queues(relation: Relation, asked: &Asked) -> bool {
+    leads_on(relation) || (relation == Relation::PartnerElsewhere && asked.edns.is_none())
+}
+
 /// Whether a question begins another candidate.
 fn leads_on(relation: Relation) -> bool {
-    matches!(relation, Relation::Next | Relation::NextOtherType | Relation::AnotherPass)
+    matches!(
+        relation,
+        Relation::Next | Relation::NextOtherType | Relation::NextAfterTimeout | Relation::AnotherPass
+    )
 }

@@ -100,6 +100,9 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
             ResolverId::Hickory,
             "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
         ),
+        Pairs::TwoPorts if signs.sockets_kept => {
+            Fingerprint::sure(ResolverId::CAres, "one port per nameserver for all candidates, no OPT record")
+        }
         Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go, "A and AAAA from two ports, no OPT record"),
         Pairs::None => single(&signs, before),
     }
@@ -250,6 +253,7 @@ struct Signs {
     close_ids: usize,
     very_close_ids: bool,
     one_port_for_all: bool,
+    sockets_kept: bool,
     low_ports: bool,
     several_servers_at_once: bool,
     aaaa_after_answer: bool,
@@ -291,6 +295,7 @@ impl Signs {
             close_ids: pairs.iter().filter(close).count(),
             very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
             one_port_for_all: open.steps.len() > 1 && one_port,
+            sockets_kept: pairing == Pairs::TwoPorts && sockets_kept(open),
             low_ports,
             several_servers_at_once: open.steps.iter().any(several_servers_at_once),
             aaaa_after_answer: aaaa_after_answer(open),
@@ -317,6 +322,15 @@ fn pair(step: &OpenStep) -> Option<(&Asked, &Asked)> {
         return None;
     }
     Some(if one.at <= other.at { (&one.asked, &other.asked) } else { (&other.asked, &one.asked) })
+}
+
+/// Whether the candidates came from two sockets, one to a nameserver each, as with a c-ares channel and `rotate`: Go takes a
+/// new port for every question.
+fn sockets_kept(open: &Open) -> bool {
+    let Some((first, later)) = open.steps.split_first() else { return false };
+    let socket = |sent: &Sent| (sent.asked.client, sent.asked.server);
+    let kept = |sent: &Sent| first.sent.iter().any(|earlier| socket(earlier) == socket(sent));
+    !later.is_empty() && later.iter().flat_map(|step| &step.sent).all(kept)
 }
 
 fn several_servers_at_once(step: &OpenStep) -> bool {
@@ -358,10 +372,10 @@ fn in_turn(open: &Open) -> bool {
         (answered && unrelated && aaaa.at > a.at).then_some((a.asked.client, aaaa.asked.client))
     };
     let one_port = |step: &OpenStep| after_answer(step).is_some_and(|(one, other)| one == other);
-    let no_edns = open.sent().all(|sent| sent.asked.edns.is_none());
-    let both_types = open.sent().all(|sent| matches!(sent.asked.qtype, QType::A | QType::Aaaa));
     let any = earlier.iter().any(|step| after_answer(step).is_some()) || one_port(last);
-    no_edns && both_types && any && !open.channel
+    let no_edns = || open.sent().all(|sent| sent.asked.edns.is_none());
+    let both_types = || open.sent().all(|sent| matches!(sent.asked.qtype, QType::A | QType::Aaaa));
+    any && !open.channel && no_edns() && both_types()
 }
 
 /// Whether candidates were asked for one type at first, and for another at last.

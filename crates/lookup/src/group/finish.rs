@@ -1,6 +1,7 @@
 //! A lookup that is over: from what was sent and answered to steps, times and outcome.
 
-use std::sync::{Arc, LazyLock};
+use std::rc::Rc;
+use std::sync::LazyLock;
 
 use smallvec::{SmallVec, smallvec};
 
@@ -10,7 +11,7 @@ use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
 use super::patterns::TypedName;
-use crate::lookup::{Lookup, Question, ResolverSeen, Step};
+use crate::lookup::{Lookup, Question, Questions, ResolverSeen, Step};
 use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
 
@@ -70,7 +71,7 @@ pub(crate) fn finish(
         .collect();
     let start = open.steps.first().map(OpenStep::begun);
     Lookup {
-        name: Arc::clone(&typed.name),
+        name: Rc::clone(&typed.name),
         start,
         client: Some(open.client),
         resolver: seen(shown, told),
@@ -131,7 +132,7 @@ fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {
     }
 }
 
-fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<Arc<str>> {
+fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<Rc<str>> {
     typed.place_of(&step.name)?.suffix.clone().filter(|suffix| !suffix.is_empty())
 }
 
@@ -198,8 +199,9 @@ fn addresses(step: &OpenStep) -> Vec<std::net::IpAddr> {
     addresses
 }
 
-fn questions(step: &OpenStep) -> Vec<Question> {
+fn questions(step: &OpenStep) -> Questions {
     let paired = pair_up(step);
+    let once = step.is_asked_once();
     step.sent
         .iter()
         .enumerate()
@@ -211,7 +213,7 @@ fn questions(step: &OpenStep) -> Vec<Question> {
                 qtype: sent.asked.qtype,
                 server: sent.asked.server.ip(),
                 transport: sent.asked.transport,
-                round: round(earlier, sent),
+                round: if once { 1 } else { round(earlier, sent) },
                 outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
                 sent: Some(sent.at),
                 latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
@@ -237,6 +239,10 @@ fn round(earlier: &[Sent], sent: &Sent) -> u32 {
 /// exchange the latest answer goes to the latest transmission before it, and so on backwards: a lost first query then
 /// stays without an answer, and a slow first answer finds its own.
 fn pair_up(step: &OpenStep) -> SmallVec<[Option<&Answered>; 4]> {
+    if step.is_asked_once() {
+        let answer = |sent: &Sent| step.answers.iter().rfind(|answer| answer.exchange == sent.asked.exchange);
+        return step.sent.iter().map(answer).collect();
+    }
     let mut paired: SmallVec<[Option<&Answered>; 4]> = smallvec![None; step.sent.len()];
     for answer in step.answers.iter().rev() {
         let ours = |sent: &&Sent| sent.asked.exchange == answer.exchange;

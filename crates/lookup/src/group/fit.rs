@@ -2,7 +2,7 @@
 
 use dnsprobe_resolv::{Outcome, Transport};
 
-use super::open::{Answered, Open, OpenStep, Standing, Walk, Walks};
+use super::open::{Answered, Open, OpenStep, Readiness, Standing, Walk, Walks};
 use crate::attempt::Asked;
 use crate::time::{Nanos, Timestamp};
 
@@ -12,8 +12,13 @@ pub(crate) enum Relation {
     /// The other type of an earlier candidate, which that lacks: where several lookups of one name run at once, another
     /// lookup's question was taken for the one that led on.
     Missing,
+    /// The other type of the same candidate from another port, though this lookup's pairs came from one: the same
+    /// mistake, seen sooner.
+    PartnerUnlike,
     /// The next candidate, but begun with another type than those before.
     NextOtherType,
+    /// The next candidate, after a question that was given up.
+    NextAfterTimeout,
     /// The other type of the same candidate, from another port.
     PartnerElsewhere,
     /// The same question again, from another port or with another id.
@@ -34,6 +39,12 @@ pub(crate) enum Relation {
 
 /// Sooner than this no resolver takes a question for lost.
 const SHORTEST_TIMEOUT: Nanos = Nanos::from_millis(250);
+/// What `timeout` is counted in.
+const SECOND: Nanos = Nanos::from_millis(1_000);
+/// How much later than its timeout a resolver does something about it, on a very busy machine.
+const LATE: Nanos = Nanos::from_millis(400);
+/// How much sooner it may seem to: some of that time passed before the packet was captured.
+const EARLY: Nanos = Nanos::from_millis(20);
 /// So much later than its other half a question may come, from a process that was stopped in between.
 const STRAY: Nanos = Nanos::from_millis(250);
 /// What belongs together is sent within this time, or this soon after an answer.
@@ -42,6 +53,16 @@ const TOGETHER: Nanos = Nanos::from_millis(100);
 const AT_ONCE: Nanos = Nanos::from_millis(2);
 /// Questions sent without waiting for answers follow each other this fast.
 const BURST: Nanos = Nanos::from_millis(10);
+
+/// How long ago the latest whole second since a question was over: timeouts are so many.
+pub(crate) fn overdue(sent: Timestamp, now: Timestamp) -> Nanos {
+    Nanos(((now - sent).0 + EARLY.0).rem_euclid(SECOND.0))
+}
+
+/// Whether just now a timeout was over for what was sent then.
+fn times_out(sent: Timestamp, now: Timestamp) -> bool {
+    now - sent >= Nanos(SECOND.0 - EARLY.0) && overdue(sent, now) < LATE
+}
 
 /// What a question is to a lookup.
 #[derive(Debug)]
@@ -57,7 +78,11 @@ pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<Fit> {
         return None;
     }
     if let Some(relation) = within(open.step(), asked, now) {
-        let relation = if relation == Relation::PartnerElsewhere { elsewhere(open, now)? } else { relation };
+        let relation = match relation {
+            Relation::PartnerElsewhere => elsewhere(open, now)?,
+            Relation::Again if keeps_its_socket(open, asked) => return None,
+            relation => relation,
+        };
         return Some(Fit { relation, walks: None });
     }
     let mut best: Option<(Relation, Walks)> = None;
@@ -81,7 +106,9 @@ fn same_sender(open: &Open, asked: &Asked) -> bool {
     open.step().sent.last().is_none_or(|sent| {
         let same = sent.asked.edns == asked.edns && sent.asked.authentic_data == asked.authentic_data;
         // After FORMERR some ask again without EDNS (c-ares); over TCP the sizes may differ.
-        same || sent.asked.name == asked.name
+        let again = sent.asked.client == asked.client || sent.asked.id == asked.id;
+        let other_size = again || asked.transport == Transport::Tcp;
+        same || (sent.asked.name == asked.name && other_size)
     })
 }
 
@@ -101,25 +128,36 @@ fn within(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     soon.then_some(Relation::PartnerElsewhere)
 }
 
-/// How far another port speaks for this lookup: Go uses one for each question and sends both at once, the libcs never.
+/// How far another port speaks for this lookup: Go uses one for each question and sends both at once; the libcs never,
+/// but glibc where it asks for one type at a time, and then when it has the answer for the other.
 fn elsewhere(open: &Open, now: Timestamp) -> Option<Relation> {
-    let earlier = &open.steps[..open.steps.len() - 1];
-    let pairs = earlier.iter().filter(|step| step.standings().len() > 1);
-    let two_ports = |step: &OpenStep| {
-        step.sent
-            .iter()
-            .any(|sent| step.sent.first().is_some_and(|first| first.asked.client != sent.asked.client))
-    };
-    let step = open.step();
-    let edns = step.sent.first().is_some_and(|sent| sent.asked.edns.is_some());
-    let known = pairs.map(two_ports).next_back();
-    let at_once = now - step.begun() < AT_ONCE && !step.is_answered();
-    match known {
-        Some(false) => None,
-        Some(true) if at_once => Some(Relation::PartnerAtOnce),
-        None if at_once && edns => Some(Relation::PartnerAtOnce),
-        _ => Some(Relation::PartnerElsewhere),
+    let (step, earlier) = open.steps.split_last()?;
+    let pair = earlier.iter().rev().find(|step| step.standings().len() > 1);
+    let two_ports =
+        |step: &OpenStep| step.sent.iter().any(|sent| sent.asked.client != step.sent[0].asked.client);
+    let in_turn = pair.is_some_and(|pair| {
+        let second = pair.standings().iter().map(|standing| standing.first_sent).max();
+        pair.answers.iter().any(|answer| Some(answer.at) < second)
+    });
+    if pair.is_some_and(|pair| !two_ports(pair)) {
+        return (in_turn && step.is_answered()).then_some(Relation::PartnerUnlike);
     }
+    let edns = step.sent.first().is_some_and(|sent| sent.asked.edns.is_some());
+    let at_once = now - step.begun() < AT_ONCE && !step.is_answered();
+    if at_once && (edns || pair.is_some()) && !in_turn {
+        return Some(Relation::PartnerAtOnce);
+    }
+    (edns || step.is_answered() || (at_once && !in_turn)).then_some(Relation::PartnerElsewhere)
+}
+
+/// Whether this is none that asks again from another port and with another id: who asks for both types from one port and
+/// without EDNS (the libcs, c-ares before 1.22) keeps at least the id.
+fn keeps_its_socket(open: &Open, asked: &Asked) -> bool {
+    let pair = open.steps.iter().rev().find(|step| step.standings().len() > 1);
+    let one_port =
+        |step: &OpenStep| step.sent.iter().all(|sent| sent.asked.client == step.sent[0].asked.client);
+    let cut = || open.step().answers.iter().any(|answer| answer.response.truncated);
+    asked.edns.is_none() && pair.is_some_and(one_port) && !cut()
 }
 
 fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
@@ -127,7 +165,11 @@ fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     let standings = step.standings();
     let standing = standings.iter().find(|standing| standing.qtype == asked.qtype)?;
     let relation = if same_port { Relation::SamePort } else { Relation::Again };
-    let waited = now - standing.last_sent >= SHORTEST_TIMEOUT;
+    let waited = if same_port {
+        now - standing.last_sent >= SHORTEST_TIMEOUT
+    } else {
+        times_out(standing.last_sent, now)
+    };
     let other_server = step.sent.iter().all(|sent| sent.asked.server != asked.server);
     // glibc keeps the id of a question through all its transmissions, also from new ports (2.36 resolv/res_send.c,
     // single-request-reopen); that another lookup picks the same is next to impossible.
@@ -143,8 +185,8 @@ fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
             let soon = now - answer.at < TOGETHER;
             let retried = !matches!(answer.outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain);
 
-            // glibc sends the answered half of a pair again when the other half stays away.
-            let half = waited && standings.iter().any(|other| other.answer.is_none());
+            // glibc sends the answered half of a pair again when the other half stays away; Go does not.
+            let half = same_port && waited && standings.iter().any(|other| other.answer.is_none());
             (retried && soon) || half
         }
     };
@@ -165,11 +207,11 @@ fn over_tcp(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
 fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     // Who asks for both types at once gets both with the alias; only one who asks for one at a time (BIND's nslookup),
     // or is not content with a bare alias (hickory), asks for its target.
-    let asked_before = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
+    let asked_before = || step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
     let follows = step.answers.iter().any(|answer| {
         let bare = answer.response.outcome == Outcome::Cname && now - answer.at < AT_ONCE;
         let target = answer.response.alias() == Some(&asked.name);
-        target && now - answer.at < TOGETHER && (!asked_before || bare)
+        target && now - answer.at < TOGETHER && (bare || !asked_before())
     });
     follows.then_some(Relation::Alias)
 }
@@ -196,25 +238,58 @@ fn onward(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Rel
     let is_at = |index: u16| typed.is_at(usize::from(index), &asked.name);
     if is_at(next) {
         if goes_on(step, now) {
-            let relation =
-                if keeps_its_order(step, asked) { Relation::Next } else { Relation::NextOtherType };
+            let relation = match keeps_its_order(step, asked) {
+                false => Relation::NextOtherType,
+                true if step.is_answered() => Relation::Next,
+                true => Relation::NextAfterTimeout,
+            };
             return Some((relation, next));
         }
         return in_burst(step, asked, now).then_some((Relation::AnotherPass, next));
     }
     let last = u16::try_from(typed.walk.len() - 1).unwrap_or(u16::MAX);
-    if last > next && is_at(last) && jumps(step, now) {
-        return Some((Relation::Next, last));
+    if last > next && is_at(last) && jumps(step, asked, now) {
+        let relation = if step.is_answered() { Relation::Next } else { Relation::NextAfterTimeout };
+        return Some((relation, last));
     }
     // Two passes of the same walk begin alike.
     is_at(0).then(|| another_pass(open, walk, asked, now)).flatten()
 }
 
+/// Whether this is the next candidate of a lookup that, as far as was understood, has yet to hear something: where several
+/// run at once, an answer may have been taken for another one's. Gives the walks that expect it.
+pub(crate) fn loosely(open: &Open, asked: &Asked, now: Timestamp) -> Option<Walks> {
+    let step = open.step();
+    let heard = step.answers.last().is_some_and(|answer| now - answer.at < TOGETHER);
+    let found = step.answers.iter().any(|answer| answer.response.outcome == Outcome::Answer);
+    let onward = |walk: &Walk| {
+        let position = walk.position + 1;
+        let is_next = open.typed(*walk).is_at(usize::from(position), &asked.name);
+        is_next.then_some(Walk { typed: walk.typed, position })
+    };
+    let walks: Walks = open.walks.iter().filter_map(onward).collect();
+    (heard && !found && !walks.is_empty() && same_sender(open, asked)).then_some(walks)
+}
+
+/// Whether a lookup has all the answers it waited for and has something left to ask.
+pub(crate) fn may_ask(open: &Open, now: Timestamp) -> bool {
+    let more = |walk: &Walk| !open.typed(*walk).is_exhausted(walk.position);
+    match open.readiness() {
+        Readiness::Waiting => false,
+        Readiness::HalfAsked => true,
+        Readiness::Ready => open.walks.iter().any(more) && goes_on(open.step(), now),
+    }
+}
+
 /// Whether the candidate came to nothing, so that the next may be tried.
 fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
     let standings = step.standings();
-    let timed_out =
-        |standing: &Standing| standing.answer.is_none() && now - standing.since >= SHORTEST_TIMEOUT;
+    let timed_out = |standing: &Standing| {
+        // musl counts from the first transmission, glibc may begin to count anew with the other half.
+        let counted_from = [step.begun(), standing.since, standing.last_sent];
+        let waited = now - standing.since >= SHORTEST_TIMEOUT;
+        standing.answer.is_none() && waited && counted_from.iter().any(|from| times_out(*from, now))
+    };
     let ended = standings.iter().all(|standing| standing.answer.is_some() || timed_out(standing));
     // musl goes on when one half says that the name does not exist, whatever the other half says. And a half that was
     // answered is lost when the other stays away and glibc has changed its socket in between.
@@ -224,13 +299,16 @@ fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
             || standings.iter().all(|standing| standing.outcome() != Outcome::Answer))
 }
 
-/// Whether glibc would pass over the rest of the list after this candidate.
-fn jumps(step: &OpenStep, now: Timestamp) -> bool {
+/// Whether glibc would pass over the rest of the list after this candidate. Who asks for the two types from two ports is
+/// another.
+fn jumps(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
     let skipping = |outcome: Outcome| {
         use Outcome::{Answer, Cname, NoData, NxDomain, ServFail};
         !matches!(outcome, Answer | Cname | NoData | NxDomain | ServFail)
     };
-    goes_on(step, now) && step.standings().iter().any(|standing| skipping(standing.outcome()))
+    let two_ports = step.sent.iter().any(|sent| sent.asked.client != step.sent[0].asked.client);
+    let go = asked.edns.is_some() && two_ports;
+    !go && goes_on(step, now) && step.standings().iter().any(|standing| skipping(standing.outcome()))
 }
 
 fn in_burst(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {

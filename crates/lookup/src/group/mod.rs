@@ -13,6 +13,7 @@ mod open;
 mod patterns;
 pub(crate) mod readings;
 mod search_list;
+mod turns;
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -165,11 +166,6 @@ impl Lookups {
         }
     }
 
-    /// Takes it that there are packets from then on.
-    pub(crate) fn begin(&mut self, at: Timestamp) {
-        self.began.get_or_insert(at);
-    }
-
     /// Takes one event.
     pub(crate) fn advance(&mut self, event: Event, now: Timestamp) {
         self.pass(now);
@@ -193,6 +189,11 @@ impl Lookups {
             }
         }
         self.make_room();
+    }
+
+    /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        self.began.get_or_insert(now);
     }
 
     /// Takes it that time has passed.

@@ -13,6 +13,8 @@ use crate::attempt::{Asked, Endpoint, ExchangeId};
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
+/// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
+pub(super) const CHANNEL_TIMEOUT: Nanos = Nanos::from_millis(5_000);
 /// No resolver's interval is believed to grow beyond this.
 const MOST_BACKED_OFF: Nanos = Nanos::from_millis(30_000);
 /// Transmissions kept of one candidate. glibc sends 60 at most (2 types, 3 nameservers, 5 attempts, each from a pair and
@@ -151,7 +153,7 @@ impl OpenStep {
     }
 
     /// Whether every transmission is of a type of its own, so that each has its standing.
-    fn is_asked_once(&self) -> bool {
+    pub(crate) fn is_asked_once(&self) -> bool {
         self.sent.len() == self.standings.len()
     }
 
@@ -230,6 +232,17 @@ pub(crate) enum Readiness {
     Ready,
 }
 
+/// What the socket of a question says about whether a lookup asked it, the likelier the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SocketSays {
+    /// Its candidates came from another one.
+    Another,
+    /// Its candidates came from one each.
+    Nothing,
+    /// Its candidates came from this one.
+    This,
+}
+
 impl Open {
     /// Begins a lookup with its first question; `steps` is room for its candidates, empty.
     pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
@@ -301,6 +314,13 @@ impl Open {
         (!self.sent().any(|sent| same(&sent)) && self.steps.iter().any(both)).then_some(place)
     }
 
+    /// When the question was last sent that has no answer and may be given up now: that of this type first.
+    pub(crate) fn last_unanswered(&self, asked: &Asked) -> Option<Timestamp> {
+        let unanswered = self.step().standings().iter().filter(|standing| standing.answer.is_none());
+        let last = unanswered.max_by_key(|standing| (standing.qtype == asked.qtype, standing.last_sent));
+        last.map(|standing| standing.last_sent)
+    }
+
     /// How ready a lookup is for its next candidate.
     pub(crate) fn readiness(&self) -> Readiness {
         let standings = self.step().standings();
@@ -310,6 +330,18 @@ impl Open {
             Readiness::HalfAsked
         } else {
             Readiness::Ready
+        }
+    }
+
+    /// What the socket of a next candidate's question says.
+    pub(crate) fn socket_for(&self, asked: &Asked) -> SocketSays {
+        let mut sockets = self.steps.iter().filter_map(|step| step.sent.last()).map(socket);
+        let Some(first) = sockets.next() else { return SocketSays::Nothing };
+        let kept = sockets.all(|socket| socket == first);
+        match first == (asked.client, asked.transport) {
+            true if kept => SocketSays::This,
+            false if kept && self.steps.len() > 1 => SocketSays::Another,
+            _ => SocketSays::Nothing,
         }
     }
 
@@ -329,45 +361,93 @@ impl Open {
     /// When this lookup is over, as far as is known by now.
     pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>, shown: &[ResolverId]) -> Timestamp {
         let step = self.step();
-        let standings = step.standings();
-        if standings.iter().any(|standing| standing.answer.is_none()) {
+        let Some(found) = Found::of(step.standings()) else {
             // One resend interval and the one after, which some resolvers double.
             let longest = timeout.max(step.last_interval());
-            return step.last_sent() + longest + longest + Nanos::from_millis(1_000);
-        }
-        let last = step.last_answer().unwrap_or_default();
-        let refused = |standing: &Standing| is_no_answer(standing.outcome());
+            let twice = longest + longest;
+            // Who has sent nothing again may be one who does not read `timeout`.
+            let once = step.is_asked_once() && step.sent.iter().all(|sent| sent.asked.edns.is_none());
+            let patient = if once { twice.max(CHANNEL_TIMEOUT) } else { twice };
+            return step.last_sent() + patient + Nanos::from_millis(1_000);
+        };
         let musl = || told.map_or_else(|| looks_like_musl(self, shown), |told| told.id == ResolverId::Musl);
-        if standings.iter().any(refused) && musl() {
+        if found.no_answer && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout + LINGER;
         }
-        last + self.patience(standings)
+        found.last + self.patience(&found)
     }
 
     /// Whether what was seen is all of it, should nothing more come.
     pub(crate) fn is_decided(&self) -> bool {
-        let standings = self.step().standings();
-        let answered = standings.iter().all(|standing| standing.answer.is_some());
-        answered && self.patience(standings) < NEXT_CANDIDATE
+        Found::of(self.step().standings()).is_some_and(|found| self.patience(&found) < NEXT_CANDIDATE)
     }
 
     /// How long after a candidate's last answer something may still follow.
-    fn patience(&self, standings: &[Standing]) -> Nanos {
-        let any = |wanted: fn(Outcome) -> bool| standings.iter().any(|standing| wanted(standing.outcome()));
+    fn patience(&self, found: &Found) -> Nanos {
         // After a resend glibc may ask for the other half once more.
-        let resent = standings.iter().any(|standing| standing.last_sent > standing.first_sent);
-        let both = standings.len() > 1 && sent_together(standings) && !resent;
-        let errors = any(|outcome| !matches!(outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain));
-        let answered = any(|outcome| outcome == Outcome::Answer);
-        let contradiction = answered && any(|outcome| outcome == Outcome::NxDomain);
-        if answered {
-            return if both && !errors && !contradiction { Nanos(0) } else { LINGER };
+        let both = found.together && !found.resent;
+        if found.answered {
+            let contradiction = found.denied;
+            return if both && !found.failed && !contradiction { Nanos(0) } else { LINGER };
         }
         if self.walks.iter().any(|walk| !self.typed(*walk).is_exhausted(walk.position)) {
             return NEXT_CANDIDATE;
         }
-        if both && !errors { Nanos(0) } else { LINGER }
+        if both && !found.failed { Nanos(0) } else { LINGER }
+    }
+}
+
+/// What the answers to a candidate say together.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
+struct Found {
+    /// When the last of them came.
+    last: Timestamp,
+    /// One has what was asked for.
+    answered: bool,
+    /// One says that the name does not exist.
+    denied: bool,
+    /// One is neither of these, nor that there are no records of the type.
+    failed: bool,
+    /// One is none at all for musl.
+    no_answer: bool,
+    /// A question was sent more than once.
+    resent: bool,
+    /// More than one type was asked for, all before the first answer came, as resolvers do that want both.
+    together: bool,
+}
+
+impl Found {
+    /// `None` while one is missing.
+    fn of(standings: &[Standing]) -> Option<Self> {
+        let (mut first, mut last) = (Timestamp(i64::MAX), Timestamp(i64::MIN));
+        let mut found = Self {
+            last,
+            answered: false,
+            denied: false,
+            failed: false,
+            no_answer: false,
+            resent: false,
+            together: standings.len() > 1,
+        };
+        for standing in standings {
+            let answer = standing.answer?;
+            first = first.min(answer.at);
+            last = last.max(answer.at);
+            match answer.outcome {
+                Outcome::Answer => found.answered = true,
+                Outcome::NxDomain => found.denied = true,
+                Outcome::NoData => {}
+                other => {
+                    found.failed = true;
+                    found.no_answer |= is_no_answer(other);
+                }
+            }
+            found.resent |= standing.last_sent > standing.first_sent;
+        }
+        found.together &= standings.iter().all(|standing| standing.first_sent <= first);
+        found.last = last;
+        Some(found)
     }
 }
 
@@ -382,9 +462,3 @@ pub(crate) fn is_no_answer(outcome: Outcome) -> bool {
 const LINGER: Nanos = Nanos::from_millis(75);
 /// The same where the walk should go on: the process may have been stopped in between.
 const NEXT_CANDIDATE: Nanos = Nanos::from_millis(1_000);
-
-/// Whether all types were asked before the first answer came, as resolvers do that want both.
-fn sent_together(standings: &[Standing]) -> bool {
-    let first_answer = standings.iter().filter_map(|standing| standing.answer.map(|answer| answer.at)).min();
-    standings.iter().all(|standing| first_answer.is_none_or(|at| standing.first_sent <= at))
-}

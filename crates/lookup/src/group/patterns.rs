@@ -1,8 +1,8 @@
 //! The candidates of typed names. What stands behind a name is planned once for all names that have nothing odd about them
 //! and as many dots: planning each name of a flood that repeats none would cost more than all the rest.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use dnsprobe_resolv::profile::planning::SpecialName;
 use dnsprobe_resolv::{Family, Phase, Profile, Settings, name, plan};
@@ -22,7 +22,7 @@ const LONGEST_LABEL: usize = 63;
 #[derive(Debug)]
 pub(crate) struct TypedName {
     /// As typed, in presentation form; with a trailing dot where that is part of it.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: Rc<str>,
     /// The candidates in the order of the walk.
     pub(crate) walk: Walk,
     /// Where in the walk the question stands that this was looked up for.
@@ -31,6 +31,8 @@ pub(crate) struct TypedName {
     stem: usize,
     /// Of the candidates' names.
     fingerprints: SmallVec<[u64; 4]>,
+    /// The candidates' names as they were asked for: the same ones come again.
+    asked: SmallVec<[OnceCell<QName>; 4]>,
 }
 
 /// Candidates without what they begin with.
@@ -41,7 +43,7 @@ type Walk = Rc<[Place]>;
 pub(crate) struct Place {
     /// What stands behind the name, in presentation form and lower case.
     behind: Box<str>,
-    pub(crate) suffix: Option<Arc<str>>,
+    pub(crate) suffix: Option<Rc<str>>,
     phase: Phase,
 }
 
@@ -60,13 +62,25 @@ impl TypedName {
             QName::fingerprint_of(&text)
         };
         let fingerprints = walk.iter().map(fingerprint).collect();
-        Self { name: name.into(), walk: Rc::clone(walk), entry, stem, fingerprints }
+        let asked = walk.iter().map(|_| OnceCell::new()).collect();
+        Self { name: name.into(), walk: Rc::clone(walk), entry, stem, fingerprints, asked }
     }
 
     /// Whether the candidate at an index has this name, if the walk is that long.
     pub(crate) fn is_at(&self, index: usize, name: &QName) -> bool {
+        if self.fingerprints.get(index) != Some(&name.fingerprint()) {
+            return false;
+        }
+        let asked = &self.asked[index];
+        if let Some(known) = asked.get() {
+            return known == name;
+        }
         // Names of one fingerprint are hardly ever different.
-        self.fingerprints.get(index) == Some(&name.fingerprint()) && self.is(&self.walk[index], name)
+        let is_at = self.is(&self.walk[index], name);
+        if is_at {
+            asked.get_or_init(|| name.clone());
+        }
+        is_at
     }
 
     /// The first candidate that has this name.
@@ -88,7 +102,7 @@ impl TypedName {
     pub(crate) fn weight(&self) -> usize {
         let place = |it: &Place| if self.stem > 0 { 0 } else { size_of::<Place>() + it.behind.len() + 64 };
         let walk: usize = self.walk.iter().map(place).sum();
-        size_of::<Self>() + self.name.len() + 64 + self.fingerprints.len() * size_of::<u64>() + walk
+        size_of::<Self>() + self.name.len() + 64 + self.fingerprints.len() * 2 * size_of::<u64>() + walk
     }
 
     fn is(&self, place: &Place, name: &QName) -> bool {

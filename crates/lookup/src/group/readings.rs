@@ -6,6 +6,7 @@ use dnsprobe_resolv::{Profile, Resolver, ResolverId, Settings, Situation, conf};
 
 use super::open::{Walk, Walks};
 use super::patterns::{Patterns, TypedName};
+use crate::findings::cluster_domain;
 use crate::map::Map;
 use crate::message::QName;
 use crate::time::Nanos;
@@ -33,6 +34,7 @@ pub(crate) struct Readings {
     timeout: Nanos,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
+    cluster_domain: Rc<str>,
     patterns: Patterns,
     remembered: Map<QName, Ways>,
     /// Bytes in `remembered`, about.
@@ -81,6 +83,11 @@ impl Entrance {
         Self { typed, expected, weight }
     }
 
+    /// Whether the question is some name's first candidate with a suffix: otherwise somebody typed the whole of it.
+    pub(crate) fn is_likely_begun(&self) -> bool {
+        self.typed.iter().any(|typed| typed.entry == 0 && typed.walk[0].suffix.is_some())
+    }
+
     /// Every reading, each where the question stands in it.
     pub(crate) fn walks(&self) -> Walks {
         let index = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
@@ -118,7 +125,19 @@ impl Readings {
             .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)));
         let file = file.map(<[u8]>::to_vec);
         let (patterns, remembered, room) = (Patterns::default(), Map::default(), MOST_REMEMBERED);
-        Self { file, given, resolvers, timeout, suffixes, patterns, remembered, weight: 0, room }
+        let cluster_domain = cluster_domain(&suffixes);
+        Self {
+            file,
+            given,
+            resolvers,
+            timeout,
+            suffixes,
+            cluster_domain,
+            patterns,
+            remembered,
+            weight: 0,
+            room,
+        }
     }
 
     /// The resolver that asks, where the user said so.
@@ -164,9 +183,9 @@ impl Readings {
         self.timeout
     }
 
-    /// Every suffix that some resolver appends, without dots at the ends.
-    pub(crate) fn search(&self) -> &[String] {
-        &self.suffixes
+    /// The cluster's domain, as the suffixes have it.
+    pub(crate) fn cluster_domain(&self) -> Rc<str> {
+        Rc::clone(&self.cluster_domain)
     }
 
     /// What a lookup may be that is first seen with this question.

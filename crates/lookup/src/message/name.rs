@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -22,7 +22,7 @@ pub struct QName(Rc<Spelled>);
 struct Spelled {
     /// Of `folded`, the same for the life of the process.
     hash: u64,
-    shown: Arc<str>,
+    shown: Rc<str>,
     /// `None` when that is what is shown.
     folded: Option<Box<str>>,
     /// The labels as the wire has them, each with its length in front and without the root's; empty where it was not read
@@ -40,7 +40,7 @@ impl QName {
     }
 
     fn spelled(name: &str, wire: Box<[u8]>) -> Self {
-        let shown: Arc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
+        let shown: Rc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
         let upper = shown.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = upper.then(|| shown.to_ascii_lowercase().into_boxed_str());
         let hash = SEED.hash_one(folded.as_deref().unwrap_or(&shown));
@@ -76,8 +76,8 @@ impl QName {
     }
 
     /// The same, to be kept.
-    pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0.shown)
+    pub(crate) fn shared(&self) -> Rc<str> {
+        Rc::clone(&self.0.shown)
     }
 
     /// In lower case, with its trailing dot: the form that is compared.

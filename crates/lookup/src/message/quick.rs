@@ -34,11 +34,11 @@ pub(super) fn decode(message: &[u8], names: &mut Names) -> Option<Message> {
     if !standard_query || count(4) != 1 {
         return None;
     }
-    let (question_name, mut at) = plain_name(message, HEADER)?;
+    let (question_name, begins, mut at) = plain_name(message)?;
     let qtype = QType::from(be16(message, at)?);
     be16(message, at + 2)?;
     at += 4;
-    let wire = Wire { message, question: HEADER..HEADER + question_name.len() };
+    let wire = Wire { message, question: HEADER..HEADER + question_name.len(), begins };
     let is_response = high & 0x80 != 0;
     let mut answers = Answers::default();
     for _ in 0..count(6) {
@@ -91,20 +91,33 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*pair))
 }
 
-/// A name without pointers: its labels, and where what follows begins.
-fn plain_name(message: &[u8], start: usize) -> Option<(&[u8], usize)> {
-    let mut at = start;
+/// The question's name, if it has no pointers: its labels, a bit for each byte of it where one begins, and where what
+/// follows begins.
+fn plain_name(message: &[u8]) -> Option<(&[u8], [u64; 4], usize)> {
+    let mut begins = [0; 4];
+    let mut at = HEADER;
     loop {
         match *message.get(at)? {
             0 => break,
-            length @ 1..=63 => at += 1 + usize::from(length),
+            length @ 1..=63 => {
+                set(&mut begins, at - HEADER);
+                at += 1 + usize::from(length);
+            }
             _ => return None,
         }
-        if at - start > LONGEST_NAME {
+        if at - HEADER > LONGEST_NAME {
             return None;
         }
     }
-    Some((&message[start..at], at + 1))
+    Some((&message[HEADER..at], begins, at + 1))
+}
+
+fn set(bits: &mut [u64; 4], at: usize) {
+    bits[at / 64 % 4] |= 1 << (at % 64);
+}
+
+fn is_set(bits: &[u64; 4], at: usize) -> bool {
+    at < 256 && bits[at / 64] >> (at % 64) & 1 == 1
 }
 
 /// A message whose question was read.
@@ -112,6 +125,8 @@ struct Wire<'a> {
     message: &'a [u8],
     /// Where the labels of the question lie.
     question: std::ops::Range<usize>,
+    /// A bit for each byte of these where a label begins.
+    begins: [u64; 4],
 }
 
 /// One record, its owner passed over.
@@ -182,9 +197,9 @@ impl<'a> Wire<'a> {
                 0xc0.. => {
                     let target = usize::from(be16(self.message, at)? & 0x3fff);
                     end = end.or(Some(at + 2));
-                    // By far the commonest: the question's name, which is known to be sound and ends before this one.
-                    if target == self.question.start && labels.is_none() && part > self.question.end {
-                        return end.filter(|_| length + self.question.len() <= LONGEST_NAME);
+                    // By far the commonest: the question's name or its end, known to be sound and to end before this one.
+                    if labels.is_none() && part > self.question.end && self.is_in_question(target) {
+                        return end.filter(|_| length + self.question.end - target <= LONGEST_NAME);
                     }
                     if target >= part {
                         return None;
@@ -196,6 +211,11 @@ impl<'a> Wire<'a> {
                 _ => return None,
             }
         }
+    }
+
+    /// Whether a label of the question begins there.
+    fn is_in_question(&self, target: usize) -> bool {
+        target.checked_sub(self.question.start).is_some_and(|at| is_set(&self.begins, at))
     }
 
     /// Takes one record of the answer section.
