@@ -1,22 +1,25 @@
 //! Where a lookup is not what its resolver plans at the settings in force: a question too many, one missing, another
 //! order, a stop too early; and the likely reason.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+mod budget;
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use dnsprobe_resolv::whatif::{Conf, Explained, Observation, Told, expected, explain};
 use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, name};
 
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
 use crate::findings::finding;
 use crate::lookup::{Finding, FindingCode, Lookup, Question};
+use crate::map::MapOfHashes;
 use crate::observed::observation;
 use crate::time::{Nanos, Timestamp};
+use budget::{Budget, Spent, Work};
 
-/// Questions of lookups of a shape not seen before, held against their plan in one second of packet time: walking every
-/// variant of a resolver costs up to a millisecond a question, and a flood of failing names must not stop what watches it.
-const MOST_A_SECOND: usize = 200;
 /// Shapes of lookups remembered that are as planned.
 const MOST_SHAPES: usize = 4_096;
 /// Answers remembered that a cache may hold.
@@ -29,19 +32,25 @@ const PUNCTUAL: Nanos = Nanos::from_millis(900);
 /// Holds lookups against their plans, as many as there is time for.
 #[derive(Debug, Default)]
 pub struct Departures {
-    second: i64,
-    questions: usize,
+    budget: Budget,
+    seed: RandomState,
     /// Shapes of lookups that are as planned, by hash.
     as_planned: HashSet<u64>,
     /// Why lookups of a shape depart, by hash.
-    reasons: HashMap<u64, String>,
+    reasons: MapOfHashes<String>,
     /// When a client was last answered a question, by hash of both.
-    answered: HashMap<u64, Timestamp>,
-    /// Lookups that were not held against their plan, because there were too many in their second.
+    answered: MapOfHashes<Timestamp>,
+    /// Lookups that were not held against their plan, because there were too many.
     pub passed_over: u64,
 }
 
 impl Departures {
+    /// For lookups that are all there already: as much work goes into them as into reading them, about a third, however long
+    /// the capture took. Otherwise it goes by the packets' own time, for whoever watches as they pass.
+    pub fn of_a_file() -> Self {
+        Self { budget: Budget::of_a_file(), ..Self::default() }
+    }
+
     /// Where a lookup departs from the plan; `None` where it does not, where the packets cannot tell, or where there is no
     /// time.
     ///
@@ -53,6 +62,7 @@ impl Departures {
     }
 
     fn held_against_plan(&mut self, lookup: &Lookup, conf: &Conf) -> Option<Finding> {
+        self.budget.earn(lookup);
         if lookup.partial || !lookup.certain {
             return None;
         }
@@ -62,24 +72,23 @@ impl Departures {
         if is_regular(lookup) {
             return None;
         }
-        let shape = shape(lookup);
+        let shape = shape(lookup, &self.seed);
         if shape.is_some_and(|shape| self.as_planned.contains(&shape)) {
             return None;
         }
-        let second = lookup.start.map_or(0, |start| start.0 / 1_000_000_000);
-        if second > self.second {
-            (self.second, self.questions) = (second, 0);
-        }
-        self.questions += lookup.steps.iter().map(|step| step.questions.len()).sum::<usize>();
-        if self.questions > MOST_A_SECOND {
-            self.passed_over += 1;
-            return None;
+        let known = shape.and_then(|shape| self.reasons.get(&shape)).cloned();
+        match (self.budget.spend(lookup, if known.is_some() { Work::Words } else { Work::Reason }), &known) {
+            (Spent::Enough, _) => {}
+            (Spent::TooMuch, Some(reason)) => return Some(as_others(lookup, reason)),
+            (Spent::TooMuch, None) | (Spent::Flood, _) => {
+                self.passed_over += 1;
+                return None;
+            }
         }
         if self.as_planned.len() + self.reasons.len() >= MOST_SHAPES {
             self.as_planned.clear();
             self.reasons.clear();
         }
-        let known = shape.and_then(|shape| self.reasons.get(&shape)).cloned();
         let lately = |asked: &Asked| self.last_answered(lookup, asked);
         let departs = from_plan(lookup, None, conf, &Memory { lately: &lately, reason: known.as_deref() });
         match (&departs, shape) {
@@ -94,7 +103,7 @@ impl Departures {
 
     /// How long before a lookup its client was answered a question, if lately.
     fn last_answered(&self, lookup: &Lookup, (qname, qtype): &Asked) -> Option<Nanos> {
-        let at = self.answered.get(&asked_by(lookup.client, qname, *qtype))?;
+        let at = self.answered.get(&asked_by(&self.seed, lookup.client, qname, *qtype))?;
         let before = lookup.start? - *at;
         (before.0 > 0 && before <= CACHED).then_some(before)
     }
@@ -105,28 +114,26 @@ impl Departures {
             if self.answered.len() >= MOST_ANSWERS {
                 self.answered.clear();
             }
-            self.answered.insert(asked_by(lookup.client, &question.qname, question.qtype), sent + latency);
+            let asked = asked_by(&self.seed, lookup.client, &question.qname, question.qtype);
+            self.answered.insert(asked, sent + latency);
         }
     }
 }
 
-fn asked_by(client: Option<IpAddr>, qname: &str, qtype: QType) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    client.hash(&mut hasher);
-    qname.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
-    qtype.hash(&mut hasher);
-    hasher.finish()
+fn asked_by(seed: &RandomState, client: Option<IpAddr>, qname: &str, qtype: QType) -> u64 {
+    let folded: SmallVec<[u8; 256]> = qname.bytes().map(|byte| byte.to_ascii_lowercase()).collect();
+    seed.hash_one((client, qtype, &folded[..]))
 }
 
 /// What a plan depends on: not the name's letters, only its dots. `None` where times decide, or the name's length may.
-fn shape(lookup: &Lookup) -> Option<u64> {
+fn shape(lookup: &Lookup, seed: &RandomState) -> Option<u64> {
     const LONG: usize = 120;
     let prompt = |question: &Question| question.latency.is_some_and(|latency| latency <= PUNCTUAL);
     let mut questions = lookup.steps.iter().flat_map(|step| &step.questions);
     if lookup.name.len() > LONG || !questions.all(prompt) {
         return None;
     }
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = seed.build_hasher();
     let typed = name::unescape(&lookup.name);
     (name::dots(&typed), typed.ends_with(b"."), typed.is_ascii()).hash(&mut hasher);
     typed.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.').hash(&mut hasher);
@@ -157,6 +164,13 @@ fn shape(lookup: &Lookup) -> Option<u64> {
 /// counts as typed so: whether it was searched first, its plan tells.
 pub fn departure_from(lookup: &Lookup, resolver: Resolver, conf: &Conf) -> Option<Finding> {
     beyond_the_plan(lookup, conf).or_else(|| Some(from_plan(lookup, Some(resolver), conf, &NONE)?.finding))
+}
+
+/// What is said of a lookup that departs as others of its shape do, without the work of telling in which questions.
+fn as_others(lookup: &Lookup, reason: &str) -> Finding {
+    let last = lookup.steps.last().map(|step| &step.questions[..]).unwrap_or_default();
+    let message = format!("it departs from its resolver's plan as lookups like it did before{reason}.");
+    finding(FindingCode::DepartsFromPlan, message, last)
 }
 
 /// A search that a server ended, which walked the list itself.

@@ -213,3 +213,24 @@ fn a_flood_is_not_held_against_its_plan_one_by_one() {
     later.start = failed.start.map(|start| start + Nanos::from_millis(1_000));
     assert!(departures.judge(&later, &conf).is_some());
 }
+
+#[test]
+fn work_on_a_file_is_in_proportion_to_what_is_read() {
+    let conf = conf("ndots:5");
+    let first = [("web.shop.svc.cluster.local.", Some("shop.svc.cluster.local"))];
+    let failed = lookup("web", &first, &[QType::A, QType::Aaaa], Outcome::NxDomain);
+    let in_full = departure(&failed, &conf).unwrap().message;
+    let mut departures = Departures::of_a_file();
+    let said: Vec<String> = (0..20_000).map(|_| departures.judge(&failed, &conf).unwrap().message).collect();
+    // Of such a shape all are told, the first ones with the questions that are missing.
+    let many = said.iter().filter(|said| **said == in_full).count();
+    assert!((1_000..19_000).contains(&many) && said[..1_000].iter().all(|said| *said == in_full), "{many}");
+    let short = "it departs from its resolver's plan as lookups like it did before";
+    assert!(said.iter().all(|said| *said == in_full || said.starts_with(short)));
+    // The reason of another shape is found out for one of many that are read.
+    let mut late = failed.clone();
+    late.steps[0].questions[0].latency = Some(Nanos::from_millis(1_500));
+    let found = (0..2_000).filter(|_| departures.judge(&late, &conf).is_some()).count();
+    assert!((1..100).contains(&found), "{found}");
+    assert_eq!(departures.passed_over, 2_000 - found as u64);
+}

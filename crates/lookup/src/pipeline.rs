@@ -73,7 +73,7 @@ pub struct Pipeline {
 
 /// Events of one batch. Decoding and grouping by turns would each drive the other's code and tables out of the
 /// processor's caches.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 
 impl Pipeline {
     /// An empty pipeline that looks at these ports.

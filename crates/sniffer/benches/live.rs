@@ -14,23 +14,21 @@
     reason = "a benchmark: it prints, ends where it cannot go on, and its numbers are its own"
 )]
 
+mod setup;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dnsprobe_lookup::Nanos;
 use dnsprobe_sniffer::capture::now;
 use dnsprobe_sniffer::netns::run_in;
-use dnsprobe_sniffer::{
-    Capture, CaptureOptions, End, FrameSource, Host, Netns, Queue, Target, Waker, target, wake,
-};
-use nix::sys::resource::{UsageWho, getrusage};
+use dnsprobe_sniffer::{Capture, CaptureOptions, Queue, Waker, wake};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::time::TimeVal;
 use nix::unistd::Pid;
 use serde_json::Value;
+use setup::{Namespaces, Seen};
 
 /// How long each load lasts.
 const SECONDS: u64 = 3;
@@ -48,8 +46,7 @@ const CONF: &str =
     "nameserver 10.98.0.2\nsearch shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
 
 fn main() {
-    if !nix::unistd::geteuid().is_root() {
-        println!("not run: it makes network namespaces, which needs root");
+    if !setup::may_run() {
         return;
     }
     let words: Vec<String> = std::env::args().collect();
@@ -99,14 +96,13 @@ fn said(rate: u64) -> String {
 
 /// The programs, each with the same load.
 fn programs(pair: &Pair, watch: Option<&Watch>) {
-    let installed = Command::new("tcpdump").arg("--version").output().is_ok();
     println!(
         "\n{:31} {:>10} {:>10} {:>9} {:>16} {:>7}",
         "program", "questions", "packets", "lost", "CPU per million", "ratio"
     );
     for rate in &RATES[1..] {
         let mut first = None;
-        let tcpdump = installed.then(|| pair.tcpdump());
+        let tcpdump = setup::has_tcpdump().then(|| pair.tcpdump());
         for (name, command) in [("tcpdump -n", tcpdump), ("watch -o json", watch.map(|it| it.command(pair)))]
         {
             let Some(mut command) = command else { continue };
@@ -125,7 +121,7 @@ fn programs(pair: &Pair, watch: Option<&Watch>) {
                 (made.questions + made.answers).saturating_sub(packets),
                 each / *first.get_or_insert(each)
             );
-            if said.contains("passed over") || said.contains("too fast") {
+            if said.contains("passed over") || said.contains("too many") {
                 println!(
                     "    {}",
                     said.lines().filter(|it| it.contains("too ")).collect::<Vec<_>>().join("; ")
@@ -202,35 +198,23 @@ fn nanoseconds(text: &str) -> i64 {
     now().0 / day * day + of_day * 1_000_000_000 + number(20, 29)
 }
 
-/// Two namespaces that are gone when this is.
-struct Pair {
-    names: [String; 2],
-    netns: [Netns; 2],
-}
+/// Two namespaces.
+struct Pair(Namespaces);
 
 impl Pair {
     fn new() -> Self {
-        let names = ["a", "b"].map(|end| format!("dnsprobe-live-{}-{end}", std::process::id()));
-        let [left, right] = &names;
-        let run = |words: &str| {
-            assert!(Command::new("ip").args(words.split(' ')).status().unwrap().success(), "ip {words}");
-        };
-        for name in &names {
-            run(&format!("netns add {name}"));
-            run(&format!("-n {name} link set lo up"));
-        }
-        run(&format!("-n {left} link add live0 type veth peer name live1 netns {right}"));
+        let pair = Namespaces::new("live", 2);
+        let [left, right] = &pair.names[..] else { unreachable!("two were asked for") };
+        setup::ip(&format!("-n {left} link add live0 type veth peer name live1 netns {right}"));
         for (name, device, address) in [(left, "live0", CLIENT), (right, "live1", SERVER)] {
-            run(&format!("-n {name} address add {address}/24 dev {device}"));
-            run(&format!("-n {name} link set {device} up"));
+            setup::ip(&format!("-n {name} address add {address}/24 dev {device}"));
+            setup::ip(&format!("-n {name} link set {device} up"));
         }
-        let netns =
-            names.clone().map(|name| target::locate(&Target::Netns(name), &Host::default()).unwrap().netns);
-        Self { names, netns }
+        Self(pair)
     }
 
     fn socket(&self, end: usize, address: Ipv4Addr, port: u16) -> UdpSocket {
-        let socket = run_in(&self.netns[end], || UdpSocket::bind((address, port))).unwrap().unwrap();
+        let socket = run_in(&self.0.open[end], || UdpSocket::bind((address, port))).unwrap().unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         socket
     }
@@ -245,13 +229,13 @@ impl Pair {
     fn capture(&self, queue: Queue) -> Counting {
         let (waker, wake) = wake::pair().unwrap();
         let mut capture = Capture::new(wake).unwrap();
-        capture.attach(&self.netns[0], &CaptureOptions { queue, ..CaptureOptions::default() }).unwrap();
+        capture.attach(&self.0.open[0], &CaptureOptions { queue, ..CaptureOptions::default() }).unwrap();
         Counting { capture, _waker: waker }
     }
 
     fn inside(&self, words: &[&str]) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.names[0]]).args(words);
+        command.args(["netns", "exec", &self.0.names[0]]).args(words);
         command
     }
 
@@ -274,14 +258,6 @@ impl Pair {
             std::thread::sleep(Duration::from_millis(1));
         }
         sent
-    }
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        for name in &self.names {
-            let _ = Command::new("ip").args(["netns", "del", name]).status();
-        }
     }
 }
 
@@ -383,26 +359,9 @@ struct Counting {
     _waker: Waker,
 }
 
-struct Seen {
-    frames: usize,
-    dropped: u64,
-    cpu: Duration,
-}
-
 impl Counting {
     fn count(mut self, done: &AtomicBool) -> Seen {
-        let before = thread_cpu();
-        let mut frames = 0;
-        loop {
-            let was_done = done.load(Ordering::Relaxed);
-            let batch =
-                self.capture.next_batch(Some(now() + Nanos::from_millis(100)), &mut |_| frames += 1).unwrap();
-            if was_done && batch.end == End::Deadline {
-                break;
-            }
-        }
-        let statistics = self.capture.statistics(None).unwrap();
-        Seen { frames, dropped: statistics.dropped_by_kernel, cpu: thread_cpu().saturating_sub(before) }
+        setup::count(&mut self.capture, done)
     }
 }
 
@@ -415,7 +374,7 @@ struct Watch {
 impl Watch {
     fn command(&self, pair: &Pair) -> Command {
         let mut command = Command::new(&self.path);
-        let words = ["watch", "--netns", &pair.names[0], "--resolv-conf", &self.conf, "-o", "json"];
+        let words = ["watch", "--netns", &pair.0.names[0], "--resolv-conf", &self.conf, "-o", "json"];
         command.args(words);
         command
     }
@@ -448,26 +407,12 @@ impl Running {
 
     /// Stops it; its processor time, and what it said.
     fn stop(&mut self) -> (Duration, String) {
-        let before = children_cpu();
+        let before = setup::children_cpu();
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
         let mut said = String::new();
         self.errors.read_to_string(&mut said).unwrap();
         self.child.wait().unwrap();
         std::io::stdout().flush().unwrap();
-        (children_cpu().saturating_sub(before), said)
+        (setup::children_cpu().saturating_sub(before), said)
     }
-}
-
-fn children_cpu() -> Duration {
-    cpu_of(UsageWho::RUSAGE_CHILDREN)
-}
-
-fn thread_cpu() -> Duration {
-    cpu_of(UsageWho::RUSAGE_THREAD)
-}
-
-fn cpu_of(who: UsageWho) -> Duration {
-    let usage = getrusage(who).unwrap();
-    let time = |time: TimeVal| Duration::from_micros((time.tv_sec() * 1_000_000 + time.tv_usec()) as u64);
-    time(usage.user_time()) + time(usage.system_time())
 }

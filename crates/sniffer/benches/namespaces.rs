@@ -11,20 +11,17 @@
     reason = "a benchmark: it prints, ends where it cannot go on, and its numbers are its own"
 )]
 
+mod setup;
+
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dnsprobe_lookup::Nanos;
-use dnsprobe_sniffer::capture::now;
 use dnsprobe_sniffer::netns::run_in;
-use dnsprobe_sniffer::{
-    Capture, CaptureOptions, End, FrameSource, Host, Netns, Target, netns, privileges, target, wake,
-};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use dnsprobe_sniffer::{Capture, CaptureOptions, Netns, netns, privileges, wake};
+use setup::{Namespaces, Seen};
 
 const NAMESPACES: usize = 250;
 /// Questions a second, over all namespaces.
@@ -33,13 +30,11 @@ const RATE: u64 = 5_000;
 const SECONDS: u64 = 5;
 
 fn main() {
-    if !nix::unistd::geteuid().is_root() {
-        println!("not run: it makes network namespaces, which needs root");
+    if !setup::may_run() {
         return;
     }
     privileges::raise_open_files().unwrap();
-    let names = Names::new();
-    let open: Vec<Netns> = names.0.iter().map(|name| locate(name)).collect();
+    let Namespaces { names, open } = &Namespaces::new("bench", NAMESPACES);
     let pairs: Vec<[UdpSocket; 2]> = open.iter().map(sockets).collect();
     let (waker, wake) = wake::pair().unwrap();
     let mut one = Capture::new(wake::pair().unwrap().1).unwrap();
@@ -51,7 +46,7 @@ fn main() {
     let mut all = Capture::new(wake).unwrap();
     let attached = timed(|| {
         let each = || {
-            for netns in &open {
+            for netns in open {
                 all.attach(netns, &CaptureOptions::default()).unwrap();
             }
         };
@@ -66,32 +61,20 @@ fn main() {
     let closed = timed(|| drop(all));
     println!("    closed in {closed:.1?}");
     drop(waker);
-    if Command::new("tcpdump").arg("--version").output().is_ok() {
-        beside_tcpdumps(&names, &pairs, attached, kept, watched);
+    if setup::has_tcpdump() {
+        beside_tcpdumps(names, &pairs, attached, kept, watched);
     }
 }
 
 /// Captures while questions are asked; the thread's processor time.
 fn watched(capture: &mut Capture, pairs: &[[UdpSocket; 2]]) -> Duration {
     let done = AtomicBool::new(false);
-    let (asked, frames, cpu) = std::thread::scope(|scope| {
-        let counting = scope.spawn(|| {
-            let (before, mut frames) = (cpu_of_thread(), 0_u64);
-            loop {
-                let was_done = done.load(Ordering::Relaxed);
-                let until = Some(now() + Nanos::from_millis(100));
-                let batch = capture.next_batch(until, &mut |_| frames += 1).unwrap();
-                if was_done && batch.end == End::Deadline {
-                    return (frames, cpu_of_thread().saturating_sub(before));
-                }
-            }
-        });
+    let (asked, Seen { frames, dropped, cpu }) = std::thread::scope(|scope| {
+        let counting = scope.spawn(|| setup::count(capture, &done));
         let asked = ask(pairs);
         done.store(true, Ordering::Relaxed);
-        let (frames, cpu) = counting.join().unwrap();
-        (asked, frames, cpu)
+        (asked, counting.join().unwrap())
     });
-    let dropped = capture.statistics(None).unwrap().dropped_by_kernel;
     println!(
         "    {asked} questions in {SECONDS} s: {frames} packets captured, {dropped} dropped, {cpu:.2?} of a processor"
     );
@@ -126,7 +109,7 @@ fn ask(pairs: &[[UdpSocket; 2]]) -> u64 {
 
 /// A tcpdump for each namespace, with the same load.
 fn beside_tcpdumps(
-    names: &Names,
+    names: &[String],
     pairs: &[[UdpSocket; 2]],
     attached: Duration,
     kept: u64,
@@ -157,47 +140,18 @@ fn beside_tcpdumps(
     );
 }
 
-/// Namespaces that are gone when this is.
-struct Names(Vec<String>);
-
-impl Names {
-    fn new() -> Self {
-        let names = Self(
-            (0..NAMESPACES).map(|number| format!("dnsprobe-bench-{}-{number}", std::process::id())).collect(),
-        );
-        let ip = |words: &[&str]| assert!(Command::new("ip").args(words).status().unwrap().success());
-        for name in &names.0 {
-            ip(&["netns", "add", name]);
-            ip(&["-n", name, "link", "set", "lo", "up"]);
-        }
-        names
-    }
-}
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        for name in &self.0 {
-            let _ = Command::new("ip").args(["netns", "del", name]).status();
-        }
-    }
-}
-
-fn locate(name: &str) -> Netns {
-    target::locate(&Target::Netns(name.to_owned()), &Host::default()).unwrap().netns
-}
-
 /// One of it in each namespace, ended when dropped.
 struct Tcpdumps(Vec<Child>);
 
 impl Tcpdumps {
     /// Starts them and waits until all of them listen.
-    fn start(names: &Names) -> Self {
+    fn start(names: &[String]) -> Self {
         let start = |name: &String| {
             let words =
                 ["netns", "exec", name, "tcpdump", "-i", "any", "-n", "-w", "/dev/null", "port", "53"];
             Command::new("ip").args(words).stderr(Stdio::piped()).spawn().unwrap()
         };
-        let mut running: Vec<Child> = names.0.iter().map(start).collect();
+        let mut running: Vec<Child> = names.iter().map(start).collect();
         for child in &mut running {
             let errors = BufReader::new(child.stderr.as_mut().unwrap());
             errors.lines().find(|line| line.as_ref().is_ok_and(|line| line.contains("listening")));
@@ -225,12 +179,6 @@ fn timed(work: impl FnOnce()) -> Duration {
     let before = Instant::now();
     work();
     before.elapsed()
-}
-
-fn cpu_of_thread() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
-    let time = |time: TimeVal| Duration::from_micros((time.tv_sec() * 1_000_000 + time.tv_usec()) as u64);
-    time(usage.user_time()) + time(usage.system_time())
 }
 
 /// Resident memory of this process, in KiB.

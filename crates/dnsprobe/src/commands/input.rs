@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ruzstd::decoding::StreamingDecoder;
 
+use super::unpacking;
 use crate::error::CommandError;
 
 /// The first bytes of a gzip member (RFC 1952 section 2.3.1) and of a Zstandard frame (RFC 8878 section 3.1.1).
@@ -23,7 +24,7 @@ const LONG: Duration = Duration::from_secs(1);
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, CommandError> {
     let shown = path.display();
     if path == Path::new("-") {
-        return plain(Box::new(io::stdin().lock()))
+        return plain(Box::new(io::stdin()))
             .map_err(|error| CommandError::wrap("read the capture from standard input", error));
     }
     let failed = |error: io::Error| CommandError::wrap(format!("open the capture {shown}"), error);
@@ -33,18 +34,17 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, CommandError> {
 }
 
 /// Whatever is inside.
-fn plain(mut input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+fn plain(mut input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read>> {
     let mut first = Vec::new();
     (&mut input).take(ZSTD.len() as u64).read_to_end(&mut first)?;
     let whole = io::Cursor::new(first.clone()).chain(input);
     let in_pieces = |whole| BufReader::with_capacity(PIECE, whole);
     if first.starts_with(&GZIP) {
-        let decoder = MultiGzDecoder::new(in_pieces(whole));
-        return Ok(Box::new(BufReader::with_capacity(PIECE, decoder)));
+        return Ok(Box::new(unpacking::start(MultiGzDecoder::new(in_pieces(whole)))?));
     }
     if first.starts_with(&ZSTD) {
         let frames = Frames { input: Some(in_pieces(whole)), decoder: None };
-        return Ok(Box::new(BufReader::with_capacity(PIECE, frames)));
+        return Ok(Box::new(unpacking::start(frames)?));
     }
     // Whoever reads a capture does so in large pieces already.
     Ok(Box::new(whole))

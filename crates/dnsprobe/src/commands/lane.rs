@@ -77,6 +77,14 @@ impl Lane {
         self
     }
 
+    /// Works on its packets as is cheapest: all of them are there.
+    pub(super) fn at_leisure(&mut self) {
+        for line in &mut self.lines {
+            line.pipeline.in_batches();
+            line.departures = Departures::of_a_file();
+        }
+    }
+
     /// Tells which resolvers its programs have.
     pub(super) fn with_resolvers(&mut self, present: &[Present]) {
         self.pipeline().with_resolvers(present.iter().map(|it| it.id).collect());

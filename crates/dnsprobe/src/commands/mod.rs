@@ -24,6 +24,7 @@ mod resolvers;
 mod session;
 mod sharing;
 mod situation;
+mod unpacking;
 pub(crate) mod watch;
 mod workload;
 

@@ -225,7 +225,7 @@ impl Session {
     /// Shows rows as many at a time as is cheapest: all of the input is there.
     pub(crate) fn at_leisure(mut self) -> Self {
         self.pace = Pace::Stored;
-        self.lanes.values_mut().for_each(|lane| lane.pipeline().in_batches());
+        self.lanes.values_mut().for_each(Lane::at_leisure);
         self
     }
 
@@ -417,7 +417,7 @@ impl Session {
         }
         if self.unjudged > 0 {
             note(&format!(
-                "dnsprobe: {} lookups came too fast to be held against their resolver's plan",
+                "dnsprobe: {} lookups were too many to be held against their resolver's plan",
                 self.unjudged
             ));
         }

@@ -3,6 +3,12 @@
 
 #![no_main]
 
+#[allow(dead_code, reason = "tests need more of it")]
+#[path = "../../tests/wire/packets.rs"]
+mod packets;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
 use dnsprobe_lookup::{Frame, LinkType, Lookup, Nanos, Pipeline, SearchList, Summary, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -82,22 +88,10 @@ impl<'a> Bytes<'a> {
 
 /// A payload between one of two clients, one of eight ports, and one of two servers.
 fn datagram(ends: u8, payload: &[u8]) -> Vec<u8> {
-    let client = [10, 244, 1, 7 + (ends & 1)];
-    let server = [10, 96, 0, 10 + (ends >> 1 & 1)];
-    let port = 40_000 + u16::from(ends >> 2 & 7);
-    let answers = ends & 0x80 != 0;
-    let length = |more: usize| ((payload.len() + more) as u16).to_be_bytes();
-    let mut bytes = vec![0x45, 0];
-    bytes.extend(length(28));
-    bytes.extend([0, 0, 0, 0, 64, 17, 0, 0]);
-    bytes.extend(if answers { [server, client] } else { [client, server] }.concat());
-    for port in if answers { [53, port] } else { [port, 53] } {
-        bytes.extend(port.to_be_bytes());
-    }
-    bytes.extend(length(8));
-    bytes.extend([0, 0]);
-    bytes.extend(payload);
-    bytes
+    let client = SocketAddrV4::new(Ipv4Addr::new(10, 244, 1, 7 + (ends & 1)), 40_000 + u16::from(ends >> 2 & 7));
+    let server = SocketAddrV4::new(Ipv4Addr::new(10, 96, 0, 10 + (ends >> 1 & 1)), 53);
+    let (from, to) = if ends & 0x80 != 0 { (server, client) } else { (client, server) };
+    packets::udp(from, to, payload)
 }
 
 /// A question, or an answer with an address, an alias or nothing.

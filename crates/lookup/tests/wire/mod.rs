@@ -1,5 +1,7 @@
 //! Builds the packets of a conversation: one client, one server, UDP over IPv4 over Ethernet.
 
+mod packets;
+
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use dnsprobe_lookup::{Frame, LinkType, Lookup, Nanos, Pipeline, SearchList, Timestamp};
@@ -78,7 +80,7 @@ impl Conversation {
     ) {
         let (name, qtype, id) = about;
         let message = say.map_or_else(|| question(name, qtype, id), |say| answer(name, qtype, id, say));
-        let bytes = ethernet(*from.ip(), *to.ip(), from.port(), to.port(), &message.to_vec().unwrap());
+        let bytes = packets::ethernet(from, to, &message.to_vec().unwrap());
         self.packets.push((Timestamp(self.now), bytes));
     }
 
@@ -170,7 +172,8 @@ impl Conversation {
     fn packet(&mut self, source: u16, destination: u16, message: &Message) {
         let (client, server) = (self.client, Ipv4Addr::new(10, 96, 0, 10));
         let (from, to) = if destination == 53 { (client, server) } else { (server, client) };
-        let bytes = ethernet(from, to, source, destination, &message.to_vec().unwrap());
+        let (from, to) = (SocketAddrV4::new(from, source), SocketAddrV4::new(to, destination));
+        let bytes = packets::ethernet(from, to, &message.to_vec().unwrap());
         for _ in 0..self.copies {
             self.packets.push((Timestamp(self.now), bytes.clone()));
             self.now += 20_000;
@@ -214,20 +217,4 @@ fn question(name: &str, qtype: QType, id: u16) -> Message {
     };
     message.add_query(Query::query(Name::from_ascii(name.trim_end_matches('.')).unwrap(), rtype));
     message
-}
-
-fn ethernet(from: Ipv4Addr, to: Ipv4Addr, source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
-    let length = |more: usize| u16::try_from(payload.len() + more).unwrap().to_be_bytes();
-    let mut bytes = vec![0; 12];
-    bytes.extend([0x08, 0x00, 0x45, 0]);
-    bytes.extend(length(28));
-    bytes.extend([0, 0, 0, 0, 64, 17, 0, 0]);
-    bytes.extend(from.octets());
-    bytes.extend(to.octets());
-    bytes.extend(source.to_be_bytes());
-    bytes.extend(destination.to_be_bytes());
-    bytes.extend(length(8));
-    bytes.extend([0, 0]);
-    bytes.extend(payload);
-    bytes
 }
