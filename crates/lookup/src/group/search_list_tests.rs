@@ -4,12 +4,14 @@ use super::*;
 use crate::message::Response;
 use dnsprobe_resolv::{QType, Transport};
 
+use crate::datagram::Endpoint;
+
 fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
-    let mut events = Vec::new();
+    let mut found = Vec::new();
     let mut attempts = crate::attempt::Attempts::default();
     let mut now = 0;
-    let client = ([10, 244, 1, 7], 4000).into();
-    let server = ([10, 96, 0, 10], 53).into();
+    let client = Endpoint::new([10, 244, 1, 7].into(), 4000);
+    let server = Endpoint::new([10, 96, 0, 10].into(), 53);
     for (number, walk) in walks.iter().enumerate() {
         for (index, name) in walk.iter().enumerate() {
             let outcome = if index + 1 == walk.len() { Outcome::Answer } else { Outcome::NxDomain };
@@ -24,18 +26,16 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
             };
             let path =
                 |source, destination| crate::attempt::Path { source, destination, transport: Transport::Udp };
-            let query =
-                attempts.advance(message(crate::message::Kind::Query), path(client, server), Timestamp(now));
+            let query = message(crate::message::Kind::Query);
+            attempts.advance(query, path(client, server), Timestamp(now), &mut found);
             now += 1_000_000;
             let kind = crate::message::Kind::Response(Response::bare(outcome));
-            let answer = attempts.advance(message(kind), path(server, client), Timestamp(now));
-            events.extend(query.map(|event| (Timestamp(now - 1_000_000), event)));
-            events.extend(answer.map(|event| (Timestamp(now), event)));
+            attempts.advance(message(kind), path(server, client), Timestamp(now), &mut found);
             now += 100_000;
         }
         now += 200_000_000;
     }
-    events
+    found.into_iter().map(|found| (found.at, found.event)).collect()
 }
 
 #[test]
