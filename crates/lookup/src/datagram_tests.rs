@@ -82,8 +82,8 @@ fn every_link_type_leads_to_the_same_payload() {
     for (link, bytes) in frames {
         let datagram = decoded(link, &bytes).unwrap();
         assert_eq!(datagram.payload, QUERY, "{link:?}");
-        assert_eq!(datagram.source, Endpoint::new([10, 244, 1, 7].into(), 4000));
-        assert_eq!(datagram.destination, Endpoint::new([10, 96, 0, 10].into(), 53));
+        assert_eq!(SocketAddr::from(datagram.source), "10.244.1.7:4000".parse().unwrap());
+        assert_eq!(SocketAddr::from(datagram.destination), "10.96.0.10:53".parse().unwrap());
         assert!(!datagram.cut);
     }
 }

@@ -5,6 +5,7 @@
 
 mod client;
 mod deadlines;
+mod expecting;
 mod fingerprint;
 mod finish;
 mod fit;

@@ -1,9 +1,10 @@
 //! Walks written down as names, each answered NXDOMAIN but the last.
 
 use super::*;
-use crate::datagram::Endpoint;
 use crate::message::Response;
 use dnsprobe_resolv::{QType, Transport};
+
+use crate::datagram::Endpoint;
 
 fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
     let mut found = Vec::new();
@@ -28,13 +29,13 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
             let query = message(crate::message::Kind::Query);
             attempts.advance(query, path(client, server), Timestamp(now), &mut found);
             now += 1_000_000;
-            let answer = message(crate::message::Kind::Response(Response::bare(outcome)));
-            attempts.advance(answer, path(server, client), Timestamp(now), &mut found);
+            let kind = crate::message::Kind::Response(Response::bare(outcome));
+            attempts.advance(message(kind), path(server, client), Timestamp(now), &mut found);
             now += 100_000;
         }
         now += 200_000_000;
     }
-    found.into_iter().map(|it: crate::attempt::Found| (it.at, it.event)).collect()
+    found.into_iter().map(|found| (found.at, found.event)).collect()
 }
 
 #[test]
