@@ -18,7 +18,7 @@ use super::links::{Link, Links};
 use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing, Steps, Walks};
 use super::readings::{Began, Readings};
 use super::turns::{Line, Turns, Waiting};
-use super::{ClientId, ListId, Load, OpenId};
+use super::{ClientId, ListId, Load, OpenId, Stray};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
@@ -43,7 +43,7 @@ const STILL_OPEN: Nanos = Nanos::from_millis(250);
 /// How soon after an answer the next candidate follows, on a busy machine.
 const REACTION: Nanos = Nanos::from_millis(50);
 /// So long after a capture began, a walk may have begun before it.
-const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
+pub(super) const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
 /// One client's lookups under construction.
 #[derive(Debug, Default)]
@@ -108,8 +108,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) list: ListId,
     /// When the capture began.
     pub(crate) began: Timestamp,
-    /// The latest answers to questions that were not captured: to whom, and when.
-    pub(super) strays: &'a VecDeque<(IpAddr, Timestamp)>,
+    /// The latest answers to questions that were not captured.
+    pub(super) strays: &'a VecDeque<Stray>,
     /// The resolvers found where the packets come from; empty where nobody looked.
     pub(crate) detected: &'a [ResolverId],
     /// Which client it is.
@@ -561,9 +561,9 @@ impl Place {
 }
 
 /// Whether the client had an answer right before this to a question that was not captured.
-fn follows_a_stray(asked: &Asked, strays: &VecDeque<(IpAddr, Timestamp)>, now: Timestamp) -> bool {
+fn follows_a_stray(asked: &Asked, strays: &VecDeque<Stray>, now: Timestamp) -> bool {
     let client = asked.client.ip();
-    strays.iter().any(|(to, at)| *to == client && (Nanos(0)..REACTION).contains(&(now - *at)))
+    strays.iter().any(|stray| stray.to.ip() == client && (Nanos(0)..REACTION).contains(&(now - stray.at)))
 }
 
 /// Whether a timer says when a question comes that fits like this.
