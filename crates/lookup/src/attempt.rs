@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use dnsprobe_resolv::{QType, Transport};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use crate::datagram::Endpoint;
 use crate::map::Address;
 use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
@@ -64,6 +65,13 @@ pub(crate) enum Event {
     },
 }
 
+/// An event and its time.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) at: Timestamp,
+    pub(crate) event: Event,
+}
+
 /// One transmission of a question.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -78,34 +86,11 @@ pub(crate) struct Asked {
     pub(crate) authentic_data: bool,
 }
 
-/// An address and a port: a `SocketAddr` in less room, as many are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    address: IpAddr,
-    port: u16,
-}
-
-impl Endpoint {
-    pub(crate) fn ip(self) -> IpAddr {
-        self.address
-    }
-
-    pub(crate) fn port(self) -> u16 {
-        self.port
-    }
-}
-
-impl From<SocketAddr> for Endpoint {
-    fn from(it: SocketAddr) -> Self {
-        Self { address: it.ip(), port: it.port() }
-    }
-}
-
 /// Where a message came from and went to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Path {
-    pub(crate) source: SocketAddr,
-    pub(crate) destination: SocketAddr,
+    pub(crate) source: Endpoint,
+    pub(crate) destination: Endpoint,
     pub(crate) transport: Transport,
 }
 
@@ -155,9 +140,9 @@ struct Socket {
 impl Hash for Socket {
     /// In few words: this is hashed for each message.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let ports = u64::from(self.client.port) << 16 | u64::from(self.server.port);
+        let ports = u64::from(self.client.port()) << 16 | u64::from(self.server.port());
         state.write_u64(ports << 32 | u64::from(self.id) << 1 | u64::from(self.transport == Transport::Tcp));
-        match (self.client.address, self.server.address) {
+        match (self.client.ip(), self.server.ip()) {
             (IpAddr::V4(client), IpAddr::V4(server)) => {
                 state.write_u64(u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()));
             }
@@ -195,32 +180,36 @@ impl Exchange {
 }
 
 impl Attempts {
-    /// Takes one message; `None` when it is a copy, or an answer to nothing.
-    pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp) -> Option<Event> {
+    /// Takes one message, and puts into `found` what it means; nothing when it is a copy, or an answer to nothing.
+    pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp, found: &mut Vec<Found>) {
         self.forget(now);
-        let (source, destination) = (Endpoint::from(path.source), Endpoint::from(path.destination));
-        let (transport, id) = (path.transport, message.id);
+        let Path { source, destination, transport } = path;
+        let id = message.id;
         match message.kind {
             Kind::Query => {
-                let (name, qtype) = message.question?;
+                let Some((name, qtype)) = message.question else { return };
                 let socket = Socket { client: source, server: destination, transport, id };
-                let exchange = self.asked(socket, (name.clone(), qtype), now)?;
-                Some(Event::Asked(Asked {
-                    exchange,
-                    client: source,
-                    server: destination,
-                    transport,
-                    id,
-                    name,
-                    qtype,
-                    edns: message.edns,
-                    authentic_data: message.authentic_data,
-                }))
+                let Some(exchange) = self.asked(socket, (name.clone(), qtype), now) else { return };
+                found.push(Found {
+                    at: now,
+                    event: Event::Asked(Asked {
+                        exchange,
+                        client: source,
+                        server: destination,
+                        transport,
+                        id,
+                        name,
+                        qtype,
+                        edns: message.edns,
+                        authentic_data: message.authentic_data,
+                    }),
+                });
             }
             Kind::Response(response) => {
                 let socket = Socket { client: destination, server: source, transport, id };
-                let exchange = self.answered(socket, message.question.as_ref(), &response, now)?;
-                Some(Event::Answered { exchange, response })
+                let exchange = self.answered(socket, message.question.as_ref(), &response, now);
+                let answered = |exchange| Event::Answered { exchange, response };
+                found.extend(exchange.map(answered).map(|event| Found { at: now, event }));
             }
         }
     }
@@ -373,8 +362,8 @@ mod tests {
 
     fn path(port: u16) -> Path {
         Path {
-            source: ([10, 244, 1, 7], port).into(),
-            destination: ([10, 96, 0, 10], 53).into(),
+            source: Endpoint::new([10, 244, 1, 7].into(), port),
+            destination: Endpoint::new([10, 96, 0, 10].into(), 53),
             transport: Transport::Udp,
         }
     }
@@ -400,53 +389,62 @@ mod tests {
         })
     }
 
+    fn advance(attempts: &mut Attempts, message: Message, path: Path, now: Timestamp) -> Option<Event> {
+        let mut found = Vec::new();
+        attempts.advance(message, path, now, &mut found);
+        found.pop().map(|found| found.event)
+    }
+
     const MS: fn(i64) -> Timestamp = |ms| Timestamp(ms * 1_000_000);
 
     #[test]
     fn an_answer_finds_its_question_by_everything_in_the_key() {
         let mut attempts = Attempts::default();
-        let one = exchange(attempts.advance(query(1, "a."), path(4000), MS(0))).unwrap();
-        let two = exchange(attempts.advance(query(1, "a."), path(4001), MS(1))).unwrap();
+        let one = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0))).unwrap();
+        let two = exchange(advance(&mut attempts, query(1, "a."), path(4001), MS(1))).unwrap();
         assert_ne!(one, two);
         assert_eq!(
-            exchange(attempts.advance(answer(1, "A.", Outcome::Answer), back(4001), MS(2))),
+            exchange(advance(&mut attempts, answer(1, "A.", Outcome::Answer), back(4001), MS(2))),
             Some(two)
         );
-        assert_eq!(exchange(attempts.advance(answer(1, "b.", Outcome::Answer), back(4000), MS(3))), None);
+        assert_eq!(
+            exchange(advance(&mut attempts, answer(1, "b.", Outcome::Answer), back(4000), MS(3))),
+            None
+        );
         assert_eq!(attempts.leftovers.unmatched_answers, 1);
     }
 
     #[test]
     fn copies_of_a_packet_count_once() {
         let mut attempts = Attempts::default();
-        assert!(attempts.advance(query(1, "a."), path(4000), MS(0)).is_some());
-        assert!(attempts.advance(query(1, "a."), path(4000), Timestamp(30_000)).is_none());
-        assert!(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(1)).is_some());
-        assert!(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(1)).is_none());
+        assert!(advance(&mut attempts, query(1, "a."), path(4000), MS(0)).is_some());
+        assert!(advance(&mut attempts, query(1, "a."), path(4000), Timestamp(30_000)).is_none());
+        assert!(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(1)).is_some());
+        assert!(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(1)).is_none());
         assert_eq!(attempts.leftovers.copies, 2);
     }
 
     #[test]
     fn a_resend_after_the_timeout_is_the_same_exchange() {
         let mut attempts = Attempts::default();
-        let first = exchange(attempts.advance(query(1, "a."), path(4000), MS(0)));
-        assert_eq!(exchange(attempts.advance(query(1, "a."), path(4000), MS(5000))), first);
-        assert!(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(5001)).is_some());
+        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
+        assert_eq!(exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(5000))), first);
+        assert!(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(5001)).is_some());
     }
 
     #[test]
     fn every_transmission_may_be_answered_however_late() {
         let mut attempts = Attempts::default();
-        let first = exchange(attempts.advance(query(1, "a."), path(4000), MS(0)));
-        attempts.advance(query(1, "a."), path(4000), MS(1_000));
+        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
+        advance(&mut attempts, query(1, "a."), path(4000), MS(1_000));
         assert_eq!(
-            exchange(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(1_100))),
+            exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(1_100))),
             first
         );
         // Something else keeps the clock going.
-        attempts.advance(query(2, "b."), path(4001), MS(2_050));
+        advance(&mut attempts, query(2, "b."), path(4001), MS(2_050));
         assert_eq!(
-            exchange(attempts.advance(answer(1, "a.", Outcome::Answer), back(4000), MS(2_100))),
+            exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(2_100))),
             first
         );
         assert_eq!(attempts.leftovers, Leftovers::default());
@@ -455,25 +453,25 @@ mod tests {
     #[test]
     fn a_resend_at_once_after_an_error_is_no_copy() {
         let mut attempts = Attempts::default();
-        let first = exchange(attempts.advance(query(1, "a."), path(4000), MS(0)));
-        assert!(attempts.advance(answer(1, "a.", Outcome::ServFail), back(4000), MS(1)).is_some());
-        assert_eq!(exchange(attempts.advance(query(1, "a."), path(4000), MS(1))), first);
+        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
+        assert!(advance(&mut attempts, answer(1, "a.", Outcome::ServFail), back(4000), MS(1)).is_some());
+        assert_eq!(exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(1))), first);
     }
 
     #[test]
     fn a_port_used_again_after_an_answer_is_another_exchange() {
         let mut attempts = Attempts::default();
-        let first = exchange(attempts.advance(query(1, "a."), path(4000), MS(0)));
-        assert!(attempts.advance(answer(1, "a.", Outcome::NxDomain), back(4000), MS(1)).is_some());
-        assert_ne!(exchange(attempts.advance(query(1, "a."), path(4000), MS(9))), first);
+        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
+        assert!(advance(&mut attempts, answer(1, "a.", Outcome::NxDomain), back(4000), MS(1)).is_some());
+        assert_ne!(exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(9))), first);
     }
 
     #[test]
     fn a_bare_header_answers_what_was_asked_under_its_id() {
         let mut attempts = Attempts::default();
-        let first = exchange(attempts.advance(query(1, "a."), path(4000), MS(0)));
+        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
         let header = Message { question: None, ..answer(1, "a.", Outcome::FormErr) };
-        assert_eq!(exchange(attempts.advance(header, back(4000), MS(1))), first);
+        assert_eq!(exchange(advance(&mut attempts, header, back(4000), MS(1))), first);
     }
 
     #[test]
@@ -482,7 +480,7 @@ mod tests {
         let most = MOST_FRESH + MOST_WAITING;
         for index in 0..(most as i64 + 10) {
             let message = query((index % 60_000) as u16, &format!("x{index}."));
-            attempts.advance(message, path(4000 + (index / 60_000) as u16), Timestamp(index));
+            advance(&mut attempts, message, path(4000 + (index / 60_000) as u16), Timestamp(index));
         }
         assert!(attempts.exchanges.len() <= most + 1);
         assert_eq!(attempts.leftovers.forgotten, 9);

@@ -14,15 +14,51 @@ use crate::frame::{Frame, LinkType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// Sender.
-    pub source: SocketAddr,
+    pub source: Endpoint,
     /// Receiver.
-    pub destination: SocketAddr,
+    pub destination: Endpoint,
     /// UDP, or where in its stream a TCP segment stands.
     pub carrier: Carrier,
     /// The bytes that were kept.
     pub payload: &'a [u8],
     /// True when the capture kept fewer bytes than were sent.
     pub cut: bool,
+}
+
+/// An address and a port: a `SocketAddr` in less room, as many are made and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    address: IpAddr,
+    port: u16,
+}
+
+impl Endpoint {
+    /// This port at this address.
+    pub fn new(address: IpAddr, port: u16) -> Self {
+        Self { address, port }
+    }
+
+    /// The address.
+    pub fn ip(self) -> IpAddr {
+        self.address
+    }
+
+    /// The port.
+    pub fn port(self) -> u16 {
+        self.port
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(it: SocketAddr) -> Self {
+        Self::new(it.ip(), it.port())
+    }
+}
+
+impl From<Endpoint> for SocketAddr {
+    fn from(it: Endpoint) -> Self {
+        Self::new(it.address, it.port)
+    }
 }
 
 /// What carried a payload.
@@ -86,6 +122,7 @@ pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skip
 }
 
 /// Takes the link-layer header off.
+#[inline]
 fn network_layer(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skipped> {
     match link {
         LinkType::ETHERNET => after_ethertype(bytes, 12),
@@ -105,6 +142,7 @@ const IPV6: u16 = 0x86dd;
 /// 802.1Q, 802.1ad, and the older QinQ number.
 const VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
+#[inline]
 fn after_ethertype(bytes: &[u8], mut at: usize) -> Result<&[u8], Skipped> {
     loop {
         let ethertype = be16(bytes, at)?;
@@ -131,6 +169,7 @@ fn be16(bytes: &[u8], at: usize) -> Result<u16, Skipped> {
     Ok(u16::from_be_bytes([pair[0], pair[1]]))
 }
 
+#[inline]
 fn ip(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => ipv4(bytes),
@@ -148,6 +187,7 @@ struct Inside<'a> {
     bytes: &'a [u8],
 }
 
+#[inline]
 fn ipv4(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
     let header = Ipv4Packet::new(bytes).ok_or(Skipped::CutShort)?;
     let start = usize::from(header.get_header_length()) * 4;
@@ -211,6 +251,7 @@ fn after_extensions(
     }
 }
 
+#[inline]
 fn transport<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     match inside.protocol {
         IpNextHeaderProtocols::Udp => udp(inside),
@@ -219,6 +260,7 @@ fn transport<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     }
 }
 
+#[inline]
 fn udp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     let header = UdpPacket::new(inside.bytes).ok_or(Skipped::CutShort)?;
     let start = UdpPacket::minimum_packet_size();
@@ -229,8 +271,8 @@ fn udp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     // Length 0 stands for a jumbogram (RFC 2675 section 4); the capture may also hold padding after the datagram.
     let end = if sent == 0 { inside.bytes.len() } else { sent.min(inside.bytes.len()) };
     Ok(Datagram {
-        source: (inside.source, header.get_source()).into(),
-        destination: (inside.destination, header.get_destination()).into(),
+        source: Endpoint::new(inside.source, header.get_source()),
+        destination: Endpoint::new(inside.destination, header.get_destination()),
         carrier: Carrier::Udp,
         payload: &inside.bytes[start..end],
         cut: sent > inside.bytes.len(),
@@ -247,8 +289,8 @@ fn tcp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     let payload = inside.bytes.get(start..).ok_or(Skipped::CutShort)?;
     let has = |flag: u8| flags & flag != 0;
     Ok(Datagram {
-        source: (inside.source, header.get_source()).into(),
-        destination: (inside.destination, header.get_destination()).into(),
+        source: Endpoint::new(inside.source, header.get_source()),
+        destination: Endpoint::new(inside.destination, header.get_destination()),
         carrier: Carrier::Tcp {
             sequence: header.get_sequence(),
             syn: has(TcpFlags::SYN),

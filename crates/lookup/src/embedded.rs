@@ -7,11 +7,12 @@
 //! that was not Docker's doing.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use dnsprobe_resolv::QType;
 
 use crate::attempt::Path;
+use crate::datagram::Endpoint;
 use crate::message::{Kind, Message, QName};
 use crate::time::{Nanos, Timestamp};
 
@@ -80,12 +81,12 @@ impl Relay {
     }
 
     /// Whether this end is the embedded server.
-    fn restore(&self, end: &mut SocketAddr) -> bool {
+    fn restore(&self, end: &mut Endpoint) -> bool {
         if end.ip() != self.embedded.address {
             return false;
         }
         if self.embedded.ports.contains(&end.port()) {
-            end.set_port(DNS);
+            *end = Endpoint::new(end.ip(), DNS);
         }
         end.port() == DNS
     }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dnsprobe_resolv::{Resolver, ResolverId, Transport};
+use dnsprobe_resolv::{Resolver, ResolverId, Situation, Transport};
 
-use crate::attempt::{Attempts, Event, Leftovers, Path};
+use crate::attempt::{Attempts, Found, Leftovers, Path};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
 use crate::embedded::{Embedded, Relay, Turn};
 use crate::frame::Frame;
@@ -65,7 +65,7 @@ pub struct Pipeline {
     /// The only clients that count.
     clients: Option<BTreeSet<IpAddr>>,
     /// What was found in frames and not yet held against lookups.
-    found: Vec<(Timestamp, Event)>,
+    found: Vec<Found>,
     /// How many of these are gone through at a time.
     batch: usize,
     now: Timestamp,
@@ -73,7 +73,7 @@ pub struct Pipeline {
 
 /// Events of one batch. Decoding and grouping by turns would each drive the other's code and tables out of the
 /// processor's caches.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 
 impl Pipeline {
     /// An empty pipeline that looks at these ports.
@@ -119,6 +119,12 @@ impl Pipeline {
     /// frame.
     pub fn with_given(&mut self, resolver: Resolver) {
         self.lookups.with_given(resolver);
+    }
+
+    /// Knows what beside the file decides how the clients ask, `RES_OPTIONS` and `LOCALDOMAIN` of their environment above all;
+    /// to be said before the first frame.
+    pub fn with_situation(&mut self, situation: &Situation) {
+        self.lookups.with_situation(situation);
     }
 
     /// Passes over the messages of all clients but these.
@@ -183,7 +189,7 @@ impl Pipeline {
 
     /// Holds what was found against lookups.
     fn group(&mut self) {
-        for (at, event) in self.found.drain(..) {
+        for Found { at, event } in self.found.drain(..) {
             self.lookups.advance(event, at);
         }
     }
@@ -219,8 +225,10 @@ impl Pipeline {
                     }
                     Some(Turn::Own) | None => {}
                 }
-                if let Some(event) = self.attempts.advance(message, path, at) {
-                    self.found.push((at, event));
+                let unmatched = self.attempts.leftovers.unmatched_answers;
+                self.attempts.advance(message, path, at, &mut self.found);
+                if self.attempts.leftovers.unmatched_answers > unmatched {
+                    self.lookups.note_stray(path.destination.ip(), at);
                 }
             }
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,

@@ -4,8 +4,8 @@
 //! of order; what is missing for good is given up, and reading goes on behind the gap.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 
+use crate::datagram::Endpoint;
 use crate::time::{Nanos, Timestamp};
 
 /// Bytes kept while a message is incomplete: the largest message with its length, twice.
@@ -20,7 +20,7 @@ const MOST_EARLY: usize = 512;
 const IDLE: Nanos = Nanos::from_millis(120_000);
 
 /// Sender and receiver of one direction.
-pub(crate) type Direction = (SocketAddr, SocketAddr);
+pub(crate) type Direction = (Endpoint, Endpoint);
 
 /// One captured segment.
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests, their helpers included")]
 
+/// Nameservers that refuse, fail or are late.
+#[path = "conversations/failures.rs"]
+mod failures;
 /// Which of several that look up the same has asked.
 #[path = "conversations/one_name.rs"]
 mod one_name;
@@ -319,6 +322,21 @@ fn a_question_without_an_answer_is_a_row_and_never_a_zero() {
     assert_eq!((lost.outcome, lost.latency, lost.partial), (Outcome::Timeout, None, false));
     assert_eq!(lost.steps[0].questions[0].latency, None);
     assert_eq!(codes(lost), [FindingCode::Unanswered]);
+}
+
+#[test]
+fn the_end_of_a_walk_right_at_the_beginning_is_partial_and_has_no_dot() {
+    let mut talk = Conversation::new();
+    talk.answer("www.example.com.cluster.local", QType::Aaaa, 39_999, 7, Say::NxDomain);
+    talk.wait_ms(1);
+    talk.pair("www.example.com", 40_000, Say::Address);
+    talk.wait_ms(50);
+    talk.pair("www.example.com", 40_001, Say::Address);
+    let seen = |lookup: &Lookup| (lookup.name.to_string(), lookup.partial);
+    let lookups = talk.lookups(known());
+    assert_eq!(seen(&lookups[0]), ("www.example.com".into(), true));
+    // What was before this one would have been captured.
+    assert_eq!(seen(&lookups[1]), ("www.example.com.".into(), false));
 }
 
 #[test]

@@ -70,17 +70,17 @@ impl<T: Copy> Clients<T> {
     ) -> Option<T> {
         let protocol = Protocol::of(datagram.carrier);
         if !self.is_question(datagram) {
-            return self.known.get(&(protocol, datagram.destination)).map(|client| client.taken_for);
+            return self.known.get(&(protocol, SocketAddr::from(datagram.destination))).map(|client| client.taken_for);
         }
-        let key = (protocol, datagram.source);
+        let key = (protocol, SocketAddr::from(datagram.source));
         let before = self.known.get(&key).copied();
         let (taken_for, first) = match (datagram.carrier, before) {
-            (Carrier::Udp, _) => (ask(protocol, datagram.source), None),
+            (Carrier::Udp, _) => (ask(protocol, SocketAddr::from(datagram.source)), None),
             // The first packet sent again.
             (Carrier::Tcp { syn: true, sequence, .. }, Some(before)) if before.first == Some(sequence) => {
                 (before.taken_for, before.first)
             }
-            (Carrier::Tcp { syn: true, sequence, .. }, _) => (ask(protocol, datagram.source), Some(sequence)),
+            (Carrier::Tcp { syn: true, sequence, .. }, _) => (ask(protocol, SocketAddr::from(datagram.source)), Some(sequence)),
             (Carrier::Tcp { .. }, before) => before.map(|client| (client.taken_for, client.first))?,
         };
         self.known.insert(key, Client { taken_for, at, first });
@@ -102,7 +102,7 @@ mod tests {
 
     /// What a datagram is taken for when questions are taken for `answer`.
     fn of(clients: &mut Clients<char>, carrier: Carrier, from: &str, to: &str, answer: char) -> Option<char> {
-        let [source, destination] = [from, to].map(|it| it.parse().unwrap());
+        let [source, destination] = [from, to].map(|it| it.parse::<SocketAddr>().unwrap().into());
         let datagram = Datagram { source, destination, carrier, payload: &[], cut: false };
         clients.of(&datagram, Timestamp(0), |_, _| answer)
     }

@@ -93,6 +93,7 @@ impl Lane {
 
     /// Tells what beside the file decides how its clients ask.
     pub(super) fn with_situation(&mut self, situation: &Situation) {
+        self.pipeline().with_situation(situation);
         self.amend(|seen_at| {
             if let Some(conf) = &mut seen_at.conf {
                 Rc::make_mut(conf).situation = situation.clone();

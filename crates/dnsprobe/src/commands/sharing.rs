@@ -163,7 +163,7 @@ impl Sharing {
             return Turn::Now;
         }
         if asks && !self.rate.is_flood(frame.at) {
-            self.asked.insert(frame.at, (Protocol::of(datagram.carrier), datagram.source));
+            self.asked.insert(frame.at, (Protocol::of(datagram.carrier), datagram.source.into()));
             if self.asked.len() > MOST_ASKED {
                 self.asked.pop_first();
             }
@@ -239,7 +239,7 @@ impl Sharing {
     }
 
     fn line_of_question(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> usize {
-        let verdict = self.verdict(Protocol::of(datagram.carrier), datagram.source, at);
+        let verdict = self.verdict(Protocol::of(datagram.carrier), datagram.source.into(), at);
         let file = match &verdict {
             Verdict::Known(asker) => asker.resolv_conf.as_deref(),
             Verdict::InVain | Verdict::NotYet => None,

@@ -41,6 +41,8 @@ const MOST_AS_IS: usize = 32;
 const MOST_RESOLVERS: usize = 8;
 /// A question is open for no less than this, whatever the resolver.
 const STILL_OPEN: Nanos = Nanos::from_millis(250);
+/// How soon after an answer the next candidate follows, on a busy machine.
+const REACTION: Nanos = Nanos::from_millis(50);
 /// So long after a capture began, a walk may have begun before it.
 const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
@@ -97,6 +99,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) list: ListId,
     /// When the capture began.
     pub(crate) began: Timestamp,
+    /// The latest answers to questions that were not captured: to whom, and when.
+    pub(super) strays: &'a VecDeque<(IpAddr, Timestamp)>,
     /// The resolvers found where the packets come from; empty where nobody looked.
     pub(crate) detected: &'a [ResolverId],
     /// Which client it is.
@@ -367,7 +371,10 @@ impl Client {
         }
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
         place.insert(Entry {
-            lookup: Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default()),
+            lookup: Open {
+                cut: may_have_begun_before && follows_a_stray(&asked, around.strays, now),
+                ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
+            },
             number: self.begun,
             noted: Timestamp(i64::MAX),
             aliases: SmallVec::new(),
@@ -555,6 +562,12 @@ impl Place {
         use Relation::{Partner, PartnerAtOnce, PartnerElsewhere};
         matches!(self, Self::Fitting(Fit { relation: Partner | PartnerAtOnce | PartnerElsewhere, .. }))
     }
+}
+
+/// Whether the client had an answer right before this to a question that was not captured.
+fn follows_a_stray(asked: &Asked, strays: &VecDeque<(IpAddr, Timestamp)>, now: Timestamp) -> bool {
+    let client = asked.client.ip();
+    strays.iter().any(|(to, at)| *to == client && (Nanos(0)..REACTION).contains(&(now - *at)))
 }
 
 /// Whether a timer says when a question comes that fits like this.

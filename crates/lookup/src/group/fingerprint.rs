@@ -3,6 +3,8 @@
 //! The signs are those of the resolvers' own sources: sockets, ids, EDNS, the order of types, and what ends a walk.
 //! Where signs are few, what the same client showed before decides between equals.
 
+use std::net::IpAddr;
+
 use dnsprobe_resolv::{Outcome, QType, ResolverId};
 use smallvec::SmallVec;
 
@@ -100,8 +102,8 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
             ResolverId::Hickory,
             "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
         ),
-        Pairs::TwoPorts if signs.sockets_kept => {
-            Fingerprint::sure(ResolverId::CAres, "one port per nameserver for all candidates, no OPT record")
+        Pairs::TwoPorts if signs.one_port_per_server => {
+            Fingerprint::sure(ResolverId::CAres, "one port for each nameserver, no OPT record")
         }
         Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go, "A and AAAA from two ports, no OPT record"),
         Pairs::None => single(&signs, before),
@@ -126,6 +128,12 @@ fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
         1232 => match signs.pairs {
             Pairs::SamePort => sure(ResolverId::CAres, "OPT of 1232 bytes, A and AAAA from one port"),
             Pairs::None if before.contains(&ResolverId::CAres) => {
+                Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
+            }
+            Pairs::TwoPorts if signs.one_port_per_server => {
+                sure(ResolverId::CAres, "OPT of 1232 bytes, one port for each nameserver")
+            }
+            Pairs::TwoPorts if signs.candidates == 1 && only_channels(before) => {
                 Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
             }
             Pairs::TwoPorts => sure(ResolverId::Go, "OPT of 1232 bytes, A and AAAA from two ports"),
@@ -174,8 +182,7 @@ fn one_after_the_other(signs: &Signs, beforehand: &Beforehand<'_>) -> Fingerprin
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
 fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
     let only = |id| before.contains(&id) && !before.iter().any(|it| LIBCS.contains(it) && *it != id);
-    let only_channels = before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty();
-    if signs.candidates == 1 && only_channels {
+    if signs.candidates == 1 && only_channels(before) {
         return Fingerprint::likely(ResolverId::CAres, AS_BEFORE);
     }
     if signs.several_servers_at_once {
@@ -194,6 +201,13 @@ fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
         if only(ResolverId::Musl) && (signs.pairs_seen == 1 || signs.close_ids > 0) {
             return Fingerprint::likely(ResolverId::Musl, AS_BEFORE);
         }
+        if signs.candidates == 1 {
+            // As a rule; busybox's nslookup looks so, too, where it asks for one name.
+            return Fingerprint::likely(
+                ResolverId::Glibc,
+                "A and AAAA from one port with unrelated ids, no OPT record",
+            );
+        }
         let unrelated =
             "A and AAAA from one port with unrelated ids, a new port for each candidate, no OPT record";
         return if signs.close_ids > 0 {
@@ -207,6 +221,11 @@ fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
         return Fingerprint::likely(ResolverId::Glibc, AS_BEFORE);
     }
     Fingerprint::likely(ResolverId::Musl, "the ids of the pair lie close together, as if taken from a clock")
+}
+
+/// Whether this client has shown nothing but c-ares.
+fn only_channels(before: &[ResolverId]) -> bool {
+    before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty()
 }
 
 /// One type only: nothing to see but how the walk went.
@@ -253,7 +272,7 @@ struct Signs {
     close_ids: usize,
     very_close_ids: bool,
     one_port_for_all: bool,
-    sockets_kept: bool,
+    one_port_per_server: bool,
     low_ports: bool,
     several_servers_at_once: bool,
     aaaa_after_answer: bool,
@@ -295,7 +314,7 @@ impl Signs {
             close_ids: pairs.iter().filter(close).count(),
             very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
             one_port_for_all: open.steps.len() > 1 && one_port,
-            sockets_kept: pairing == Pairs::TwoPorts && sockets_kept(open),
+            one_port_per_server: pairing == Pairs::TwoPorts && one_port_per_server(open),
             low_ports,
             several_servers_at_once: open.steps.iter().any(several_servers_at_once),
             aaaa_after_answer: aaaa_after_answer(open),
@@ -324,13 +343,27 @@ fn pair(step: &OpenStep) -> Option<(&Asked, &Asked)> {
     Some(if one.at <= other.at { (&one.asked, &other.asked) } else { (&other.asked, &one.asked) })
 }
 
-/// Whether the candidates came from two sockets, one to a nameserver each, as with a c-ares channel and `rotate`: Go takes a
-/// new port for every question.
-fn sockets_kept(open: &Open) -> bool {
-    let Some((first, later)) = open.steps.split_first() else { return false };
-    let socket = |sent: &Sent| (sent.asked.client, sent.asked.server);
-    let kept = |sent: &Sent| first.sent.iter().any(|earlier| socket(earlier) == socket(sent));
-    !later.is_empty() && later.iter().flat_map(|step| &step.sent).all(kept)
+/// Whether all questions came from no more ports than there were nameservers, where there were some, as from a c-ares channel
+/// with a socket for each. Go takes a new port for every question.
+fn one_port_per_server(open: &Open) -> bool {
+    let mut ports: SmallVec<[u16; 8]> = SmallVec::new();
+    let mut servers: SmallVec<[IpAddr; 4]> = SmallVec::new();
+    let (mut questions, mut resends) = (0, 0);
+    for step in &open.steps {
+        questions += step.standings().len();
+        resends += step.sent.len() - step.standings().len();
+        for Sent { asked, .. } in &step.sent {
+            let (port, server) = (asked.client.port(), asked.server.ip());
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
+        }
+    }
+    // After a timeout a channel may take a new one.
+    ports.len() < questions && ports.len() <= servers.len() + resends && servers.len() > 1
 }
 
 fn several_servers_at_once(step: &OpenStep) -> bool {

@@ -35,7 +35,8 @@ pub(crate) fn finish(
     end: End,
 ) -> Lookup {
     let id = shown.id;
-    let typed = reading(open);
+    // Who gave up has not come to the end of his walk.
+    let typed = if came_too_late(open.step(), id, waits) { first_reading(open) } else { reading(open) };
     let rule = told.map_or_else(|| pair_rule(id), |told| told.profile().verdict.pair);
     let mut outcomes: SmallVec<[Outcome; 8]> = {
         let came_late = |step, it: &Standing| is_late(it, step, id, waits);
@@ -101,11 +102,22 @@ pub(crate) fn reading(open: &Open) -> &TypedName {
     let negative = open.step().standings().iter().all(|standing| standing.outcome() == Outcome::NxDomain);
     let readings = || open.walks.iter().map(|walk| (open.typed(*walk), walk.position));
     // NXDOMAIN ends no walk that has candidates left, so a reading without any is the likelier one.
+    // A name typed in full looks like the end of a walk of which the capture has missed the rest.
+    let cut = open.may_be_cut();
     let complete = |(typed, position): &(&TypedName, u16)| {
-        typed.entry == 0 && (!negative || typed.is_exhausted(*position))
+        let whole = typed.entry == 0 && !(cut && typed.is_exhausted(0));
+        whole && (!negative || typed.is_exhausted(*position))
     };
+    let begun_before = |(typed, _): &(&TypedName, u16)| cut && typed.entry > 0;
     let first = || open.typed(open.walks[0]);
-    readings().find(complete).map_or_else(first, |(typed, _)| typed)
+    let found = readings().find(complete).or_else(|| readings().find(begun_before));
+    found.map_or_else(first, |(typed, _)| typed)
+}
+
+/// The reading to go by where nothing tells how far the walk would have gone.
+fn first_reading(open: &Open) -> &TypedName {
+    let mut readings = open.walks.iter().map(|walk| open.typed(*walk));
+    readings.find(|typed| typed.entry == 0).unwrap_or_else(|| open.typed(open.walks[0]))
 }
 
 fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {
@@ -138,13 +150,19 @@ fn suffix_of(typed: &TypedName, step: &OpenStep) -> Option<Rc<str>> {
 
 /// What a candidate came to for the resolver, which no longer heard what was late.
 fn step_outcome(step: &OpenStep, rule: PairRule, late: impl Fn(&Standing) -> bool) -> Outcome {
+    let heard = |standing: &Standing| if late(standing) { Outcome::Timeout } else { standing.outcome() };
+    let first = step.standings().first().map_or(Outcome::Timeout, heard);
+    if step.standings().iter().skip(1).all(|standing| heard(standing) == first) {
+        // No rule makes something else of that.
+        return first;
+    }
     let micros = |at: Timestamp| u64::try_from(at.0 / 1_000).unwrap_or(0);
     let ends: SmallVec<[QuestionEnd; 2]> = step
         .standings()
         .iter()
         .map(|standing| QuestionEnd {
             qtype: standing.qtype,
-            outcome: if late(standing) { Outcome::Timeout } else { standing.outcome() },
+            outcome: heard(standing),
             at_us: standing.answer.map_or(u64::MAX, |answer| micros(answer.at)),
         })
         .collect();

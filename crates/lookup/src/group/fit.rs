@@ -3,6 +3,7 @@
 use dnsprobe_resolv::{Outcome, Transport};
 
 use super::open::{Answered, Open, OpenStep, Readiness, Standing, Walk, Walks};
+use super::readings::Servers;
 use crate::attempt::Asked;
 use crate::time::{Nanos, Timestamp};
 
@@ -23,6 +24,9 @@ pub(crate) enum Relation {
     PartnerElsewhere,
     /// The same question again, from another port or with another id.
     Again,
+    /// The same question to the next nameserver at once, because the first one's port is closed: an ICMP message says so,
+    /// which is not captured.
+    AfterRefusal,
     /// All candidates once more with another type (`getent hosts`), or without waiting for answers.
     AnotherPass,
     /// The name that an alias led to (BIND's nslookup, hickory).
@@ -77,9 +81,12 @@ pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<Fit> {
     if !same_sender(open, asked) {
         return None;
     }
+    if is_after_refusal(open, asked, now) {
+        return Some(Fit { relation: Relation::AfterRefusal, walks: None });
+    }
     if let Some(relation) = within(open.step(), asked, now) {
         let relation = match relation {
-            Relation::PartnerElsewhere => elsewhere(open, now)?,
+            Relation::PartnerElsewhere => elsewhere(open, asked, now)?,
             Relation::Again if keeps_its_socket(open, asked) => return None,
             relation => relation,
         };
@@ -104,12 +111,24 @@ pub(crate) fn fit(open: &Open, asked: &Asked, now: Timestamp) -> Option<Fit> {
 /// A process keeps its way of asking: with EDNS or without, and of which size.
 fn same_sender(open: &Open, asked: &Asked) -> bool {
     open.step().sent.last().is_none_or(|sent| {
-        let same = sent.asked.edns == asked.edns && sent.asked.authentic_data == asked.authentic_data;
+        let same = same_edns(&sent.asked, asked) && sent.asked.authentic_data == asked.authentic_data;
         // After FORMERR some ask again without EDNS (c-ares); over TCP the sizes may differ.
         let again = sent.asked.client == asked.client || sent.asked.id == asked.id;
         let other_size = again || asked.transport == Transport::Tcp;
         same || (sent.asked.name == asked.name && other_size)
     })
+}
+
+/// Whether who asked one question with this OPT record would ask the other with that: a cookie is left out once a server has
+/// sent none back, and tried with another server (c-ares 1.34 `src/lib/ares_cookie.c`).
+fn same_edns(before: &Asked, now: &Asked) -> bool {
+    match (before.edns, now.edns) {
+        (Some(one), Some(other)) => {
+            let cookie = one.cookie || !other.cookie || before.server != now.server;
+            one.payload_size == other.payload_size && cookie
+        }
+        (one, other) => one == other,
+    }
 }
 
 /// A further question about the candidate that is being asked.
@@ -130,7 +149,7 @@ fn within(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
 
 /// How far another port speaks for this lookup: Go uses one for each question and sends both at once; the libcs never,
 /// but glibc where it asks for one type at a time, and then when it has the answer for the other.
-fn elsewhere(open: &Open, now: Timestamp) -> Option<Relation> {
+fn elsewhere(open: &Open, asked: &Asked, now: Timestamp) -> Option<Relation> {
     let (step, earlier) = open.steps.split_last()?;
     let pair = earlier.iter().rev().find(|step| step.standings().len() > 1);
     let two_ports =
@@ -139,25 +158,39 @@ fn elsewhere(open: &Open, now: Timestamp) -> Option<Relation> {
         let second = pair.standings().iter().map(|standing| standing.first_sent).max();
         pair.answers.iter().any(|answer| Some(answer.at) < second)
     });
+    let at_once = now - step.begun() < AT_ONCE && !step.is_answered();
+    if at_once && step.sent.iter().all(|sent| sent.asked.server != asked.server) {
+        // A c-ares channel has a socket for each nameserver, and with `rotate` takes any of them for each question.
+        return Some(Relation::PartnerAtOnce);
+    }
     if pair.is_some_and(|pair| !two_ports(pair)) {
         return (in_turn && step.is_answered()).then_some(Relation::PartnerUnlike);
     }
     let edns = step.sent.first().is_some_and(|sent| sent.asked.edns.is_some());
-    let at_once = now - step.begun() < AT_ONCE && !step.is_answered();
     if at_once && (edns || pair.is_some()) && !in_turn {
         return Some(Relation::PartnerAtOnce);
     }
     (edns || step.is_answered() || (at_once && !in_turn)).then_some(Relation::PartnerElsewhere)
 }
 
+/// Whether the nameserver asked before may have refused, as Go sees it on its socket: a lookup of its own would begin with
+/// the first one.
+fn is_after_refusal(open: &Open, asked: &Asked, now: Timestamp) -> bool {
+    let step = open.step();
+    let mut before = step.sent.iter().filter(|sent| sent.asked.qtype == asked.qtype);
+    open.entrance.servers == Servers::InOrder
+        && step.name == asked.name
+        && before.clone().next_back().is_some_and(|sent| now - sent.at < TOGETHER)
+        && before.all(|sent| sent.asked.server != asked.server && sent.asked.client != asked.client)
+        && step.standings().iter().any(|it| it.qtype == asked.qtype && it.answer.is_none())
+}
+
 /// Whether this is none that asks again from another port and with another id: who asks for both types from one port and
 /// without EDNS (the libcs, c-ares before 1.22) keeps at least the id.
 fn keeps_its_socket(open: &Open, asked: &Asked) -> bool {
     let pair = open.steps.iter().rev().find(|step| step.standings().len() > 1);
-    let one_port =
-        |step: &OpenStep| step.sent.iter().all(|sent| sent.asked.client == step.sent[0].asked.client);
     let cut = || open.step().answers.iter().any(|answer| answer.response.truncated);
-    asked.edns.is_none() && pair.is_some_and(one_port) && !cut()
+    asked.edns.is_none() && pair.is_some_and(OpenStep::is_pair_of_one_port) && !cut()
 }
 
 fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
@@ -206,12 +239,12 @@ fn over_tcp(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
 
 fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     // Who asks for both types at once gets both with the alias; only one who asks for one at a time (BIND's nslookup),
-    // or is not content with a bare alias (hickory), asks for its target.
+    // or is not content with a bare alias (hickory, which has a port for each), asks for its target.
     let asked_before = || step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype);
     let follows = step.answers.iter().any(|answer| {
         let bare = answer.response.outcome == Outcome::Cname && now - answer.at < AT_ONCE;
         let target = answer.response.alias() == Some(&asked.name);
-        target && now - answer.at < TOGETHER && (bare || !asked_before())
+        target && now - answer.at < TOGETHER && ((bare && !step.is_pair_of_one_port()) || !asked_before())
     });
     follows.then_some(Relation::Alias)
 }

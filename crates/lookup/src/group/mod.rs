@@ -16,9 +16,11 @@ mod search_list;
 mod turns;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::rc::Rc;
 
-use dnsprobe_resolv::{Resolver, ResolverId};
+use dnsprobe_resolv::{Resolver, ResolverId, Situation};
 use slab::Slab;
 
 use client::{Client, Closed, Surroundings};
@@ -71,6 +73,9 @@ pub struct GivenUp {
 type ClientId = u32;
 /// Index of a lookup under construction among its client's.
 type OpenId = u32;
+/// Answers to questions that were not captured, remembered at once.
+const MOST_STRAYS: usize = 256;
+
 /// Index of a `resolv.conf` in force.
 type ListId = usize;
 
@@ -95,6 +100,10 @@ pub(crate) struct Lookups {
     wording: Wording,
     /// The resolver of all packets, where the user said so.
     given: Option<Resolver>,
+    /// The latest answers to questions that were not captured: to whom, and when.
+    strays: VecDeque<(IpAddr, Timestamp)>,
+    /// What beside the files decides how clients ask.
+    situation: Rc<Situation>,
     /// Lookups under construction, and the bytes they take.
     open: Load,
     held: usize,
@@ -124,7 +133,7 @@ impl Lookups {
     pub(crate) fn new(search: SearchList) -> Self {
         let (lists, one_for_all, patience) = match search {
             SearchList::Known(file) => {
-                (vec![(String::new(), Readings::new(file.as_deref()))], true, Nanos(0))
+                (vec![(String::new(), Readings::new(file.as_deref(), &Rc::default()))], true, Nanos(0))
             }
             SearchList::Inferred(patience) => (Vec::new(), false, patience),
         };
@@ -142,6 +151,8 @@ impl Lookups {
             detected: Vec::new(),
             wording: Wording::All,
             given: None,
+            strays: VecDeque::new(),
+            situation: Rc::default(),
             open: Load::default(),
             held: 0,
             given_up: GivenUp::default(),
@@ -163,6 +174,14 @@ impl Lookups {
         self.given = Some(resolver);
         for (_, readings) in &mut self.lists {
             *readings = readings.given(resolver);
+        }
+    }
+
+    /// Tells what beside the files decides how clients ask; to be said before the first event.
+    pub(crate) fn with_situation(&mut self, situation: &Situation) {
+        self.situation = Rc::new(situation.clone());
+        for (_, readings) in &mut self.lists {
+            *readings = readings.in_situation(&self.situation);
         }
     }
 
@@ -194,6 +213,14 @@ impl Lookups {
     /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
     pub(crate) fn begin(&mut self, now: Timestamp) {
         self.began.get_or_insert(now);
+    }
+
+    /// Notes that somebody got an answer to a question that was not captured.
+    pub(crate) fn note_stray(&mut self, client: IpAddr, now: Timestamp) {
+        if self.strays.len() >= MOST_STRAYS {
+            self.strays.pop_front();
+        }
+        self.strays.push_back((client, now));
     }
 
     /// Takes it that time has passed.
@@ -304,6 +331,7 @@ impl Lookups {
             readings: &mut self.lists.get_mut(list)?.1,
             list,
             began: self.began.unwrap_or_default(),
+            strays: &self.strays,
             detected: &self.detected,
             me: id,
             links: &mut self.links,
@@ -327,7 +355,7 @@ impl Lookups {
         let held = std::mem::take(&mut known.held);
         self.held -= held.len();
         let conf = search_list::infer(&held);
-        let list = list_of(&mut self.lists, conf.as_resolv_conf(), self.given);
+        let list = list_of(&mut self.lists, conf.as_resolv_conf(), self.given, &self.situation);
         known.list = Some(list);
         known.inferred = Some(conf);
         // As if the time of these events were now; what others have to do waits.
@@ -397,7 +425,12 @@ impl Lookups {
 }
 
 /// The index of a file, which is read if it is new. Pods of one namespace have the same.
-fn list_of(lists: &mut Vec<(String, Readings)>, text: String, given: Option<Resolver>) -> ListId {
+fn list_of(
+    lists: &mut Vec<(String, Readings)>,
+    text: String,
+    given: Option<Resolver>,
+    situation: &Rc<Situation>,
+) -> ListId {
     if let Some(known) = lists.iter().position(|(known, _)| *known == text) {
         return known;
     }
@@ -405,7 +438,7 @@ fn list_of(lists: &mut Vec<(String, Readings)>, text: String, given: Option<Reso
         // That many are made up; to such clients the first will do.
         return 0;
     }
-    let readings = Readings::new(Some(text.as_bytes()));
+    let readings = Readings::new(Some(text.as_bytes()), situation);
     let readings = match given {
         Some(resolver) => readings.given(resolver),
         None => readings,

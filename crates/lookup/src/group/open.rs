@@ -9,7 +9,8 @@ use smallvec::{SmallVec, smallvec};
 use super::fingerprint::looks_like_musl;
 use super::patterns::TypedName;
 use super::readings::Entrance;
-use crate::attempt::{Asked, Endpoint, ExchangeId};
+use crate::attempt::{Asked, ExchangeId};
+use crate::datagram::Endpoint;
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -35,6 +36,8 @@ pub(crate) struct Open {
     pub(crate) certain: bool,
     /// Whether its socket was seen to serve other names at the same time.
     pub(crate) channel: bool,
+    /// Whether the client had an answer right before to a question that was not captured.
+    pub(crate) cut: bool,
 }
 
 /// The candidates of a lookup, in the order they were begun.
@@ -179,11 +182,19 @@ impl OpenStep {
             let last = self.sent.iter().rfind(|sent| sent.asked.qtype == standing.qtype).map(socket);
             let asked = last.map(|socket| (standing.qtype, socket));
             let once = standing.first_sent == standing.last_sent;
-            let in_time = |answer: &&Answered| once || answer.at >= standing.since;
+            // An error after which the question was sent once more was none that the resolver settled for.
+            let dropped = |it: &Answered| is_no_answer(it.response.outcome) && it.at <= standing.last_sent;
+            let in_time = |it: &&Answered| once || (it.at >= standing.since && !dropped(it));
             let answer = self.answers.iter().filter(in_time).find(|answer| self.asked_by(answer) == asked);
             standing.answer = answer.map(Heard::of);
         }
         self.standings = standings;
+    }
+
+    /// Whether it was asked for both types from one port, as the libcs do, and c-ares.
+    pub(crate) fn is_pair_of_one_port(&self) -> bool {
+        let port = |sent: &Sent| sent.asked.client;
+        self.standings.len() > 1 && self.sent.iter().all(|sent| port(sent) == port(&self.sent[0]))
     }
 
     /// Whether every question has its answer.
@@ -249,7 +260,7 @@ impl Open {
         let client = asked.client.ip();
         steps.push(OpenStep::new(asked.name.clone(), Sent { at, asked }));
         let walks = entrance.walks();
-        Self { client, entrance, walks, steps, certain: true, channel: false }
+        Self { client, entrance, walks, steps, certain: true, channel: false, cut: false }
     }
 
     /// The typed name of one reading.
@@ -268,6 +279,11 @@ impl Open {
         let begun = |open: &Self| open.steps[0].begun();
         let ended = |open: &Self| open.step().last_sent().max(open.step().last_answer().unwrap_or_default());
         begun(self) <= ended(other) && begun(other) <= ended(self)
+    }
+
+    /// Whether it may have begun before the capture.
+    pub(crate) fn may_be_cut(&self) -> bool {
+        self.cut && self.walks.iter().any(|walk| self.typed(*walk).entry > 0)
     }
 
     /// Whether no more is taken.
@@ -383,13 +399,23 @@ impl Open {
         Found::of(self.step().standings()).is_some_and(|found| self.patience(&found) < NEXT_CANDIDATE)
     }
 
+    /// Whether the candidate was asked for one type where those before were for two: the other is still to come.
+    fn lacks_a_half(&self) -> bool {
+        let (step, earlier) = (self.step(), &self.steps[..self.steps.len() - 1]);
+        step.standings().len() == 1 && earlier.iter().any(|step| step.standings().len() > 1)
+    }
+
     /// How long after a candidate's last answer something may still follow.
     fn patience(&self, found: &Found) -> Nanos {
         // After a resend glibc may ask for the other half once more.
         let both = found.together && !found.resent;
         if found.answered {
             let contradiction = found.denied;
-            return if both && !found.failed && !contradiction { Nanos(0) } else { LINGER };
+            return match both && !found.failed && !contradiction {
+                true => Nanos(0),
+                false if self.lacks_a_half() => NEXT_CANDIDATE,
+                false => LINGER,
+            };
         }
         if self.walks.iter().any(|walk| !self.typed(*walk).is_exhausted(walk.position)) {
             return NEXT_CANDIDATE;

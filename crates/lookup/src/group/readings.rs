@@ -27,11 +27,14 @@ const WALKERS: [ResolverId; 3] = [ResolverId::Glibc, ResolverId::Musl, ResolverI
 #[derive(Debug)]
 pub(crate) struct Readings {
     file: Option<Vec<u8>>,
+    /// What decides beside it.
+    situation: Rc<Situation>,
     /// The only one that asks, where the user said so.
     given: Option<Resolver>,
     resolvers: Vec<(Profile, Settings)>,
     /// The longest `timeout` that any of them reads.
     timeout: Nanos,
+    servers: Servers,
     /// Every suffix that some resolver appends, in presentation form without dots at the ends.
     suffixes: Vec<String>,
     cluster_domain: Rc<str>,
@@ -50,8 +53,18 @@ pub(crate) struct Entrance {
     pub(crate) typed: Vec<Rc<TypedName>>,
     /// The fingerprints of all candidates' names, each once.
     pub(crate) expected: Vec<u64>,
+    pub(crate) servers: Servers,
     /// Bytes that all that takes, about.
     pub(crate) weight: usize,
+}
+
+/// How a lookup comes to its nameservers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// To the first of the file, and to the others only where that one fails.
+    InOrder,
+    /// Nothing says so: `rotate`, or an unknown file.
+    InAnyOrder,
 }
 
 /// Whether a lookup may have begun before the capture.
@@ -71,7 +84,7 @@ struct Ways {
 }
 
 impl Entrance {
-    fn new(mut typed: Vec<Rc<TypedName>>, qname: &QName) -> Self {
+    fn new(mut typed: Vec<Rc<TypedName>>, qname: &QName, servers: Servers) -> Self {
         if typed.is_empty() {
             // No reading of the file explains the name: asked as it stands, with nothing after it.
             typed.push(Rc::new(TypedName::absolute(qname)));
@@ -80,7 +93,7 @@ impl Entrance {
         expected.sort_unstable();
         expected.dedup();
         let weight = typed.iter().map(|typed| typed.weight()).sum();
-        Self { typed, expected, weight }
+        Self { typed, expected, servers, weight }
     }
 
     /// Whether the question is some name's first candidate with a suffix: otherwise somebody typed the whole of it.
@@ -98,21 +111,35 @@ impl Entrance {
 
 impl Readings {
     /// Reads a `resolv.conf`; `None` is a missing file.
-    pub(crate) fn new(file: Option<&[u8]>) -> Self {
-        let read = WALKERS.into_iter().filter_map(|id| read_by(Resolver::new(id), file)).collect();
-        Self::of(file, None, read)
+    pub(crate) fn new(file: Option<&[u8]>, situation: &Rc<Situation>) -> Self {
+        let read = WALKERS.into_iter().filter_map(|id| read_by(Resolver::new(id), file, situation)).collect();
+        Self::of(file, situation, None, read)
+    }
+
+    /// The same file where other things beside it decide: `RES_OPTIONS`, `LOCALDOMAIN`, the name of the host.
+    pub(crate) fn in_situation(&self, situation: &Rc<Situation>) -> Self {
+        let readings = Self::new(self.file.as_deref(), situation);
+        match self.given {
+            Some(resolver) => readings.given(resolver),
+            None => readings,
+        }
     }
 
     /// The same file where all traffic is known to be one resolver's. A file that this one refuses is read as the others
     /// do: there is traffic, so something reads it.
     pub(crate) fn given(&self, resolver: Resolver) -> Self {
-        match read_by(resolver, self.file.as_deref()) {
-            Some(read) => Self::of(self.file.as_deref(), Some(resolver), vec![read]),
-            None => Self { given: Some(resolver), ..Self::new(self.file.as_deref()) },
+        match read_by(resolver, self.file.as_deref(), &self.situation) {
+            Some(read) => Self::of(self.file.as_deref(), &self.situation, Some(resolver), vec![read]),
+            None => Self { given: Some(resolver), ..Self::new(self.file.as_deref(), &self.situation) },
         }
     }
 
-    fn of(file: Option<&[u8]>, given: Option<Resolver>, resolvers: Vec<(Profile, Settings)>) -> Self {
+    fn of(
+        file: Option<&[u8]>,
+        situation: &Rc<Situation>,
+        given: Option<Resolver>,
+        resolvers: Vec<(Profile, Settings)>,
+    ) -> Self {
         let mut suffixes: Vec<String> = Vec::new();
         for suffix in resolvers.iter().flat_map(|(_, settings)| &settings.search) {
             let suffix = suffix.to_string().trim_matches('.').to_ascii_lowercase();
@@ -123,14 +150,20 @@ impl Readings {
         let longest = resolvers.iter().map(|(_, settings)| settings.timeout_ms).max();
         let timeout = longest
             .map_or(DEFAULT_TIMEOUT, |ms| Nanos::from_millis(i64::try_from(ms.min(60_000)).unwrap_or(5_000)));
+        let in_order = |(_, settings): &(Profile, Settings)| {
+            settings.nameservers.len() > 1 && !settings.flags.has(conf::Flag::Rotate)
+        };
+        let servers = if resolvers.iter().all(in_order) { Servers::InOrder } else { Servers::InAnyOrder };
         let file = file.map(<[u8]>::to_vec);
         let (patterns, remembered, room) = (Patterns::default(), Map::default(), MOST_REMEMBERED);
         let cluster_domain = cluster_domain(&suffixes);
         Self {
             file,
+            situation: Rc::clone(situation),
             given,
             resolvers,
             timeout,
+            servers,
             suffixes,
             cluster_domain,
             patterns,
@@ -204,9 +237,12 @@ impl Readings {
         let typed: Vec<Rc<TypedName>> = self.typed_names(qname).into_iter().map(Rc::new).collect();
         let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Rc::clone).collect();
         let all_begin_here = from_start.len() == typed.len();
-        let here = Rc::new(Entrance::new(from_start, qname));
-        let here_or_before =
-            if all_begin_here { Rc::clone(&here) } else { Rc::new(Entrance::new(typed, qname)) };
+        let here = Rc::new(Entrance::new(from_start, qname, self.servers));
+        let here_or_before = if all_begin_here {
+            Rc::clone(&here)
+        } else {
+            Rc::new(Entrance::new(typed, qname, self.servers))
+        };
         let ways = Ways { here, here_or_before };
         self.weight += ways.here_or_before.weight;
         if self.weight >= self.room {
@@ -243,10 +279,10 @@ impl Readings {
     }
 }
 
-/// A file as one resolver reads it; `None` where it refuses to.
-fn read_by(resolver: Resolver, file: Option<&[u8]>) -> Option<(Profile, Settings)> {
+/// A file as one resolver reads it in a situation; `None` where it refuses to.
+fn read_by(resolver: Resolver, file: Option<&[u8]>, situation: &Situation) -> Option<(Profile, Settings)> {
     let profile = resolver.profile();
-    let mut settings = conf::interpret(file, &Situation::default(), &profile).ok()?;
+    let mut settings = conf::interpret(file, situation, &profile).ok()?;
     settings.search.truncate(MOST_SUFFIXES);
     Some((profile, settings))
 }
@@ -260,7 +296,7 @@ mod tests {
     const POD: &[u8] = b"search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
 
     fn typed(qname: &str) -> Vec<(String, usize)> {
-        let mut readings = Readings::new(Some(POD));
+        let mut readings = Readings::new(Some(POD), &Rc::default());
         let found = readings.typed_names(&QName::new(qname));
         found.iter().map(|typed| (typed.name.to_string(), typed.entry)).collect()
     }

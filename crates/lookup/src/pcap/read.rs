@@ -4,7 +4,10 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use pcap_parser::traits::PcapReaderIterator;
-use pcap_parser::{Block, LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader};
+use pcap_parser::{
+    Block, LegacyPcapBlock, LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader, parse_pcap_frame,
+    parse_pcap_frame_be,
+};
 
 use crate::frame::{Frame, LinkType};
 use crate::time::Timestamp;
@@ -62,7 +65,7 @@ pub fn read(
     let header = file_header(&mut input)?;
     let pcapng = header.starts_with(&SECTION_HEADER);
     let whole = io::Cursor::new(header).chain(&mut input);
-    let mut frames = Frames { interfaces: Vec::new(), last: Timestamp(0), packets: 0, sink };
+    let mut frames = Frames { interfaces: Vec::new(), records: None, last: Timestamp(0), packets: 0, sink };
     let ending = if pcapng {
         run(PcapNGReader::new(BUFFER, whole), &mut frames)
     } else {
@@ -161,6 +164,11 @@ fn run<P: PcapReaderIterator>(
     let Ok(mut reader) = reader else { return Err(ReadError::HeaderCutOff) };
     let mut capacity = BUFFER;
     loop {
+        let (length, flow) = frames.records(reader.data());
+        reader.consume_noshift(length);
+        if flow.is_break() {
+            return Ok(Ending::Stopped);
+        }
         let exhausted = reader.reader_exhausted();
         match reader.next() {
             Ok((length, block)) => {
@@ -204,12 +212,46 @@ struct Interface {
 /// Turns blocks into frames.
 struct Frames<'a> {
     interfaces: Vec<Interface>,
+    /// How the records of a pcap file are read; `None` in any other file.
+    records: Option<ByteOrder>,
     last: Timestamp,
     packets: u64,
     sink: &'a mut dyn FnMut(Frame<'_>) -> ControlFlow<()>,
 }
 
+/// Which byte of a number comes first.
+#[derive(Clone, Copy)]
+enum ByteOrder {
+    Little,
+    Big,
+}
+
 impl Frames<'_> {
+    /// Hands on the records of a pcap file that lie there whole, and tells how many bytes they take: nearly all of a file,
+    /// one after another without looking at each what it is. What cannot be read is left.
+    fn records(&mut self, bytes: &[u8]) -> (usize, ControlFlow<()>) {
+        let mut rest = bytes;
+        while let Some(order) = self.records {
+            let record = match order {
+                ByteOrder::Little => parse_pcap_frame(rest),
+                ByteOrder::Big => parse_pcap_frame_be(rest),
+            };
+            let Ok((after, record)) = record else { break };
+            rest = after;
+            if self.record(&record).is_break() {
+                return (bytes.len() - rest.len(), ControlFlow::Break(()));
+            }
+        }
+        (bytes.len() - rest.len(), ControlFlow::Continue(()))
+    }
+
+    fn record(&mut self, record: &LegacyPcapBlock<'_>) -> ControlFlow<()> {
+        let kept = record.data.get(..record.caplen as usize).unwrap_or(record.data);
+        let units = self.interfaces.first().map_or(1, |interface| interface.resolution);
+        let ticks = u64::from(record.ts_sec).saturating_mul(units).saturating_add(u64::from(record.ts_usec));
+        self.packet(0, Some(ticks), record.origlen, kept)
+    }
+
     fn cut_off(&self) -> Ending {
         Ending::CutOff { packet: self.packets + 1 }
     }
@@ -219,6 +261,8 @@ impl Frames<'_> {
             PcapBlockOwned::LegacyHeader(header) => {
                 let resolution = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
                 let link = link_type(header.network.0);
+                let order = if header.is_bigendian() { ByteOrder::Big } else { ByteOrder::Little };
+                self.records = (!header.is_modified_format()).then_some(order);
                 self.interfaces = vec![Interface {
                     link,
                     snap_length: header.snaplen,
@@ -227,13 +271,7 @@ impl Frames<'_> {
                 }];
                 ControlFlow::Continue(())
             }
-            PcapBlockOwned::Legacy(packet) => {
-                let kept = packet.data.get(..packet.caplen as usize).unwrap_or(packet.data);
-                let units = self.interfaces.first().map_or(1, |interface| interface.resolution);
-                let ticks =
-                    u64::from(packet.ts_sec).saturating_mul(units).saturating_add(u64::from(packet.ts_usec));
-                self.packet(0, Some(ticks), packet.origlen, kept)
-            }
+            PcapBlockOwned::Legacy(record) => self.record(record),
             PcapBlockOwned::NG(block) => self.ng_block(block),
         }
     }

@@ -2,9 +2,9 @@
 
 use super::*;
 
-const FIRST: &str = "www.example.com.shop.svc.cluster.local";
+pub(super) const FIRST: &str = "www.example.com.shop.svc.cluster.local";
 const SECOND: &str = "www.example.com.svc.cluster.local";
-const TIMEOUT_1: &[u8] =
+pub(super) const TIMEOUT_1: &[u8] =
     b"search shop.svc.cluster.local svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5 timeout:1\n";
 
 fn ports(talk: &Conversation, list: &[u8]) -> Vec<Vec<String>> {
@@ -205,5 +205,21 @@ fn a_channel_that_rotates_has_a_socket_for_each_server() {
     let lookups = talk.lookups(known());
     assert_eq!((lookups.len(), lookups[0].resolver.id), (1, "c-ares"));
     let evidence = lookups[0].resolver.evidence.unwrap();
-    assert!(evidence.starts_with("one port per nameserver"), "{evidence}");
+    assert!(evidence.starts_with("one port for each nameserver"), "{evidence}");
+}
+
+#[test]
+fn the_other_half_of_a_pair_is_waited_for() {
+    // The thread was stopped between the two questions of its last candidate.
+    let mut talk = Conversation::new();
+    talk.pair(FIRST, 40_000, Say::NxDomain);
+    talk.ask(SECOND, QType::A, 40_001, 7);
+    talk.wait_ms(1);
+    talk.answer(SECOND, QType::A, 40_001, 7, Say::Address);
+    talk.wait_ms(200);
+    talk.ask(SECOND, QType::Aaaa, 40_001, 30_000);
+    talk.wait_ms(1);
+    talk.answer(SECOND, QType::Aaaa, 40_001, 30_000, Say::Address);
+    let lookups = talk.lookups(known());
+    assert_eq!(lookups.iter().map(|lookup| lookup.totals().questions).collect::<Vec<_>>(), [4]);
 }

@@ -1,7 +1,7 @@
 //! Who asks is known beside the packets: by what was found in files, or by the user's word.
 
 use dnsprobe_lookup::{Lookup, Pipeline, ResolverFrom, SearchList};
-use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId};
+use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, Situation};
 
 use super::wire::{Conversation, Say};
 use super::{POD, external, known};
@@ -83,4 +83,25 @@ fn a_sure_sign_stands_against_what_is_detected() {
     pipeline.with_resolvers(vec![ResolverId::Go]);
     let resolver = &talk.play(&mut pipeline)[0].resolver;
     assert_eq!((resolver.id, resolver.from), ("glibc", ResolverFrom::Inferred));
+}
+
+#[test]
+fn the_environment_of_the_clients_is_read_with_the_file() {
+    let names = |situation: Situation| -> Vec<String> {
+        let mut talk = Conversation::new();
+        talk.pair("db.shop.svc.cluster.local", 45_000, Say::Address);
+        talk.wait_ms(100);
+        // As it stands, then with what `LOCALDOMAIN` has in place of the list.
+        talk.pair("api.vendor", 40_000, Say::NxDomain);
+        talk.pair("api.vendor.corp.example", 40_001, Say::Address);
+        let mut pipeline = Pipeline::new(vec![53], known());
+        pipeline.with_situation(&situation);
+        let mut lookups = talk.play(&mut pipeline);
+        lookups.sort_by_key(|lookup| lookup.start);
+        lookups.iter().skip(1).map(|lookup| lookup.name.to_string()).collect()
+    };
+    assert_eq!(names(Situation::default()), ["api.vendor.", "api.vendor.corp.example."]);
+    let (options, domain) = (Some("ndots:1".to_owned()), Some("corp.example".to_owned()));
+    let situation = Situation { res_options: options, local_domain: domain, ..Situation::default() };
+    assert_eq!(names(situation), ["api.vendor"]);
 }

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use dnsprobe_lookup::{Frame, LinkType, Lookup, Nanos, Pipeline, SearchList, Timestamp};
 use dnsprobe_resolv::QType;
 use hickory_proto::op::{Edns, Message, MessageType, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// What the server says.
@@ -17,7 +17,12 @@ pub(crate) enum Say {
     NoData,
     Address,
     ServFail,
+    /// An alias for `ALIAS`, and nothing that this stands for.
+    LoneAlias,
 }
+
+/// What `Say::LoneAlias` points to.
+pub(crate) const ALIAS: &str = "gone.example.net";
 
 /// Packets with their times.
 pub(crate) struct Conversation {
@@ -185,6 +190,11 @@ fn answer(name: &str, qtype: QType, id: u16, say: Say) -> Message {
         Say::NxDomain => message.metadata.response_code = ResponseCode::NXDomain,
         Say::ServFail => message.metadata.response_code = ResponseCode::ServFail,
         Say::NoData => {}
+        Say::LoneAlias => {
+            let alias = RData::CNAME(CNAME(Name::from_ascii(ALIAS).unwrap()));
+            let record = Record::from_rdata(message.queries[0].name.clone(), 5, alias);
+            message.add_answer(record);
+        }
         Say::Address => {
             let data = match qtype {
                 QType::A => RData::A(A::new(192, 0, 2, 1)),
@@ -200,7 +210,11 @@ fn answer(name: &str, qtype: QType, id: u16, say: Say) -> Message {
 fn question(name: &str, qtype: QType, id: u16) -> Message {
     let mut message = Message::query();
     message.metadata.id = id;
-    let rtype = if qtype == QType::A { RecordType::A } else { RecordType::AAAA };
+    let rtype = match qtype {
+        QType::A => RecordType::A,
+        QType::Aaaa => RecordType::AAAA,
+        QType::Other(number) => RecordType::from(number),
+    };
     message.add_query(Query::query(Name::from_ascii(name.trim_end_matches('.')).unwrap(), rtype));
     message
 }

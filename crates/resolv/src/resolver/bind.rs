@@ -119,6 +119,8 @@ pub(super) fn host(resolver: &Resolver) -> Profile {
     } else {
         &[QType::Aaaa, QType::Other(15)]
     };
+    // Whichever of its questions fails, host.c says so last and its exit status with it.
+    profile.verdict.pair = PairRule::FirstBad;
     // host.c takes its number of tries from -R alone.
     if let Schedule::Each(rules) = &mut profile.schedule {
         rules.tries = Tries::Fixed(2);

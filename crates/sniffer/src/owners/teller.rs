@@ -227,8 +227,8 @@ fn question_in(frame: &Frame<'_>, ports: &[u16]) -> Option<Question> {
     let asks = ports.contains(&datagram.destination.port()) && begins;
     asks.then(|| Question {
         protocol: Protocol::of(datagram.carrier),
-        client: datagram.source,
-        server: datagram.destination,
+        client: datagram.source.into(),
+        server: datagram.destination.into(),
         at: frame.at,
     })
 }

@@ -85,7 +85,7 @@ mod tests {
 
     /// Whose a datagram is when the program's are those from `own`.
     fn of(judge: &mut Judge, carrier: Carrier, from: &str, to: &str, own: &str) -> Whose {
-        let [source, destination] = [from, to].map(|it| it.parse().unwrap());
+        let [source, destination] = [from, to].map(|it| it.parse::<std::net::SocketAddr>().unwrap().into());
         let datagram = Datagram { source, destination, carrier, payload: &[], cut: false };
         judge.of(&datagram, Timestamp(0), &|_, client| client.to_string() == own)
     }

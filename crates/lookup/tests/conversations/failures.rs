@@ -1,0 +1,86 @@
+//! Nameservers that refuse, fail or are late.
+
+use super::one_name::{FIRST, TIMEOUT_1};
+use super::wire::ALIAS;
+use super::*;
+
+#[test]
+fn a_nameserver_that_refuses_is_passed_over_at_once() {
+    // Go, whose first nameserver's port is closed: the ICMP message that says so is not in the capture.
+    let two =
+        b"search shop.svc.cluster.local\nnameserver 10.96.0.9\nnameserver 10.96.0.10\noptions ndots:5\n";
+    let mut talk = Conversation::new();
+    let server = |last| SocketAddrV4::new([10, 96, 0, last].into(), 53);
+    let client = |port| SocketAddrV4::new([10, 244, 1, 7].into(), port);
+    for (id, qtype) in [(1, QType::A), (3, QType::Aaaa)] {
+        talk.between(client(40_000 + id), server(9), (FIRST, qtype, id), None);
+        talk.wait_ms(1);
+        talk.between(client(40_001 + id), server(10), (FIRST, qtype, id + 1), None);
+    }
+    talk.wait_ms(2);
+    for (id, qtype) in [(1, QType::A), (3, QType::Aaaa)] {
+        talk.between(server(10), client(40_001 + id), (FIRST, qtype, id + 1), Some(Say::Address));
+    }
+    let count = |file: &[u8]| talk.lookups(SearchList::Known(Some(file.to_vec()))).len();
+    assert_eq!(count(two), 1);
+    // With `rotate` the second nameserver may be somebody else's first.
+    let rotating = [two.as_slice(), b"options rotate\n"].concat();
+    assert!(count(&rotating) > 1);
+}
+
+#[test]
+fn an_error_that_was_not_settled_for_ends_nothing() {
+    // c-ares asks four times when it is refused.
+    let mut talk = Conversation::new();
+    for _ in 0..4 {
+        talk.ask(FIRST, QType::A, 40_000, 7);
+        talk.ask(FIRST, QType::Aaaa, 40_000, 30_000);
+        talk.wait_ms(2);
+        talk.answer(FIRST, QType::A, 40_000, 7, Say::ServFail);
+        talk.wait_ms(2);
+        talk.answer(FIRST, QType::Aaaa, 40_000, 30_000, Say::ServFail);
+        talk.wait_ms(6);
+    }
+    let lookups = talk.lookups(known());
+    assert_eq!((lookups.len(), lookups[0].latency), (1, Some(Nanos::from_millis(34))));
+}
+
+#[test]
+fn who_gave_up_has_not_come_to_the_end_of_his_walk() {
+    // musl, whose answers came when it had gone: ids close together, `timeout:1`.
+    let mut talk = Conversation::new();
+    talk.ask(FIRST, QType::A, 40_000, 100);
+    talk.ask(FIRST, QType::Aaaa, 40_000, 200);
+    talk.wait_ms(1_100);
+    talk.answer(FIRST, QType::A, 40_000, 100, Say::NxDomain);
+    talk.answer(FIRST, QType::Aaaa, 40_000, 200, Say::NxDomain);
+    let lookups = talk.lookups(SearchList::Known(Some(TIMEOUT_1.to_vec())));
+    assert_eq!((lookups[0].name.as_ref(), lookups[0].resolver.id), ("www.example.com", "musl"));
+}
+
+#[test]
+fn a_pair_from_one_port_follows_no_lone_alias() {
+    // Two lookups of glibc, the second right after the first and of the name that the alias led to.
+    let mut talk = Conversation::new();
+    talk.pair("db.shop.svc.cluster.local", 45_000, Say::Address);
+    talk.wait_ms(100);
+    talk.pair(FIRST, 40_000, Say::LoneAlias);
+    talk.pair(ALIAS, 40_001, Say::NxDomain);
+    let lookups = talk.lookups(known());
+    let names: Vec<&str> = lookups.iter().map(|lookup| lookup.name.as_ref()).collect();
+    assert_eq!(names, ["db", "www.example.com", "gone.example.net."]);
+}
+
+#[test]
+fn host_fails_with_any_of_its_questions() {
+    let mut talk = Conversation::new();
+    let kinds = [(QType::A, Say::Address), (QType::Aaaa, Say::NoData), (QType::Other(15), Say::NxDomain)];
+    for (port, (qtype, say)) in (40_000..).zip(kinds) {
+        talk.ask(FIRST, qtype, port, port);
+        talk.wait_ms(1);
+        talk.answer(FIRST, qtype, port, port, say);
+        talk.wait_ms(1);
+    }
+    let lookups = talk.lookups(known());
+    assert_eq!((lookups[0].resolver.id, lookups[0].outcome), ("bind-host", Outcome::NxDomain));
+}
