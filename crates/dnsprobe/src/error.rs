@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::view::{Paint, Ui};
@@ -48,6 +49,16 @@ impl CommandError {
     /// From an operation on an object, such as `open capture.pcap`, that failed for another error's reason.
     pub(crate) fn wrap(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Wrapped { what: what.into(), source: source.into() })
+    }
+
+    /// The same about a file that the user named: where it is not there, or is no file to read, with what is there instead.
+    pub(crate) fn on_file(what: &str, path: &Path, error: io::Error) -> Self {
+        let hint = hint_about(path, error.kind());
+        let error = Self::wrap(format!("{what} {}", path.display()), error);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 
     /// Adds the next step to try.
@@ -101,6 +112,36 @@ impl CommandError {
             error = cause.source();
         }
         false
+    }
+}
+
+/// What to do about a file that cannot be opened.
+fn hint_about(path: &Path, kind: io::ErrorKind) -> Option<String> {
+    match kind {
+        io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let here = || std::env::current_dir().ok().filter(|_| path.is_relative());
+            let missing = folder
+                .into_iter()
+                .flat_map(Path::ancestors)
+                .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+                .last();
+            match (missing, here()) {
+                (Some(missing), Some(here)) => {
+                    Some(format!("there is no folder {} in {}", missing.display(), here.display()))
+                }
+                (Some(missing), None) => Some(format!("there is no folder {}", missing.display())),
+                (None, Some(here)) => Some(format!("it was looked for from {} on", here.display())),
+                (None, None) => {
+                    Some(format!("see what is there with `ls {}`", folder.unwrap_or(path).display()))
+                }
+            }
+        }
+        io::ErrorKind::PermissionDenied => {
+            Some("run it as a user who may do that, such as with sudo".to_owned())
+        }
+        io::ErrorKind::IsADirectory => Some("name a file in that folder".to_owned()),
+        _ => None,
     }
 }
 

@@ -265,3 +265,36 @@ fn a_capture_cut_off_inside_a_packet_gives_everything_before_and_says_which_pack
     assert!(before.lookups.len() >= 2, "{:?}", before.names());
     assert_eq!(before.lookups[..before.lookups.len() - 1], all.lookups[..before.lookups.len() - 1]);
 }
+
+#[test]
+fn a_file_that_is_not_there_is_said_with_where_it_was_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().canonicalize().unwrap();
+    let (conf, missing) = (here.join("resolv.conf"), here.join("none.pcap"));
+    std::fs::write(&conf, "nameserver 10.0.0.1\n").unwrap();
+    let (conf, missing, shown) = (words(&conf), words(&missing), words(&here));
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["read", "none.pcap"], &["open the capture none.pcap", "hint: it was looked for from", shown]),
+        (&["read", "no/such/none.pcap"], &["hint: there is no folder no in", shown]),
+        (&["read", missing], &["hint: see what is there with `ls", shown]),
+        (&["read", shown], &["hint: name a file in that folder"]),
+        (
+            &["read", missing, "--resolv-conf", "none.conf"],
+            &["read none.conf", "hint: it was looked for from", shown],
+        ),
+        (
+            &["explain", "web", "--offline", "--resolv-conf", conf, "--env", "HOSTALIASES=none"],
+            &["read none", "hint: "],
+        ),
+        (
+            &["explain", "web", "--offline", "--resolv-conf", conf, "--nsswitch", "none"],
+            &["read none", "hint: "],
+        ),
+        (&["lint", "none.yaml"], &["read none.yaml", "hint: it was looked for from", shown]),
+    ];
+    for (line, said) in cases {
+        let mut command = dnsprobe(line);
+        command.current_dir(&here);
+        finish(command).exits(2).complains(said);
+    }
+}

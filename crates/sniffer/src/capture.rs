@@ -18,7 +18,8 @@ use crate::packet_socket::{Drained, PacketSocket};
 use crate::sys::{self, Buffers};
 use crate::wake::{Bell, Wake};
 
-/// How long frames gather after the first before they are fetched, in milliseconds.
+/// How long frames gather in the queues of sockets after the first before they are fetched, in milliseconds. In a ring they
+/// do so by themselves.
 pub const PAUSE_MS: u8 = 5;
 /// How long a stamped frame may take to its queue: it is stamped before it waits for a softirq.
 const SETTLE: Nanos = Nanos::from_millis(2);
@@ -381,7 +382,9 @@ impl FrameSource for Capture {
             // A frame stamped just before the deadline may still be on its way to the queue.
             Backlog::None => self.wait(deadline.map(|it| (it + SETTLE).max(self.hidden_until)))?,
         };
-        if (woken, before) == (Woken::Frames, Backlog::None) {
+        if (woken, before) == (Woken::Frames, Backlog::None)
+            && !self.sockets.values().all(PacketSocket::gathers)
+        {
             self.pause();
         }
         let (frames, now) = if woken == Woken::Stop { self.drain_the_last(sink)? } else { self.drain(sink)? };

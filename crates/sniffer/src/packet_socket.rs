@@ -95,6 +95,11 @@ impl PacketSocket {
         Ok(holds_more.then_some(TO_RING))
     }
 
+    /// Whether frames gather by themselves before they are shown.
+    pub(crate) fn gathers(&self) -> bool {
+        self.ring.is_some()
+    }
+
     /// How many frames were taken from the queue.
     pub(crate) fn fetched(&self) -> u64 {
         self.seen.fetched

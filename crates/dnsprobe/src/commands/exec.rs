@@ -316,9 +316,8 @@ fn destination(args: &Args, ui: Ui) -> Result<(Output, Ui), CommandError> {
     match &args.report {
         None => Ok((Box::new(io::stderr()), Ui { out: ui.err, ..ui })),
         Some(path) => {
-            let file = File::create(path).map_err(|error| {
-                CommandError::wrap(format!("create the report {}", path.display()), error)
-            })?;
+            let file = File::create(path)
+                .map_err(|error| CommandError::on_file("create the report", path, error))?;
             Ok((Box::new(BufWriter::new(file)), Ui { out: Palette::Plain, ..ui }))
         }
     }

@@ -22,12 +22,11 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// Opens a capture; `-` is standard input. Compressed ones are told by their first bytes, not by their name.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, CommandError> {
-    let shown = path.display();
     if path == Path::new("-") {
         return plain(Box::new(io::stdin()))
             .map_err(|error| CommandError::wrap("read the capture from standard input", error));
     }
-    let failed = |error: io::Error| CommandError::wrap(format!("open the capture {shown}"), error);
+    let failed = |error: io::Error| CommandError::on_file("open the capture", path, error);
     let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     plain(Box::new(Watched::new(file, length))).map_err(failed)

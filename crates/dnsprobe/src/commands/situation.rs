@@ -233,7 +233,7 @@ pub(crate) fn say_notes(located: &Located) {
 /// A file that the user named; `-` is standard input.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
     let shown = path.display();
-    let failed = |error: io::Error| CommandError::wrap(format!("read {shown}"), error);
+    let failed = |error: io::Error| CommandError::on_file("read", path, error);
     let mut bytes = Vec::new();
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())

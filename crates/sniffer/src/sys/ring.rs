@@ -15,8 +15,9 @@ use super::{Arrival, TAG_AT, set_option, timestamp, vlan_tag};
 
 /// The size of a block: the longest frame that is kept has to fit.
 const BLOCK: usize = 256 << 10;
-/// After this a block is ours even when it is not full.
-pub(crate) const RETIRE_MS: u32 = 8;
+/// After this a block is ours even when it is not full. Each wake-up costs as much as a hundred frames or more, and a row
+/// waits this long at most.
+pub(crate) const RETIRE_MS: u32 = 12;
 /// Only a hint to the kernel, which packs frames of any length into a block.
 const FRAME: usize = 2 << 10;
 /// `TPACKET_ALIGN`: what follows a frame's header begins at a multiple of this.

@@ -147,7 +147,7 @@ impl Texts {
     }
 
     fn unread(&mut self, path: &Path, error: io::Error) {
-        self.problems.push(CommandError::wrap(format!("read {}", path.display()), error));
+        self.problems.push(CommandError::on_file("read", path, error));
     }
 
     /// Reads and scans every text, on all cores.

@@ -85,9 +85,8 @@ impl PacketFile {
     }
 
     fn open(path: &Path, rotation: Rotation) -> Result<Self, CommandError> {
-        let store = Store::create(path, rotation).map_err(|error| {
-            CommandError::wrap(format!("create the packet file {}", path.display()), error)
-        })?;
+        let store = Store::create(path, rotation)
+            .map_err(|error| CommandError::on_file("create the packet file", path, error))?;
         let store = Rc::new(RefCell::new(store));
         Ok(Self { path: path.to_owned(), store, writer: Writer::Waiting, left_out: 0, many: None })
     }
