@@ -63,6 +63,13 @@ pub(crate) enum Event {
         /// What it says.
         response: Response,
     },
+    /// An answer came to a question that was not captured.
+    Stray {
+        /// Who had asked.
+        to: Endpoint,
+        /// Under which id.
+        id: u16,
+    },
 }
 
 /// An event and its time.
@@ -179,8 +186,17 @@ impl Exchange {
     }
 }
 
+/// What an answer is the answer to.
+enum Matched {
+    To(ExchangeId),
+    /// To no question that is known.
+    ToNothing,
+    /// It was captured before.
+    Copy,
+}
+
 impl Attempts {
-    /// Takes one message, and puts into `found` what it means; nothing when it is a copy, or an answer to nothing.
+    /// Takes one message, and puts into `found` what it means; nothing when it is a copy.
     pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp, found: &mut Vec<Found>) {
         self.forget(now);
         let Path { source, destination, transport } = path;
@@ -207,9 +223,12 @@ impl Attempts {
             }
             Kind::Response(response) => {
                 let socket = Socket { client: destination, server: source, transport, id };
-                let exchange = self.answered(socket, message.question.as_ref(), &response, now);
-                let answered = |exchange| Event::Answered { exchange, response };
-                found.extend(exchange.map(answered).map(|event| Found { at: now, event }));
+                let event = match self.answered(socket, message.question.as_ref(), &response, now) {
+                    Matched::To(exchange) => Event::Answered { exchange, response },
+                    Matched::ToNothing => Event::Stray { to: destination, id },
+                    Matched::Copy => return,
+                };
+                found.push(Found { at: now, event });
             }
         }
     }
@@ -258,7 +277,7 @@ impl Attempts {
         question: Option<&(QName, QType)>,
         response: &Response,
         now: Timestamp,
-    ) -> Option<ExchangeId> {
+    ) -> Matched {
         let hash = self.hasher.hash_one(socket);
         let asked = match question {
             Some(question) => self.find(hash, |it| it.socket == socket && it.question == *question),
@@ -267,16 +286,16 @@ impl Attempts {
         };
         let Some(exchange) = asked.and_then(|slot| self.exchanges.get_mut(slot)) else {
             self.leftovers.unmatched_answers += 1;
-            return None;
+            return Matched::ToNothing;
         };
         if exchange.answers >= exchange.transmissions || exchange.answered.is_some_and(|at| now - at < COPY) {
             self.leftovers.copies += 1;
-            return None;
+            return Matched::Copy;
         }
         exchange.answers += 1;
         exchange.answered = Some(now);
         exchange.settled |= settles(response);
-        Some(exchange.id)
+        Matched::To(exchange.id)
     }
 
     /// The slot of an exchange that is so.
@@ -383,9 +402,10 @@ mod tests {
     }
 
     fn exchange(event: Option<Event>) -> Option<ExchangeId> {
-        event.map(|event| match event {
-            Event::Asked(asked) => asked.exchange,
-            Event::Answered { exchange, .. } => exchange,
+        event.and_then(|event| match event {
+            Event::Asked(asked) => Some(asked.exchange),
+            Event::Answered { exchange, .. } => Some(exchange),
+            Event::Stray { .. } => None,
         })
     }
 

@@ -137,6 +137,8 @@ impl Client {
         match event {
             Event::Asked(asked) => self.asked(asked, around, now),
             Event::Answered { exchange, response } => self.answered(exchange, response, around, now),
+            // Tells of no lookup.
+            Event::Stray { .. } => {}
         }
     }
 

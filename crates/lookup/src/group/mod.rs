@@ -198,6 +198,10 @@ impl Lookups {
     /// Takes one event.
     pub(crate) fn advance(&mut self, event: Event, now: Timestamp) {
         self.pass(now);
+        if let Event::Stray { to, id } = event {
+            self.note_stray(to, id, now);
+            return;
+        }
         let Some(id) = self.client_of(&event) else { return };
         let known = &mut self.clients[id as usize];
         if known.list.is_some() {
@@ -226,7 +230,7 @@ impl Lookups {
     }
 
     /// Notes that somebody got an answer under this id to a question that was not captured.
-    pub(crate) fn note_stray(&mut self, to: Endpoint, id: u16, now: Timestamp) {
+    fn note_stray(&mut self, to: Endpoint, id: u16, now: Timestamp) {
         if self.began.is_none_or(|began| now - began >= BEGAN_BEFORE) {
             return;
         }
@@ -317,6 +321,7 @@ impl Lookups {
         let asked = match event {
             Event::Answered { exchange, .. } => return self.links.get(*exchange).map(|link| link.client),
             Event::Asked(asked) => asked,
+            Event::Stray { .. } => return None,
         };
         let address = Address(asked.client.ip());
         if let Some(known) = self.by_address.get(&address) {

@@ -90,6 +90,7 @@ fn names_asked(events: &[(Timestamp, Event)]) -> Vec<Asked> {
                     names[*index].failed = Some(*at);
                 }
             }
+            Event::Stray { .. } => {}
         }
     }
     names
