@@ -70,7 +70,10 @@ impl<T: Copy> Clients<T> {
     ) -> Option<T> {
         let protocol = Protocol::of(datagram.carrier);
         if !self.is_question(datagram) {
-            return self.known.get(&(protocol, SocketAddr::from(datagram.destination))).map(|client| client.taken_for);
+            return self
+                .known
+                .get(&(protocol, SocketAddr::from(datagram.destination)))
+                .map(|client| client.taken_for);
         }
         let key = (protocol, SocketAddr::from(datagram.source));
         let before = self.known.get(&key).copied();
@@ -80,7 +83,9 @@ impl<T: Copy> Clients<T> {
             (Carrier::Tcp { syn: true, sequence, .. }, Some(before)) if before.first == Some(sequence) => {
                 (before.taken_for, before.first)
             }
-            (Carrier::Tcp { syn: true, sequence, .. }, _) => (ask(protocol, SocketAddr::from(datagram.source)), Some(sequence)),
+            (Carrier::Tcp { syn: true, sequence, .. }, _) => {
+                (ask(protocol, SocketAddr::from(datagram.source)), Some(sequence))
+            }
             (Carrier::Tcp { .. }, before) => before.map(|client| (client.taken_for, client.first))?,
         };
         self.known.insert(key, Client { taken_for, at, first });
