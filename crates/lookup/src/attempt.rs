@@ -19,7 +19,7 @@ use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
 
 /// A query seen again this soon without an answer in between is a copy: no resolver resends that fast.
-const COPY: Nanos = Nanos::from_millis(5);
+pub(crate) const COPY: Nanos = Nanos::from_millis(5);
 /// The same question from the same socket after this long is another one: the port was used again.
 const REUSE: Nanos = Nanos::from_millis(60_000);
 /// Exchanges remembered of one port, server and id: a resolver has one or two, only a flood has more.

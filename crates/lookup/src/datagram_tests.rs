@@ -82,8 +82,8 @@ fn every_link_type_leads_to_the_same_payload() {
     for (link, bytes) in frames {
         let datagram = decoded(link, &bytes).unwrap();
         assert_eq!(datagram.payload, QUERY, "{link:?}");
-        assert_eq!(datagram.source, "10.244.1.7:4000".parse().unwrap());
-        assert_eq!(datagram.destination, "10.96.0.10:53".parse().unwrap());
+        assert_eq!(SocketAddr::from(datagram.source), "10.244.1.7:4000".parse().unwrap());
+        assert_eq!(SocketAddr::from(datagram.destination), "10.96.0.10:53".parse().unwrap());
         assert!(!datagram.cut);
     }
 }
@@ -117,7 +117,7 @@ fn ipv6_extension_headers_are_walked() {
     let packet = ipv6_udp(&[hop_by_hop, routing, options, first_fragment], QUERY);
     let datagram = decoded(LinkType::RAW, &packet).unwrap();
     assert_eq!(datagram.payload, QUERY);
-    assert!(datagram.source.is_ipv6());
+    assert!(datagram.source.ip().is_ipv6());
 }
 
 #[test]

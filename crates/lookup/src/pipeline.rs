@@ -225,10 +225,10 @@ impl Pipeline {
                     }
                     Some(Turn::Own) | None => {}
                 }
-                let unmatched = self.attempts.leftovers.unmatched_answers;
+                let (id, unmatched) = (message.id, self.attempts.leftovers.unmatched_answers);
                 self.attempts.advance(message, path, at, &mut self.found);
                 if self.attempts.leftovers.unmatched_answers > unmatched {
-                    self.lookups.note_stray(path.destination.ip(), at);
+                    self.lookups.note_stray(path.destination, id, at);
                 }
             }
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,

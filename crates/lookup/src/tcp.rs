@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn direction() -> Direction {
-        ("10.244.1.7:4000".parse().unwrap(), "10.96.0.10:53".parse().unwrap())
+        (Endpoint::new([10, 244, 1, 7].into(), 4000), Endpoint::new([10, 96, 0, 10].into(), 53))
     }
 
     fn framed(messages: &[&[u8]]) -> Vec<u8> {

@@ -10,6 +10,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::deadlines::{Deadlines, Due};
+use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
 use super::fit::{Fit, Relation, fit, loosely, may_ask, overdue};
@@ -17,11 +18,11 @@ use super::links::{Link, Links};
 use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing, Steps, Walks};
 use super::readings::{Began, Readings};
 use super::turns::{Line, Turns, Waiting};
-use super::{ClientId, ListId, Load, OpenId};
+use super::{ClientId, ListId, Load, OpenId, Stray};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
 use crate::lookup::Lookup;
-use crate::map::{Map, MapOfHashes};
+use crate::map::Map;
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -31,8 +32,6 @@ const OPEN_LOOKUP: usize = 1_024;
 const QUESTION: usize = 320;
 /// Bytes that being noted as expecting a name takes.
 const EXPECTED_NAME: usize = 96;
-/// Lookups of one name that a question is held against. More at once are a flood, not an application.
-const MOST_ALIKE: usize = 256;
 /// Candidates that a lookup has as a rule, at most.
 const USUAL_STEPS: usize = 8;
 /// Names remembered of a client with what they stand for.
@@ -44,7 +43,7 @@ const STILL_OPEN: Nanos = Nanos::from_millis(250);
 /// How soon after an answer the next candidate follows, on a busy machine.
 const REACTION: Nanos = Nanos::from_millis(50);
 /// So long after a capture began, a walk may have begun before it.
-const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
+pub(super) const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
 /// One client's lookups under construction.
 #[derive(Debug, Default)]
@@ -52,9 +51,7 @@ pub(crate) struct Client {
     open: Slab<Entry>,
     /// How many there have been.
     begun: u64,
-    /// Who may expect a name, by its fingerprint, the longest open first. Names alike in that only make `fit` look once
-    /// more.
-    expecting: MapOfHashes<SmallVec<[OpenId; 4]>>,
+    expecting: Expecting,
     /// Who asked from a port last.
     by_port: Map<u16, OpenId>,
     /// Resolvers that this client surely has, the latest first.
@@ -74,10 +71,22 @@ struct Entry {
     number: u64,
     /// When `deadlines` has it looked at: no later than it is over, should nothing more come.
     noted: Timestamp,
-    /// Its entries in `expecting` beside those of its entrance.
+    /// Fingerprints of names that it may expect beside those of its entrance.
     aliases: SmallVec<[u64; 2]>,
     /// Bytes that it takes, about.
     weight: usize,
+}
+
+impl Entry {
+    /// Whether it may expect the name with this fingerprint.
+    fn expects(&self, name: u64) -> bool {
+        self.lookup.entrance.expected.contains(&name) || self.aliases.contains(&name)
+    }
+
+    /// The fingerprints of all names that it may expect.
+    fn names(&self) -> impl Iterator<Item = u64> {
+        self.lookup.entrance.expected.iter().chain(&self.aliases).copied()
+    }
 }
 
 /// A lookup that is over and has yet to be put into its final form.
@@ -99,8 +108,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) list: ListId,
     /// When the capture began.
     pub(crate) began: Timestamp,
-    /// The latest answers to questions that were not captured: to whom, and when.
-    pub(super) strays: &'a VecDeque<(IpAddr, Timestamp)>,
+    /// The latest answers to questions that were not captured.
+    pub(super) strays: &'a VecDeque<Stray>,
     /// The resolvers found where the packets come from; empty where nobody looked.
     pub(crate) detected: &'a [ResolverId],
     /// Which client it is.
@@ -262,8 +271,7 @@ impl Client {
         now: Timestamp,
     ) -> Option<(OpenId, Fit)> {
         let mut fits: SmallVec<[Candidate; 2]> = SmallVec::new();
-        let alike = self.expecting.get(&asked.name.fingerprint()).map(SmallVec::as_slice).unwrap_or_default();
-        let alike = &alike[..alike.len().min(MOST_ALIKE)];
+        let alike = self.expecting.of(asked.name.fingerprint());
         let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
         if let ([only], None) = (alike, same_socket) {
             // As nearly always.
@@ -321,9 +329,9 @@ impl Client {
 
     /// Whose turn it is of those ready for this question, among all lookups of the name that could ask something.
     fn whose_turn(&mut self, asked: &Asked, fits: &[Candidate], now: Timestamp) -> Option<u64> {
-        let alike = self.expecting.get(&asked.name.fingerprint())?;
+        let alike = self.expecting.of(asked.name.fingerprint());
         let mut line = Line::new();
-        for id in alike.iter().take(MOST_ALIKE) {
+        for id in alike {
             let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
             let Some(since) = open.step().last_answer().filter(|_| may_ask(open, now)) else {
                 continue;
@@ -336,9 +344,12 @@ impl Client {
 
     /// The lookup that is nearest to asking this, where several of the name run at once and each has yet to hear something.
     fn loose_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Walks)> {
-        let alike = self.expecting.get(&asked.name.fingerprint()).filter(|alike| alike.len() > 1)?;
+        let alike = self.expecting.of(asked.name.fingerprint());
+        if alike.len() < 2 {
+            return None;
+        }
         let mut nearest: Option<(usize, Timestamp, OpenId, Walks)> = None;
-        for id in alike.iter().take(MOST_ALIKE) {
+        for id in alike {
             let Some(Entry { lookup: open, .. }) = self.open.get_mut(*id as usize) else { continue };
             let Some(walks) = loosely(open, asked, now) else { continue };
             open.certain = false;
@@ -366,9 +377,7 @@ impl Client {
         self.begun += 1;
         let place = self.open.vacant_entry();
         let id = open_id(place.key());
-        for name in &entrance.expected {
-            self.expecting.entry(*name).or_default().push(id);
-        }
+        self.expecting.add(entrance.expected.iter().copied(), id);
         around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
         place.insert(Entry {
             lookup: Open {
@@ -423,11 +432,10 @@ impl Client {
         let Some(id) = around.links.get(exchange).and_then(|link| link.lookup) else { return };
         let Some(entry) = self.open.get_mut(id as usize) else { return };
         if let Some(alias) = response.alias().map(QName::fingerprint)
-            && !entry.aliases.contains(&alias)
-            && entry.lookup.entrance.expected.binary_search(&alias).is_err()
+            && !entry.expects(alias)
         {
             entry.aliases.push(alias);
-            self.expecting.entry(alias).or_default().push(id);
+            self.expecting.add([alias], id);
         }
         entry.lookup.answer(exchange, now, response);
         let deadline = self.deadline(&self.open[id as usize], around);
@@ -467,10 +475,10 @@ impl Client {
     }
 
     fn close(&mut self, id: OpenId, around: &mut Surroundings<'_>, end: End) {
-        let Some(Entry { lookup: mut open, aliases, weight, .. }) = self.open.try_remove(id as usize) else {
-            return;
-        };
-        self.weight -= weight;
+        let Some(entry) = self.open.try_remove(id as usize) else { return };
+        self.weight -= entry.weight;
+        self.expecting.remove(entry.names(), id);
+        let mut open = entry.lookup;
         let mut last_port = None;
         for sent in open.sent() {
             around.links.clear(sent.asked.exchange);
@@ -482,8 +490,6 @@ impl Client {
                 asked_last.remove();
             }
         }
-        self.stop_expecting(&open.entrance.expected, id);
-        self.stop_expecting(&aliases, id);
         let readings = &*around.readings;
         let beforehand = Beforehand {
             shown: &self.resolvers,
@@ -513,10 +519,10 @@ impl Client {
     /// Marks the lookups of this name that ran at the same moment, since the packets do not say which of them asked what;
     /// tells whether there are any.
     fn mark_those_beside(&mut self, open: &Open) -> bool {
-        let Some(alike) = self.expecting.get(&open.steps[0].name.fingerprint()) else { return false };
+        let alike = self.expecting.of(open.steps[0].name.fingerprint());
         let name = &reading(open).name;
         let mut any = false;
-        for id in alike.iter().take(MOST_ALIKE) {
+        for id in alike {
             let Some(Entry { lookup: other, .. }) = self.open.get_mut(*id as usize) else { continue };
             if other.runs_beside(open) && reading(other).name.eq_ignore_ascii_case(name) {
                 other.certain = false;
@@ -524,16 +530,6 @@ impl Client {
             }
         }
         any
-    }
-
-    fn stop_expecting(&mut self, names: &[u64], id: OpenId) {
-        for name in names {
-            let Occupied(mut ids) = self.expecting.entry(*name) else { continue };
-            ids.get_mut().retain(|known| *known != id);
-            if ids.get().is_empty() {
-                ids.remove();
-            }
-        }
     }
 }
 
@@ -565,9 +561,9 @@ impl Place {
 }
 
 /// Whether the client had an answer right before this to a question that was not captured.
-fn follows_a_stray(asked: &Asked, strays: &VecDeque<(IpAddr, Timestamp)>, now: Timestamp) -> bool {
+fn follows_a_stray(asked: &Asked, strays: &VecDeque<Stray>, now: Timestamp) -> bool {
     let client = asked.client.ip();
-    strays.iter().any(|(to, at)| *to == client && (Nanos(0)..REACTION).contains(&(now - *at)))
+    strays.iter().any(|stray| stray.to.ip() == client && (Nanos(0)..REACTION).contains(&(now - stray.at)))
 }
 
 /// Whether a timer says when a question comes that fits like this.

@@ -5,6 +5,7 @@
 
 mod client;
 mod deadlines;
+mod expecting;
 mod fingerprint;
 mod finish;
 mod fit;
@@ -23,13 +24,14 @@ use std::rc::Rc;
 use dnsprobe_resolv::{Resolver, ResolverId, Situation};
 use slab::Slab;
 
-use client::{Client, Closed, Surroundings};
+use client::{BEGAN_BEFORE, Client, Closed, Surroundings};
 use deadlines::{Deadlines, Due};
 use links::{Link, Links};
 use open::Steps;
 pub use search_list::InferredConf;
 
-use crate::attempt::Event;
+use crate::attempt::{COPY, Event};
+use crate::datagram::Endpoint;
 use crate::findings::Wording;
 use crate::lookup::Lookup;
 use crate::map::{Address, Map};
@@ -76,6 +78,14 @@ type OpenId = u32;
 /// Answers to questions that were not captured, remembered at once.
 const MOST_STRAYS: usize = 256;
 
+/// An answer to a question that was not captured.
+#[derive(Debug, Clone, Copy)]
+struct Stray {
+    to: Endpoint,
+    id: u16,
+    at: Timestamp,
+}
+
 /// Index of a `resolv.conf` in force.
 type ListId = usize;
 
@@ -100,8 +110,8 @@ pub(crate) struct Lookups {
     wording: Wording,
     /// The resolver of all packets, where the user said so.
     given: Option<Resolver>,
-    /// The latest answers to questions that were not captured: to whom, and when.
-    strays: VecDeque<(IpAddr, Timestamp)>,
+    /// The latest answers to questions that were not captured.
+    strays: VecDeque<Stray>,
     /// What beside the files decides how clients ask.
     situation: Rc<Situation>,
     /// Lookups under construction, and the bytes they take.
@@ -215,12 +225,19 @@ impl Lookups {
         self.began.get_or_insert(now);
     }
 
-    /// Notes that somebody got an answer to a question that was not captured.
-    pub(crate) fn note_stray(&mut self, client: IpAddr, now: Timestamp) {
+    /// Notes that somebody got an answer under this id to a question that was not captured.
+    pub(crate) fn note_stray(&mut self, to: Endpoint, id: u16, now: Timestamp) {
+        if self.began.is_none_or(|began| now - began >= BEGAN_BEFORE) {
+            return;
+        }
+        let is_copy = |it: &Stray| it.to == to && it.id == id && now - it.at < COPY;
+        if self.strays.iter().any(is_copy) {
+            return;
+        }
         if self.strays.len() >= MOST_STRAYS {
             self.strays.pop_front();
         }
-        self.strays.push_back((client, now));
+        self.strays.push_back(Stray { to, id, at: now });
     }
 
     /// Takes it that time has passed.

@@ -4,12 +4,14 @@ use super::*;
 use crate::message::Response;
 use dnsprobe_resolv::{QType, Transport};
 
+use crate::datagram::Endpoint;
+
 fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
-    let mut events = Vec::new();
+    let mut found = Vec::new();
     let mut attempts = crate::attempt::Attempts::default();
     let mut now = 0;
-    let client = ([10, 244, 1, 7], 4000).into();
-    let server = ([10, 96, 0, 10], 53).into();
+    let client = Endpoint::new([10, 244, 1, 7].into(), 4000);
+    let server = Endpoint::new([10, 96, 0, 10].into(), 53);
     for (number, walk) in walks.iter().enumerate() {
         for (index, name) in walk.iter().enumerate() {
             let outcome = if index + 1 == walk.len() { Outcome::Answer } else { Outcome::NxDomain };
@@ -24,18 +26,16 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
             };
             let path =
                 |source, destination| crate::attempt::Path { source, destination, transport: Transport::Udp };
-            let query =
-                attempts.advance(message(crate::message::Kind::Query), path(client, server), Timestamp(now));
+            let query = message(crate::message::Kind::Query);
+            attempts.advance(query, path(client, server), Timestamp(now), &mut found);
             now += 1_000_000;
             let kind = crate::message::Kind::Response(Response::bare(outcome));
-            let answer = attempts.advance(message(kind), path(server, client), Timestamp(now));
-            events.extend(query.map(|event| (Timestamp(now - 1_000_000), event)));
-            events.extend(answer.map(|event| (Timestamp(now), event)));
+            attempts.advance(message(kind), path(server, client), Timestamp(now), &mut found);
             now += 100_000;
         }
         now += 200_000_000;
     }
-    events
+    found.into_iter().map(|found| (found.at, found.event)).collect()
 }
 
 #[test]
@@ -73,4 +73,15 @@ fn traffic_without_walks_shows_no_list() {
     let conf = infer(&events(&[&["www.example.com"], &["www.example.org"]]));
     assert_eq!(conf.search, Vec::<String>::new());
     assert_eq!(conf.as_resolv_conf(), "options ndots:1\n");
+}
+
+#[test]
+fn one_step_that_was_missed_does_not_decide_about_ndots() {
+    let as_is: &[&str] = &["gone.example.com", "gone.example.com.a.test", "gone.example.com.b.test"];
+    let other: &[&str] = &["lost.example.com", "lost.example.com.a.test", "lost.example.com.b.test"];
+    // The question as-is of this one was lost.
+    let missed: &[&str] = &["odd.example.com.a.test", "odd.example.com.b.test"];
+    let short: &[&str] = &["web.shop.a.test", "web.shop.b.test", "web.shop"];
+    let conf = infer(&events(&[as_is, other, missed, short]));
+    assert_eq!((conf.ndots, conf.ndots_certain), (2, true));
 }
