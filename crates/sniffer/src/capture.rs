@@ -21,6 +21,10 @@ use crate::wake::{Bell, Wake};
 /// How long frames gather in the queues of sockets after the first before they are fetched, in milliseconds. In a ring they
 /// do so by themselves.
 pub const PAUSE_MS: u8 = 5;
+/// The same where there are more sockets than [`MANY`]: any of them wakes, and none of them is busy.
+pub const PAUSE_OF_MANY_MS: u8 = 10;
+/// So many namespaces may have a busy one among them.
+const MANY: usize = 16;
 /// How long a stamped frame may take to its queue: it is stamped before it waits for a softirq.
 const SETTLE: Nanos = Nanos::from_millis(2);
 /// How long a capture that is stopped goes on with what the kernel had counted by then.
@@ -186,7 +190,7 @@ pub trait FrameSource {
 
 /// A live capture: a packet socket per attached namespace, drained in a fixed rhythm by the calling thread.
 ///
-/// After the first frame of a burst it pauses for [`PAUSE_MS`] and then takes all that has arrived: a wake-up per frame
+/// After the first frame of a burst it pauses for [`PAUSE_MS`] (or [`PAUSE_OF_MANY_MS`]) and then takes all that has arrived: a wake-up per frame
 /// costs more than everything else together.
 #[derive(Debug)]
 pub struct Capture {
@@ -312,7 +316,7 @@ impl Capture {
     fn pause(&self) {
         let mut only_wake = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         // However it ends, the next step is to fetch what has arrived.
-        let _ = poll(&mut only_wake, PAUSE_MS);
+        let _ = poll(&mut only_wake, if self.sockets.len() > MANY { PAUSE_OF_MANY_MS } else { PAUSE_MS });
     }
 
     /// Takes what has arrived, from the sockets that have something.
