@@ -503,7 +503,7 @@ impl Client {
         if shown.sure {
             self.remember(shown.id);
         }
-        open.certain &= !self.mark_those_beside(&open);
+        open.certain &= !self.mark_those_beside(&open, readings.timeout());
         around.over.push(Closed { client: around.me, list: around.list, open, shown, end });
     }
 
@@ -520,13 +520,13 @@ impl Client {
 
     /// Marks the lookups of this name that ran at the same moment, since the packets do not say which of them asked what;
     /// tells whether there are any.
-    fn mark_those_beside(&mut self, open: &Open) -> bool {
+    fn mark_those_beside(&mut self, open: &Open, timeout: Nanos) -> bool {
         let alike = self.expecting.of(open.steps[0].name.fingerprint());
         let name = &reading(open).name;
         let mut any = false;
         for id in alike {
             let Some(Entry { lookup: other, .. }) = self.open.get_mut(*id as usize) else { continue };
-            if other.runs_beside(open) && reading(other).name.eq_ignore_ascii_case(name) {
+            if other.runs_beside(open, timeout) && reading(other).name.eq_ignore_ascii_case(name) {
                 other.certain = false;
                 any = true;
             }

@@ -274,11 +274,16 @@ impl Open {
         &self.steps[self.steps.len() - 1]
     }
 
-    /// Whether another lookup went on while this one did, as far as was seen of both.
-    pub(crate) fn runs_beside(&self, other: &Self) -> bool {
+    /// Whether this one went on while another did that is over, as far as was seen of both. Who waits for an answer goes on
+    /// until its timeout.
+    pub(crate) fn runs_beside(&self, over: &Self, timeout: Nanos) -> bool {
         let begun = |open: &Self| open.steps[0].begun();
-        let ended = |open: &Self| open.step().last_sent().max(open.step().last_answer().unwrap_or_default());
-        begun(self) <= ended(other) && begun(other) <= ended(self)
+        let heard = |open: &Self| open.step().last_sent().max(open.step().last_answer().unwrap_or_default());
+        let until = match self.readiness() {
+            Readiness::Waiting => self.step().last_sent() + timeout,
+            Readiness::HalfAsked | Readiness::Ready => heard(self),
+        };
+        begun(self) <= heard(over) && begun(over) <= until
     }
 
     /// Whether it may have begun before the capture.

@@ -223,3 +223,20 @@ fn the_other_half_of_a_pair_is_waited_for() {
     let lookups = talk.lookups(known());
     assert_eq!(lookups.iter().map(|lookup| lookup.totals().questions).collect::<Vec<_>>(), [4]);
 }
+
+#[test]
+fn a_lookup_that_stalls_goes_on_beside_those_that_come_and_go_meanwhile() {
+    let mut talk = Conversation::new();
+    talk.ask(FIRST, QType::A, 40_000, 7);
+    talk.ask(FIRST, QType::Aaaa, 40_000, 30_000);
+    talk.wait_ms(2);
+    talk.answer(FIRST, QType::Aaaa, 40_000, 30_000, Say::NxDomain);
+    talk.wait_ms(300);
+    talk.pair(FIRST, 41_000, Say::Address);
+    talk.wait_ms(698);
+    talk.ask(FIRST, QType::A, 40_000, 7);
+    talk.wait_ms(1);
+    talk.answer(FIRST, QType::A, 40_000, 7, Say::Address);
+    let lookups = talk.lookups(SearchList::Known(Some(TIMEOUT_1.to_vec())));
+    assert_eq!(lookups.iter().map(|lookup| lookup.certain).collect::<Vec<_>>(), [false, false]);
+}
