@@ -419,7 +419,7 @@ impl Client {
                 }
             }
         }
-        if !only_puts_off {
+        if !only_puts_off || self.open.get(id as usize).is_some_and(|entry| entry.lookup.is_full()) {
             self.schedule(id, around);
         }
     }
@@ -440,6 +440,10 @@ impl Client {
             self.expecting.add([alias], id);
         }
         entry.lookup.answer(exchange, now, response);
+        if !entry.lookup.step().is_answered() {
+            // It waits for the rest as long as it did before.
+            return;
+        }
         let deadline = self.deadline(&self.open[id as usize], around);
         if deadline > now {
             self.note(id, deadline, around);
