@@ -132,6 +132,8 @@ pub(crate) struct Attempts {
     fresh: VecDeque<(Timestamp, ExchangeId)>,
     /// Those of them that are still without an answer after a while.
     waiting: VecDeque<(Timestamp, ExchangeId)>,
+    /// Nothing is to be forgotten before, unless there are too many.
+    nothing_until: Timestamp,
     next: u64,
     pub(crate) leftovers: Leftovers,
 }
@@ -321,6 +323,9 @@ impl Attempts {
     }
 
     fn forget(&mut self, now: Timestamp) {
+        if now < self.nothing_until && self.fresh.len() <= MOST_FRESH {
+            return;
+        }
         while let Some((at, id)) = pop_older(&mut self.fresh, now, SETTLED, MOST_FRESH) {
             let Some(exchange) = self.still_as_sent(at, id) else { continue };
             if exchange.is_over() {
@@ -336,6 +341,10 @@ impl Attempts {
             }
             self.remove(id.slot());
         }
+        let due = |queue: &VecDeque<(Timestamp, ExchangeId)>, age| queue.front().map(|(at, _)| *at + age);
+        let soonest = [due(&self.fresh, SETTLED), due(&self.waiting, REUSE)].into_iter().flatten().min();
+        // What comes next is no older than that, as far as clocks agree; a little later will do.
+        self.nothing_until = soonest.unwrap_or(now + SETTLED);
     }
 
     /// An exchange that is remembered and was not sent again since then.
