@@ -55,12 +55,13 @@ impl Wording {
     }
 }
 
-/// Everything that deserves a look in a lookup of this resolver, worst first.
+/// Everything that deserves a look in a lookup of this resolver, worst first. `as_is` tells the address that the name has as
+/// it stands, where that is known.
 pub(crate) fn findings(
     lookup: &Lookup,
     id: ResolverId,
     readings: &Readings,
-    as_is: Option<IpAddr>,
+    as_is: impl FnOnce() -> Option<IpAddr>,
     wording: &Wording,
 ) -> Vec<Finding> {
     let glance = Glance::of(lookup);
@@ -68,6 +69,7 @@ pub(crate) fn findings(
         return Vec::new();
     }
     let cluster_domain = readings.cluster_domain();
+    let as_is = if glance.answered_under_suffix { as_is() } else { None };
     let context = Context { cluster_domain, resend_after: readings.resend_after(id), as_is };
     judge_by(lookup, &glance, &Judge { context: &context, wording })
 }

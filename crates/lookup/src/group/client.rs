@@ -253,6 +253,9 @@ impl Client {
     }
 
     fn remember(&mut self, id: ResolverId) {
+        if self.resolvers.first() == Some(&id) {
+            return;
+        }
         self.resolvers.retain(|known| *known != id);
         self.resolvers.insert(0, id);
         self.resolvers.truncate(MOST_RESOLVERS);
@@ -516,8 +519,11 @@ impl Client {
         let Closed { open, shown, end, .. } = closed;
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
         let mut lookup = finish(open, *shown, readings.told(), waits, *end);
-        let as_is = self.as_is.iter().rev().find(|(name, _)| **name == *lookup.name.trim_end_matches('.'));
-        lookup.findings = findings(&lookup, shown.id, readings, as_is.map(|(_, address)| *address), wording);
+        let as_is = || {
+            let name = lookup.name.trim_end_matches('.');
+            self.as_is.iter().rev().find(|(known, _)| **known == *name).map(|(_, address)| *address)
+        };
+        lookup.findings = findings(&lookup, shown.id, readings, as_is, wording);
         self.remember_as_is(&lookup);
         lookup
     }

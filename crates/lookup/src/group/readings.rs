@@ -32,6 +32,10 @@ pub(crate) struct Readings {
     /// The only one that asks, where the user said so.
     given: Option<Resolver>,
     resolvers: Vec<(Profile, Settings)>,
+    /// How long each of them waits.
+    patience: Vec<Patience>,
+    /// Whether glibc asks for A and AAAA one after the other.
+    one_at_a_time: bool,
     /// The longest `timeout` that any of them reads.
     timeout: Nanos,
     servers: Servers,
@@ -161,6 +165,8 @@ impl Readings {
             file,
             situation: Rc::clone(situation),
             given,
+            patience: resolvers.iter().map(Patience::of).collect(),
+            one_at_a_time: resolvers.iter().any(asks_one_at_a_time),
             resolvers,
             timeout,
             servers,
@@ -185,30 +191,21 @@ impl Readings {
 
     /// How long this resolver waits before it sends an unanswered question again to the first nameserver.
     pub(crate) fn resend_after(&self, id: ResolverId) -> Nanos {
-        let reading =
-            self.resolvers.iter().find(|(profile, _)| profile.resolver.id == id).or(self.resolvers.first());
-        reading.map_or(DEFAULT_TIMEOUT, |(profile, settings)| {
-            let us = profile.resend_after_us(settings, 0);
-            Nanos::from_micros(i64::try_from(us).unwrap_or(i64::MAX / 1_000))
-        })
+        self.patience_of(id).map_or(DEFAULT_TIMEOUT, |patience| patience.resend_after)
     }
 
     /// The longest time that this resolver waits for an answer before it does anything else.
     pub(crate) fn longest_wait(&self, id: ResolverId) -> Nanos {
-        let reading = self.resolvers.iter().find(|(profile, _)| profile.resolver.id == id);
-        let Some((profile, settings)) = reading.or(self.resolvers.first()) else { return DEFAULT_TIMEOUT };
-        let servers = 0..settings.nameservers.len().max(1);
-        let longest = servers.map(|server| profile.resend_after_us(settings, server)).max();
-        Nanos::from_micros(longest.and_then(|us| i64::try_from(us).ok()).unwrap_or(5_000_000))
+        self.patience_of(id).map_or(DEFAULT_TIMEOUT, |patience| patience.longest_wait)
+    }
+
+    fn patience_of(&self, id: ResolverId) -> Option<&Patience> {
+        self.patience.iter().find(|patience| patience.id == id).or(self.patience.first())
     }
 
     /// Whether the file has glibc ask for A and AAAA one after the other.
     pub(crate) fn one_at_a_time(&self) -> bool {
-        let glibc = self.resolvers.iter().find(|(profile, _)| profile.resolver.id == ResolverId::Glibc);
-        glibc.is_some_and(|(_, settings)| {
-            settings.flags.has(conf::Flag::SingleRequest)
-                || settings.flags.has(conf::Flag::SingleRequestReopen)
-        })
+        self.one_at_a_time
     }
 
     /// The longest `timeout` that any resolver reads from the file.
@@ -277,6 +274,38 @@ impl Readings {
         typed.push(format!("{shown}."));
         typed
     }
+}
+
+/// How long a resolver waits for answers.
+#[derive(Debug)]
+struct Patience {
+    id: ResolverId,
+    /// Before it asks the first nameserver again.
+    resend_after: Nanos,
+    /// Before it does anything else, at most.
+    longest_wait: Nanos,
+}
+
+impl Patience {
+    fn of((profile, settings): &(Profile, Settings)) -> Self {
+        let wait = |server| {
+            let us = profile.resend_after_us(settings, server);
+            Nanos::from_micros(i64::try_from(us).unwrap_or(i64::MAX / 1_000))
+        };
+        let longest = (0..settings.nameservers.len().max(1)).map(wait).max();
+        Self {
+            id: profile.resolver.id,
+            resend_after: wait(0),
+            longest_wait: longest.unwrap_or(DEFAULT_TIMEOUT),
+        }
+    }
+}
+
+/// Whether this is glibc, with a file that has it ask for A and AAAA one after the other.
+fn asks_one_at_a_time((profile, settings): &(Profile, Settings)) -> bool {
+    let has = |flag| settings.flags.has(flag);
+    profile.resolver.id == ResolverId::Glibc
+        && (has(conf::Flag::SingleRequest) || has(conf::Flag::SingleRequestReopen))
 }
 
 /// A file as one resolver reads it in a situation; `None` where it refuses to.
