@@ -1,6 +1,7 @@
-//! One client's lookups: which lookup a question belongs to, and when a lookup is over.
+//! One client's lookups: which lookup a question belongs to (`choice`), and when a lookup is over.
 
-use std::cmp::Reverse;
+mod choice;
+
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry::Occupied;
 use std::net::IpAddr;
@@ -13,11 +14,11 @@ use super::deadlines::{Deadlines, Due};
 use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, reading};
-use super::fit::{Fit, Relation, fit, loosely, may_ask, overdue};
+use super::fit::{Fit, Relation};
 use super::links::{Link, Links};
-use super::open::{CHANNEL_TIMEOUT, Open, Readiness, Standing, Steps, Walks};
+use super::open::{CHANNEL_TIMEOUT, Open, Standing, Steps};
 use super::readings::{Began, Readings};
-use super::turns::{Line, Turns, Waiting};
+use super::turns::Turns;
 use super::{ClientId, ListId, Load, OpenId, Stray};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
@@ -267,105 +268,6 @@ impl Client {
         Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
-    /// The lookup that this question fits best. Among equals the readiest, and of these the one whose turn it is; then none
-    /// of them is certain any more.
-    fn best_fit(
-        &mut self,
-        asked: &Asked,
-        asked_last: Option<OpenId>,
-        now: Timestamp,
-    ) -> Option<(OpenId, Fit)> {
-        let mut fits: SmallVec<[Candidate; 2]> = SmallVec::new();
-        let alike = self.expecting.of(asked.name.fingerprint());
-        let same_socket = asked_last.as_ref().filter(|id| !alike.contains(id));
-        if let ([only], None) = (alike, same_socket) {
-            // As nearly always.
-            let entry = self.open.get(*only as usize)?;
-            return Some((*only, fit(&entry.lookup, asked, now)?));
-        }
-        for id in alike.iter().chain(same_socket) {
-            let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
-            let Some(fit) = fit(open, asked, now) else { continue };
-            let since = open.step().last_answer().unwrap_or_else(|| open.step().last_sent());
-            let ready = if queues(fit.relation, asked) { open.readiness() } else { Readiness::Ready };
-            fits.push(((Reverse(ready), since), *number, *id, fit));
-        }
-        let best = fits.iter().map(|(_, _, _, fit)| fit.relation).max()?;
-        fits.retain(|(_, _, _, fit)| fit.relation == best);
-        if fits.len() > 1 && best < Relation::Partner {
-            for (_, _, id, _) in &fits {
-                if let Some(entry) = self.open.get_mut(*id as usize) {
-                    entry.lookup.certain = false;
-                }
-            }
-        }
-        let crowd = alike.len() > 1 && queues(best, asked);
-        if crowd && fits.len() > 1 {
-            if leads_on(best) {
-                self.keep_by_socket(&mut fits, asked);
-            }
-            let readiest = fits.iter().map(|((ready, _), _, _, _)| *ready).min();
-            fits.retain(|((ready, _), _, _, _)| Some(*ready) == readiest);
-        }
-        let turn = if crowd { self.whose_turn(asked, &fits, now) } else { None };
-        // An alias is followed at once, timers are exact; everything else queues.
-        let chosen = if turn.is_some() {
-            fits.into_iter().find(|(_, number, _, _)| Some(*number) == turn)
-        } else if best == Relation::Alias {
-            fits.into_iter().max_by_key(|((_, since), number, _, _)| (*since, *number))
-        } else if is_timed(best) {
-            let sent =
-                |id: OpenId| self.open.get(id as usize).map(|entry| entry.lookup.last_unanswered(asked));
-            fits.into_iter().min_by_key(|(_, number, id, _)| {
-                (sent(*id).flatten().map(|sent| overdue(sent, now)), *number)
-            })
-        } else {
-            fits.into_iter().min_by_key(|(waited, number, _, _)| (*waited, *number))
-        };
-        chosen.map(|(_, _, id, fit)| (id, fit))
-    }
-
-    /// Leaves those of several lookups for which their sockets speak most: a c-ares channel keeps its own.
-    fn keep_by_socket(&self, fits: &mut SmallVec<[Candidate; 2]>, asked: &Asked) {
-        let speaks = |id: &OpenId| self.open.get(*id as usize).map(|entry| entry.lookup.socket_for(asked));
-        let most = fits.iter().filter_map(|(_, _, id, _)| speaks(id)).max();
-        fits.retain(|(_, _, id, _)| speaks(id) == most);
-    }
-
-    /// Whose turn it is of those ready for this question, among all lookups of the name that could ask something.
-    fn whose_turn(&mut self, asked: &Asked, fits: &[Candidate], now: Timestamp) -> Option<u64> {
-        let alike = self.expecting.of(asked.name.fingerprint());
-        let mut line = Line::new();
-        for id in alike {
-            let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
-            let Some(since) = open.step().last_answer().filter(|_| may_ask(open, now)) else {
-                continue;
-            };
-            let expects = fits.iter().any(|(_, fitting, _, _)| fitting == number);
-            line.push(Waiting { since, number: *number, expects });
-        }
-        self.turns.take(&line, asked.edns.is_some(), now)
-    }
-
-    /// The lookup that is nearest to asking this, where several of the name run at once and each has yet to hear something.
-    fn loose_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Walks)> {
-        let alike = self.expecting.of(asked.name.fingerprint());
-        if alike.len() < 2 {
-            return None;
-        }
-        let mut nearest: Option<(usize, Timestamp, OpenId, Walks)> = None;
-        for id in alike {
-            let Some(Entry { lookup: open, .. }) = self.open.get_mut(*id as usize) else { continue };
-            let Some(walks) = loosely(open, asked, now) else { continue };
-            open.certain = false;
-            let (heard, begun) = (open.step().answers.len(), open.step().begun());
-            if nearest.as_ref().is_none_or(|(most, first, _, _)| (*most, begun) < (heard, *first)) {
-                nearest = Some((heard, begun, *id, walks));
-            }
-        }
-        nearest.map(|(_, _, id, walks)| (id, walks))
-    }
-
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
@@ -550,12 +452,6 @@ fn open_id(slot: usize) -> OpenId {
     OpenId::try_from(slot).unwrap_or(OpenId::MAX)
 }
 
-/// How ready a lookup is, and since when it waits.
-type Waited = (Reverse<Readiness>, Timestamp);
-
-/// A lookup that a question fits, with its number.
-type Candidate = (Waited, u64, OpenId, Fit);
-
 /// Where in a lookup a question goes.
 enum Place {
     /// To a candidate that it is a resend of.
@@ -576,17 +472,6 @@ impl Place {
 fn follows_a_stray(asked: &Asked, strays: &VecDeque<Stray>, now: Timestamp) -> bool {
     let client = asked.client.ip();
     strays.iter().any(|stray| stray.to.ip() == client && (Nanos(0)..REACTION).contains(&(now - stray.at)))
-}
-
-/// Whether a timer says when a question comes that fits like this.
-fn is_timed(relation: Relation) -> bool {
-    matches!(relation, Relation::Again | Relation::NextAfterTimeout)
-}
-
-/// Whether the lookups that a question fits like this wait for their turn to ask it. Who sends both types at once from two
-/// ports (Go, with EDNS) waits for nothing with the second.
-fn queues(relation: Relation, asked: &Asked) -> bool {
-    leads_on(relation) || (relation == Relation::PartnerElsewhere && asked.edns.is_none())
 }
 
 /// Whether a question begins another candidate.
