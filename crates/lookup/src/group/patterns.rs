@@ -202,7 +202,11 @@ fn is_plain(bare: &str) -> bool {
         (1..=LONGEST_LABEL).contains(&label.len()) && !ends.contains(&Some(&b'-'))
     };
     let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    bare.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+    // An address begins with a digit and has no letters beyond those of hexadecimal numbers (inet_aton(3)).
+    let in_no_address =
+        |byte: u8| byte.is_ascii_alphabetic() && !matches!(byte.to_ascii_lowercase(), b'a'..=b'f' | b'x');
+    let begins_with_a_letter = bare.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
+    (begins_with_a_letter || bare.bytes().any(in_no_address))
         && bare.bytes().all(may_stand)
         && bare.split('.').all(is_label)
 }
