@@ -59,6 +59,7 @@ fn lookup(name: &str, candidates: &[(&str, Option<&str>)], types: &[QType], outc
         latency: Some(Nanos::from_millis(3)),
         certain: true,
         partial: false,
+        doubtful_dot: false,
         findings: Vec::new(),
     }
 }

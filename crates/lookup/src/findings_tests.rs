@@ -58,6 +58,7 @@ fn lookup(name: &str, mut steps: Vec<Step>) -> Lookup {
         latency: Some(Nanos::from_millis(4)),
         certain: true,
         partial: false,
+        doubtful_dot: false,
         findings: Vec::new(),
     }
 }

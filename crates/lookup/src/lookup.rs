@@ -33,6 +33,9 @@ pub struct Lookup {
     pub certain: bool,
     /// True when the capture began or ended inside this lookup.
     pub partial: bool,
+    /// True where the name is read as if it had been typed with a trailing dot, which nothing but a guess at the file says;
+    /// `name` is without it then.
+    pub doubtful_dot: bool,
     /// What deserves a look.
     pub findings: Vec<Finding>,
 }
@@ -198,6 +201,25 @@ impl Lookup {
         let suffix = answered.suffix.as_ref().filter(|_| self.is_hijacked());
         let cut = suffix.and_then(|suffix| answered.candidate.strip_suffix('.')?.strip_suffix(&**suffix));
         Some(cut.unwrap_or(&answered.candidate))
+    }
+}
+
+impl Lookup {
+    /// Takes the trailing dot off a name that has as many other dots as this or more: whether it was typed is not known where
+    /// the file is not.
+    pub fn doubt_the_dot(&mut self, fewer_are_searched: u32) {
+        let Some(bare) = self.name.strip_suffix('.').filter(|bare| !bare.is_empty()) else { return };
+        let dots = bare.bytes().filter(|byte| *byte == b'.').count();
+        if dots >= usize::try_from(fewer_are_searched).unwrap_or(usize::MAX) {
+            self.name = bare.into();
+            self.doubtful_dot = true;
+        }
+    }
+
+    /// The name with the dot that explains what was asked.
+    pub(crate) fn name_as_read(&self) -> String {
+        let dot = if self.doubtful_dot { "." } else { "" };
+        format!("{}{dot}", self.name)
     }
 }
 

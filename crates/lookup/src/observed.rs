@@ -154,7 +154,7 @@ pub fn observation(lookup: &Lookup, told: Option<(Resolver, Told)>) -> Option<Ob
         questions.into_iter().map(|(step, question)| asked(lookup, step, question, start)).collect();
     let extent = if lookup.partial { Extent::Partial } else { Extent::Whole };
     (!asked.is_empty()).then(|| Observation {
-        name: lookup.name.to_string(),
+        name: lookup.name_as_read(),
         resolver,
         told,
         asked,

@@ -364,6 +364,7 @@ impl One<'_> {
             latency: None,
             certain: true,
             partial: false,
+            doubtful_dot: false,
             findings: Vec::new(),
         }
     }

@@ -209,7 +209,12 @@ impl Lane {
         for done in all {
             match sharing.credit(&done.lookup, &done.seen_at) {
                 Credit::To(seen_at) => kept.push(Done { seen_at, ..done }),
-                Credit::Nobody => kept.push(done),
+                Credit::Nobody => {
+                    let mut done = done;
+                    // Whose it is would tell which file was read.
+                    done.lookup.doubt_the_dot(0);
+                    kept.push(done);
+                }
                 Credit::Others => self.of_others += 1,
             }
         }

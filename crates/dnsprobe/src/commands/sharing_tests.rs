@@ -159,6 +159,16 @@ fn what_nobody_is_told_for_stays_anybodys() {
 }
 
 #[test]
+fn whether_a_dot_was_typed_is_known_of_those_whose_file_is() {
+    let told = Told::default();
+    note(&told, 1_002, 1, asker(pod("sre"), "agent", NODE));
+    let asked = [("www", 1_001), ("web", 1_002)];
+    let done = lookups(&mut lane(&told, Whose::Pods(Follow::All)), &asked);
+    let names: Vec<_> = done.iter().map(|it| (&*it.lookup.name, it.lookup.doubtful_dot)).collect();
+    assert_eq!(names, [("www", true), ("web.", false)]);
+}
+
+#[test]
 fn those_of_others_are_left_out_and_counted() {
     let told = Told::default();
     note(&told, 1_001, 0, asker(Who::Node, "curl", NODE));

@@ -109,6 +109,7 @@ impl Walked {
             latency: begin.zip(self.end).map(|(begin, end)| Nanos(end.0 - begin.0)),
             certain: true,
             partial: false,
+            doubtful_dot: false,
             findings: Vec::new(),
         }
     }

@@ -162,6 +162,7 @@ fn lookup() -> impl Strategy<Value = Lookup> {
                 latency,
                 certain,
                 partial,
+                doubtful_dot: false,
                 findings,
             }
         },

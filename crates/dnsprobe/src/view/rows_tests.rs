@@ -62,6 +62,7 @@ fn lookup(name: &str, ms: i64, latency_ms: i64) -> Lookup {
         latency,
         certain: true,
         partial: false,
+        doubtful_dot: false,
         findings: Vec::new(),
     }
 }

@@ -82,6 +82,7 @@ pub(crate) fn finish(
         latency: steps.iter().map(|step| step.added).sum(),
         certain: open.certain,
         partial: end == End::CaptureEnded || typed.entry > 0,
+        doubtful_dot: false,
         findings: Vec::new(),
         steps,
     }

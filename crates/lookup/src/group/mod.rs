@@ -278,7 +278,10 @@ impl Lookups {
         let complete = |closed: Closed| {
             let known = self.clients.get_mut(closed.client as usize)?;
             let readings = &self.lists.get(closed.list)?.1;
-            let lookup = known.client.complete(&closed, readings, &self.wording);
+            let mut lookup = known.client.complete(&closed, readings, &self.wording);
+            if let Some(conf) = &known.inferred {
+                lookup.doubt_the_dot(conf.searched_below);
+            }
             if self.spare.len() < MOST_SPARE {
                 self.spare.extend(closed.into_room());
             }

@@ -33,6 +33,9 @@ pub struct InferredConf {
     /// Names with fewer dots than this were seen to be searched first, and none with as many: whether `ndots` was
     /// pinned down by the traffic from both sides.
     pub ndots_certain: bool,
+    /// Names with fewer dots than this are searched first whatever `ndots` is of those that fit: one that was asked as-is at
+    /// once was typed with a trailing dot.
+    pub searched_below: u32,
     /// Pairs of consecutive candidates that the list rests on.
     pub evidence: u64,
 }
@@ -55,8 +58,16 @@ pub(crate) fn infer(events: &[(Timestamp, Event)]) -> InferredConf {
     let steps = consecutive(&names);
     let edges = Edges::of(&steps);
     let search = edges.list();
-    let (ndots, ndots_certain) = ndots(&steps, &search);
-    InferredConf { evidence: edges.support(&search), search, ndots, ndots_certain }
+    let evidence = edges.support(&search);
+    let fitting = fitting_ndots(&steps, &search);
+    let nearest = fitting.iter().copied().min_by_key(|ndots| ndots.abs_diff(USUAL_NDOTS));
+    InferredConf {
+        search,
+        ndots: nearest.unwrap_or(1),
+        ndots_certain: fitting.len() == 1,
+        searched_below: fitting.first().copied().unwrap_or(0),
+        evidence,
+    }
 }
 
 /// One name in the order it was first asked.
@@ -264,8 +275,8 @@ fn is_strong(votes: u64, most: u64) -> bool {
 }
 
 /// `ndots` between what was searched first and what was asked as-is first; 5, the kubelet's, where it fits.
-fn ndots(steps: &[(&str, &str)], search: &[String]) -> (u32, bool) {
-    let Some(first) = search.first() else { return (1, false) };
+fn fitting_ndots(steps: &[(&str, &str)], search: &[String]) -> Vec<u32> {
+    let Some(first) = search.first() else { return Vec::new() };
     let dots = |name: &str| u32::try_from(name.matches('.').count()).unwrap_or(u32::MAX);
     let base = |name: &str| Some(name.strip_suffix(first.as_str())?.strip_suffix('.')?.to_owned());
     let as_is_first = |one: &str, other: &str| suffix_after(other, one) == Some(first.as_str());
@@ -281,9 +292,8 @@ fn ndots(steps: &[(&str, &str)], search: &[String]) -> (u32, bool) {
         against + as_is.iter().filter(|dots| **dots < ndots).count()
     };
     let least = (1..=MOST_NDOTS).map(against).min();
-    let fitting = || (1..=MOST_NDOTS).filter(|ndots| Some(against(*ndots)) == least);
-    let nearest = fitting().min_by_key(|ndots| ndots.abs_diff(USUAL_NDOTS));
-    (nearest.unwrap_or(USUAL_NDOTS), fitting().nth(1).is_none())
+    let fitting = (1..=MOST_NDOTS).filter(|ndots| Some(against(*ndots)) == least);
+    fitting.collect()
 }
 
 #[cfg(test)]
