@@ -58,8 +58,6 @@ pub(crate) struct Client {
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
     turns: Turns,
-    /// Bytes of `open`.
-    weight: usize,
     /// The latest dotted names that were answered as they stand, with the first address each.
     as_is: VecDeque<(Box<str>, IpAddr)>,
 }
@@ -117,6 +115,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) me: ClientId,
     pub(super) links: &'a mut Links,
     pub(super) deadlines: &'a mut Deadlines,
+    /// What all clients have under construction.
+    pub(super) open: &'a mut Load,
     /// Where lookups go that are over.
     pub(crate) over: &'a mut Vec<Closed>,
     /// Room for the candidates of new ones.
@@ -143,9 +143,9 @@ impl Client {
         }
     }
 
-    /// Its lookups under construction, and the bytes they take.
-    pub(super) fn load(&self) -> Load {
-        Load { lookups: self.open.len(), bytes: self.weight }
+    /// Whether nothing is under construction.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// When each of them is to be looked at.
@@ -280,7 +280,8 @@ impl Client {
             return id;
         }
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
-        self.weight += weight;
+        around.open.lookups += 1;
+        around.open.bytes += weight;
         self.begun += 1;
         let place = self.open.vacant_entry();
         let id = open_id(place.key());
@@ -305,7 +306,7 @@ impl Client {
         let only_puts_off = place.is_of_a_pair();
         if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(id as usize) {
             *weight += QUESTION;
-            self.weight += QUESTION;
+            around.open.bytes += QUESTION;
             match place {
                 Place::Step(place) => open.ask_earlier(place, asked, now),
                 Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(&asked) {
@@ -387,7 +388,8 @@ impl Client {
 
     fn close(&mut self, id: OpenId, around: &mut Surroundings<'_>, end: End) {
         let Some(entry) = self.open.try_remove(id as usize) else { return };
-        self.weight -= entry.weight;
+        around.open.lookups -= 1;
+        around.open.bytes -= entry.weight;
         self.expecting.remove(entry.names(), id);
         let mut open = entry.lookup;
         let mut last_port = None;
@@ -437,7 +439,7 @@ impl Client {
         let name = &reading(open).name;
         let mut any = false;
         for id in alike {
-            let Some(Entry { lookup: other, .. }) = self.open.get_mut(*id as usize) else { continue };
+            let Some(Entry { lookup: other, .. }) = self.open.get_mut(id as usize) else { continue };
             if other.runs_beside(open, timeout) && reading(other).name.eq_ignore_ascii_case(name) {
                 other.certain = false;
                 any = true;

@@ -361,15 +361,11 @@ impl Lookups {
             me: id,
             links: &mut self.links,
             deadlines: &mut self.deadlines,
+            open: &mut self.open,
             over: &mut self.over,
             spare: &mut self.spare,
         };
-        let before = known.client.load();
-        let done = work(&mut known.client, &mut around);
-        let after = known.client.load();
-        self.open.lookups = self.open.lookups + after.lookups - before.lookups;
-        self.open.bytes = self.open.bytes + after.bytes - before.bytes;
-        Some(done)
+        Some(work(&mut known.client, &mut around))
     }
 
     /// Reads a client's search list from what it sent so far, and goes through that.
@@ -439,7 +435,7 @@ impl Lookups {
         let told: Vec<ClientId> = self.over.iter().map(|closed| closed.client).collect();
         let by_address = &mut self.by_address;
         self.clients.retain(|id, known| {
-            let is_idle = known.client.load().lookups == 0 && known.held.is_empty();
+            let is_idle = known.client.is_idle() && known.held.is_empty();
             let stays = !is_idle || told.iter().any(|client| *client as usize == id);
             if !stays {
                 by_address.remove(&known.address);

@@ -37,13 +37,13 @@ impl Client {
     ) -> Option<(OpenId, Fit)> {
         let alike = self.expecting.of(asked.name.fingerprint());
         let same_socket = asked_last.filter(|id| !alike.contains(id));
-        if let ([only], None) = (alike, same_socket) {
+        if let ([only], None) = (&alike[..], same_socket) {
             // As nearly always.
             let entry = self.open.get(*only as usize)?;
             return Some((*only, fit(&entry.lookup, asked, now)?));
         }
         let several = alike.len() > 1;
-        let all = alike.iter().copied().chain(same_socket);
+        let all = alike.into_iter().chain(same_socket);
         let mut fits: Candidates = all.filter_map(|id| self.candidate(id, asked, now)).collect();
         let best = fits.iter().map(|it| it.fit.relation).max()?;
         fits.retain(|it| it.fit.relation == best);
@@ -122,7 +122,7 @@ impl Client {
     fn whose_turn(&mut self, asked: &Asked, fits: &Candidates, now: Timestamp) -> Option<u64> {
         let mut line = Line::new();
         for id in self.expecting.of(asked.name.fingerprint()) {
-            let Some(Entry { lookup: open, number, .. }) = self.open.get(*id as usize) else { continue };
+            let Some(Entry { lookup: open, number, .. }) = self.open.get(id as usize) else { continue };
             let Some(since) = open.step().last_answer().filter(|_| may_ask(open, now)) else { continue };
             let expects = fits.iter().any(|it| it.number == *number);
             line.push(Waiting { since, number: *number, expects });
@@ -138,12 +138,12 @@ impl Client {
         }
         let mut nearest: Option<(usize, Timestamp, OpenId, Walks)> = None;
         for id in alike {
-            let Some(Entry { lookup: open, .. }) = self.open.get_mut(*id as usize) else { continue };
+            let Some(Entry { lookup: open, .. }) = self.open.get_mut(id as usize) else { continue };
             let Some(walks) = loosely(open, asked, now) else { continue };
             open.certain = false;
             let (heard, begun) = (open.step().answers.len(), open.step().begun());
             if nearest.as_ref().is_none_or(|(most, first, _, _)| (*most, begun) < (heard, *first)) {
-                nearest = Some((heard, begun, *id, walks));
+                nearest = Some((heard, begun, id, walks));
             }
         }
         nearest.map(|(_, _, id, walks)| (id, walks))
