@@ -382,7 +382,7 @@ impl Open {
     /// When this lookup is over, as far as is known by now.
     pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>, shown: &[ResolverId]) -> Timestamp {
         let step = self.step();
-        let Some(found) = Found::of(step.standings()) else {
+        let Some(found) = Replies::of(step.standings()) else {
             // One resend interval and the one after, which some resolvers double.
             let longest = timeout.max(step.last_interval());
             let twice = longest + longest;
@@ -401,7 +401,7 @@ impl Open {
 
     /// Whether what was seen is all of it, should nothing more come.
     pub(crate) fn is_decided(&self) -> bool {
-        Found::of(self.step().standings()).is_some_and(|found| self.patience(&found) < NEXT_CANDIDATE)
+        Replies::of(self.step().standings()).is_some_and(|found| self.patience(&found) < NEXT_CANDIDATE)
     }
 
     /// Whether the candidate was asked for one type where those before were for two: the other is still to come.
@@ -411,7 +411,7 @@ impl Open {
     }
 
     /// How long after a candidate's last answer something may still follow.
-    fn patience(&self, found: &Found) -> Nanos {
+    fn patience(&self, found: &Replies) -> Nanos {
         // After a resend glibc may ask for the other half once more.
         let both = found.together && !found.resent;
         if found.answered {
@@ -431,7 +431,7 @@ impl Open {
 
 /// What the answers to a candidate say together.
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
-struct Found {
+struct Replies {
     /// When the last of them came.
     last: Timestamp,
     /// One has what was asked for.
@@ -448,7 +448,7 @@ struct Found {
     together: bool,
 }
 
-impl Found {
+impl Replies {
     /// `None` while one is missing.
     fn of(standings: &[Standing]) -> Option<Self> {
         let (mut first, mut last) = (Timestamp(i64::MAX), Timestamp(i64::MIN));
