@@ -50,6 +50,13 @@ impl Namespace {
         ip(&[&["-n", &self.name], words].concat());
     }
 
+    /// A program inside.
+    fn program(&self, words: &[&str]) -> Command {
+        let mut command = program("ip");
+        command.args(["netns", "exec", &self.name]).args(words);
+        command
+    }
+
     fn netns(&self) -> Netns {
         target::locate(&Target::Netns(self.name.clone()), &Host::default()).unwrap().netns
     }
@@ -114,8 +121,11 @@ impl Pod {
 
     /// A program in the pod, with its own `/etc/resolv.conf`.
     pub(crate) fn program(&self, words: &[&str]) -> Command {
-        let mut command = program("ip");
-        command.args(["netns", "exec", &self.pod.name]).args(words);
-        command
+        self.pod.program(words)
+    }
+
+    /// A program in the node's namespace.
+    pub(crate) fn on_node(&self, words: &[&str]) -> Command {
+        self.node.program(words)
     }
 }
