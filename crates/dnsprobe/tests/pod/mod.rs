@@ -114,6 +114,11 @@ impl Pod {
         self.node.netns()
     }
 
+    /// Its own namespace.
+    pub(crate) fn netns(&self) -> Netns {
+        self.pod.netns()
+    }
+
     /// The pod's resolv.conf.
     pub(crate) fn conf(&self) -> PathBuf {
         self.pod.etc.join("resolv.conf")
