@@ -1,6 +1,7 @@
 //! One client's lookups: which lookup a question belongs to (`choice`), and when a lookup is over.
 
 mod choice;
+mod manner;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry::Occupied;
@@ -207,6 +208,15 @@ impl Client {
         let id = if let Some((id, place)) = self.resent(&asked, around) {
             self.add(id, asked, Place::Step(place), around, now);
             id
+        } else if let Some(id) = self.made_room(&asked, asked_last, around) {
+            self.add(
+                id,
+                asked,
+                Place::Fitting(Fit { relation: Relation::Partner, walks: None }),
+                around,
+                now,
+            );
+            id
         } else if let Some((id, fit)) = self.best_fit(&asked, asked_last, now) {
             self.add(id, asked, Place::Fitting(fit), around, now);
             id
@@ -325,8 +335,11 @@ impl Client {
                 }
             }
         }
-        if !only_puts_off || self.open.get(id as usize).is_some_and(|entry| entry.lookup.is_full()) {
+        let entry = self.open.get(id as usize);
+        if !only_puts_off || entry.is_some_and(|entry| entry.lookup.is_full()) {
             self.schedule(id, around);
+        } else if entry.is_some_and(|entry| !entry.lookup.certain) {
+            self.put_right(id, around);
         }
     }
 
@@ -348,6 +361,9 @@ impl Client {
         entry.lookup.answer(exchange, now, response);
         if !entry.lookup.step().is_answered() {
             // It waits for the rest as long as it did before.
+            return;
+        }
+        if !entry.lookup.certain && entry.lookup.step().standings().len() == 1 && self.put_right(id, around) {
             return;
         }
         let deadline = self.deadline(&self.open[id as usize], around);

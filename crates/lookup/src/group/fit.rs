@@ -13,11 +13,11 @@ pub(crate) enum Relation {
     /// The other type of an earlier candidate, which that lacks: where several lookups of one name run at once, another
     /// lookup's question was taken for the one that led on.
     Missing,
+    /// The next candidate, but begun with another type than those before.
+    NextOtherType,
     /// The other type of the same candidate from another port, though this lookup's pairs came from one: the same
     /// mistake, seen sooner.
     PartnerUnlike,
-    /// The next candidate, but begun with another type than those before.
-    NextOtherType,
     /// The next candidate, after a question that was given up.
     NextAfterTimeout,
     /// The other type of the same candidate, from another port.
@@ -54,7 +54,7 @@ const STRAY: Nanos = Nanos::from_millis(250);
 /// What belongs together is sent within this time, or this soon after an answer.
 const TOGETHER: Nanos = Nanos::from_millis(100);
 /// Both halves of a pair leave within this time, on a busy machine too.
-const AT_ONCE: Nanos = Nanos::from_millis(2);
+pub(super) const AT_ONCE: Nanos = Nanos::from_millis(2);
 /// Questions sent without waiting for answers follow each other this fast.
 const BURST: Nanos = Nanos::from_millis(10);
 
