@@ -163,8 +163,10 @@ fn elsewhere(open: &Open, asked: &Asked, now: Timestamp) -> Option<Relation> {
         // A c-ares channel has a socket for each nameserver, and with `rotate` takes any of them for each question.
         return Some(Relation::PartnerAtOnce);
     }
-    if pair.is_some_and(|pair| !two_ports(pair)) {
-        return (in_turn && step.is_answered()).then_some(Relation::PartnerUnlike);
+    if let Some(pair) = pair.filter(|pair| !two_ports(pair)) {
+        // After a loss glibc asks in turn, too.
+        let from_now_on = asked.edns.is_none() && !pair.is_asked_once();
+        return ((in_turn || from_now_on) && step.is_answered()).then_some(Relation::PartnerUnlike);
     }
     let edns = step.sent.first().is_some_and(|sent| sent.asked.edns.is_some());
     if at_once && (edns || pair.is_some()) && !in_turn {

@@ -4,6 +4,7 @@ use super::one_name::{FIRST, TIMEOUT_1};
 use super::*;
 
 const SECOND: &str = "www.example.com.svc.cluster.local";
+const AS_IS: &str = "www.example.com";
 
 /// A question that is answered NXDOMAIN a millisecond later; gives when it left.
 fn asked(talk: &mut Conversation, name: &str, qtype: QType, port: u16) -> Timestamp {
@@ -60,20 +61,31 @@ fn who_asks_in_turn_has_not_asked_at_once() {
     let mut talk = Conversation::new();
     let turns = in_turn(&mut talk, FIRST, 40_000, 40_000);
     let once = at_once(&mut talk, FIRST, 41_000);
-    // Whoever waited longest would go on first.
-    let once_more = at_once(&mut talk, SECOND, 41_001);
-    let turns_more = in_turn(&mut talk, SECOND, 40_001, 40_001);
-    assert_eq!(times(&talk), [[turns, turns_more].concat(), [once, once_more].concat()]);
+    // Who waited longest is taken for the one that goes on, and is not; nor does it until the other is done.
+    let once_more = [at_once(&mut talk, SECOND, 41_001), at_once(&mut talk, AS_IS, 41_002)].concat();
+    let turns_more =
+        [in_turn(&mut talk, SECOND, 40_001, 40_001), in_turn(&mut talk, AS_IS, 40_002, 40_002)].concat();
+    assert_eq!(times(&talk), [[&turns[..], &turns_more].concat(), [&once[..], &once_more].concat()]);
 }
 
 #[test]
 fn who_asks_at_once_has_not_asked_in_turn() {
     let mut talk = Conversation::new();
     let once = at_once(&mut talk, FIRST, 41_000);
-    let turns = in_turn(&mut talk, FIRST, 40_000, 40_000);
-    let turns_more = in_turn(&mut talk, SECOND, 40_001, 40_001);
+    let turns = in_turn(&mut talk, FIRST, 40_000, 40_001);
+    let turns_more = in_turn(&mut talk, SECOND, 40_002, 40_003);
     let once_more = at_once(&mut talk, SECOND, 41_001);
     assert_eq!(times(&talk), [[once, once_more].concat(), [turns, turns_more].concat()]);
+}
+
+#[test]
+fn a_half_that_was_answered_alone_was_not_asked_at_once() {
+    let mut talk = Conversation::new();
+    let turns = in_turn(&mut talk, FIRST, 40_000, 40_001);
+    let once = at_once(&mut talk, FIRST, 41_000);
+    // Who asks at once after an answer is taken for the one that was answered last; the capture ends before the other half.
+    let half = asked(&mut talk, SECOND, QType::A, 40_002);
+    assert_eq!(times(&talk), [[&turns[..], &[half]].concat(), once.to_vec()]);
 }
 
 #[test]
@@ -101,11 +113,40 @@ fn a_half_from_another_port_makes_room_for_the_one_from_the_same() {
     for port in [40_000, 41_000] {
         answered(&mut talk, FIRST, QType::A, port);
     }
-    // The second is the one that changes its port, and asks first.
-    let others = [41_001, 40_000].map(|port| sent(&mut talk, FIRST, QType::Aaaa, port));
+    // The second is the one that changes its port, which is taken for the first's.
+    let others = [41_001, 40_000].map(|port| {
+        talk.wait_ms(1);
+        sent(&mut talk, FIRST, QType::Aaaa, port)
+    });
     talk.wait_ms(1);
     for port in [41_001, 40_000] {
         answered(&mut talk, FIRST, QType::Aaaa, port);
     }
     assert_eq!(times(&talk), [[halves[0], others[1]], [halves[1], others[0]]]);
+}
+
+#[test]
+fn who_lost_a_half_asks_in_turn_from_then_on() {
+    let mut talk = Conversation::new();
+    let lost = [QType::A, QType::Aaaa].map(|qtype| sent(&mut talk, FIRST, qtype, 40_000));
+    talk.wait_ms(1);
+    answered(&mut talk, FIRST, QType::A, 40_000);
+    talk.wait_ms(985);
+    let elsewhere = in_turn(&mut talk, FIRST, 41_000, 41_001);
+    talk.wait_ms(12);
+    let again = in_turn(&mut talk, FIRST, 40_000, 40_000);
+    // Who asks at once after an answer is taken for the one that was answered last.
+    let half_elsewhere = sent(&mut talk, SECOND, QType::A, 41_002);
+    let half = sent(&mut talk, SECOND, QType::A, 40_001);
+    talk.wait_ms(1);
+    answered(&mut talk, SECOND, QType::A, 41_002);
+    let other_elsewhere = sent(&mut talk, SECOND, QType::Aaaa, 41_003);
+    answered(&mut talk, SECOND, QType::A, 40_001);
+    let other = sent(&mut talk, SECOND, QType::Aaaa, 40_001);
+    talk.wait_ms(1);
+    answered(&mut talk, SECOND, QType::Aaaa, 40_001);
+    answered(&mut talk, SECOND, QType::Aaaa, 41_003);
+    let first = [lost, again, [half, other]].concat();
+    let second = [elsewhere, [half_elsewhere, other_elsewhere]].concat();
+    assert_eq!(times(&talk), [first, second]);
 }
