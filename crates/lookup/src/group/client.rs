@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use super::deadlines::{Deadlines, Due};
 use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
-use super::finish::{End, Waits, finish, reading};
+use super::finish::{End, Waits, finish, may_be_of, reading};
 use super::fit::{Fit, Relation};
 use super::links::{Link, Links};
 use super::open::{CHANNEL_TIMEOUT, Open, Standing, Steps};
@@ -387,10 +387,13 @@ impl Client {
         if entry.lookup.is_full() {
             return Timestamp(i64::MIN);
         }
+        entry.lookup.deadline(self.timeout(around.readings), around.readings.told(), &self.resolvers)
+    }
+
+    /// The longest that one of its resolvers waits before it sends a question again.
+    fn timeout(&self, readings: &Readings) -> Nanos {
         let channel = self.resolvers.contains(&ResolverId::CAres);
-        let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-        let timeout = around.readings.timeout().max(least);
-        entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
+        readings.timeout().max(if channel { CHANNEL_TIMEOUT } else { Nanos(0) })
     }
 
     /// Has a lookup looked at by then, unless that was noted for sooner.
@@ -430,7 +433,7 @@ impl Client {
         if shown.sure {
             self.remember(shown.id);
         }
-        open.certain &= !self.mark_those_beside(&open, readings.timeout());
+        open.certain &= !self.mark_those_beside(&open, self.timeout(readings));
         around.over.push(Closed { client: around.me, list: around.list, open, shown, end });
     }
 
@@ -456,7 +459,7 @@ impl Client {
         let mut any = false;
         for id in alike {
             let Some(Entry { lookup: other, .. }) = self.open.get_mut(id as usize) else { continue };
-            if other.runs_beside(open, timeout) && reading(other).name.eq_ignore_ascii_case(name) {
+            if other.runs_beside(open, timeout) && may_be_of(other, name) {
                 other.certain = false;
                 any = true;
             }
