@@ -145,6 +145,65 @@ fn a_namespace_is_all_its_pods_and_those_that_come_later() {
     assert_eq!(by_target, targets(&report).iter().map(String::as_str).collect(), "{}", report.summary);
 }
 
+/// Candidates of the one lookup of this name that was seen in a pod.
+fn candidates<'r>(report: &'r Report, pod: &Late<'_>, done: &Done) -> Vec<&'r str> {
+    common::steps(seen(report, &pod.name(), done)).iter().map(|step| text(step, "candidate")).collect()
+}
+
+/// glibc goes by two variables; a program gets them when it starts, and keeps them.
+#[test]
+#[ignore = "needs root: containerd, docker, podman"]
+fn what_a_pods_environment_says_counts_for_its_lookups_alone() {
+    let node = Node::shared();
+    let rows = file("");
+    let glibc =
+        |name: &str, env: Value| json!({"name": name, "image": "localhost/dnsprobe/glibc:1", "env": env});
+    let late = |pod: &str, number: u32, containers: &Value| {
+        let uid = format!("66666666-aaaa-4bbb-8ccc-0000000001{number:02}");
+        Late::of(node, ("envs", pod, &uid), 5, "glibc", containers)
+    };
+    let before = late("before-1", 1, &json!([glibc("app", json!({"RES_OPTIONS": "ndots:1", "PLAIN": "x"}))]));
+    let differ = [glibc("app", json!({})), glibc("odd", json!({"RES_OPTIONS": "ndots:1"}))];
+    let differing = late("differing-1", 2, &json!(differ));
+    let watching = watch_into(node, rows.path(), &["--ns", "envs"]);
+    let after = late("after-1", 3, &json!([glibc("app", json!({"LOCALDOMAIN": "svc.cluster.local"}))]));
+    until_seen(&after, rows.path());
+    let name = ["api.payments"];
+    let [before_done, differing_done, after_done] = [&before, &differing, &after].map(|pod| pod.ask(&name));
+    watching.stop().exits(0);
+    let report = report_in(rows.path());
+    assert_eq!(
+        candidates(&report, &before, &before_done[0]),
+        ["api.payments.", "api.payments.envs.svc.cluster.local.", "api.payments.svc.cluster.local."]
+    );
+    assert_eq!(candidates(&report, &after, &after_done[0]), ["api.payments.svc.cluster.local."]);
+    // Who of two asks, packets do not say: by the file, which is the pod's.
+    assert_eq!(
+        candidates(&report, &differing, &differing_done[0]),
+        ["api.payments.envs.svc.cluster.local.", "api.payments.svc.cluster.local."]
+    );
+    assert_eq!(count(&report, &name), 3, "{:?}", report.names());
+}
+
+#[test]
+#[ignore = "needs root: containerd, docker, podman"]
+fn a_variable_that_was_typed_counts_for_all_pods_and_before_their_own() {
+    let node = Node::shared();
+    let containers = json!([
+        {"name": "app", "image": "localhost/dnsprobe/glibc:1", "env": {"LOCALDOMAIN": "svc.cluster.local"}}
+    ]);
+    let uid = "66666666-aaaa-4bbb-8ccc-000000000201";
+    let pod = Late::of(node, ("typed", "typed-1", uid), 5, "glibc", &containers);
+    let watching = watch(node, &["--ns", "typed", "--env", "LOCALDOMAIN=elsewhere.example"]);
+    let done = pod.ask(&["api.payments"]);
+    let report = watching.stop().exits(0).report();
+    // By what was typed this is nobody's first candidate, but a name of its own.
+    let whole = Done { name: "api.payments.svc.cluster.local".to_owned(), ..done[0].clone() };
+    assert_eq!(candidates(&report, &pod, &whole), ["api.payments.svc.cluster.local."]);
+    let left = node.run(&["watch", "--ns", "typed", "--env", "NDOTS=1"]).exits(2);
+    left.complains(&["NDOTS=1", "RES_OPTIONS"]);
+}
+
 #[test]
 #[ignore = "needs root: containerd, docker, podman"]
 fn all_pods_are_watched_at_once() {

@@ -51,6 +51,12 @@ impl Departures {
         Self { budget: Budget::of_a_file(), ..Self::default() }
     }
 
+    /// Another file, or another situation, is in force from now on.
+    pub fn forget_plans(&mut self) {
+        self.as_planned.clear();
+        self.reasons.clear();
+    }
+
     /// Where a lookup departs from the plan; `None` where it does not, where the packets cannot tell, or where there is no
     /// time.
     ///

@@ -6,6 +6,9 @@
 #[path = "conversations/failures.rs"]
 mod failures;
 /// Captures of which nobody has the `resolv.conf`.
+#[path = "conversations/manner.rs"]
+mod manner;
+
 #[path = "conversations/no_file.rs"]
 mod no_file;
 /// Which of several that look up the same has asked.

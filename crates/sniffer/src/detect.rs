@@ -14,8 +14,10 @@ mod scan;
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Seek};
 use std::os::fd::AsFd;
+use std::sync::LazyLock;
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::fstat;
@@ -118,9 +120,12 @@ fn of_one(process: &Process) -> Option<OfProcess> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loaded {
     exe: FileId,
-    /// Inode and path of each library, as `/proc/PID/maps` has them (proc(5)).
-    libraries: BTreeSet<String>,
+    /// Of inode and path of each library, as `/proc/PID/maps` has them (proc(5)): a hash that nobody can foresee, as a program
+    /// may map as many files as it likes and is remembered all the same.
+    libraries: u64,
 }
+
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// What tells a file from others wherever it is mounted: containers of one image have mounts, and so device numbers, of
 /// their own, over the same files (Linux `Documentation/filesystems/overlayfs.rst`, "Inode properties"). The time of its last
@@ -166,7 +171,8 @@ pub fn loaded(process: &Process) -> Option<Loaded> {
     let maps = String::from_utf8_lossy(&maps);
     // Behind range, rights, offset and device.
     let files = maps.lines().filter_map(|line| line.splitn(5, ' ').nth(4)).filter(|file| file.contains('/'));
-    Some(Loaded { exe, libraries: files.map(str::to_owned).collect() })
+    let files: BTreeSet<&str> = files.collect();
+    Some(Loaded { exe, libraries: SEED.hash_one(&files) })
 }
 
 /// The resolver of the target's process; without a process, the one that the programs below its root use

@@ -4,6 +4,7 @@
 //! users' processes ([`TO_FOLLOW`]); what it opens goes to threads that have none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -47,13 +48,19 @@ pub enum Follow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u64);
 
+/// Those of [`ENVIRONMENT`] that are set, with their values.
+pub type Environment = BTreeMap<&'static str, OsString>;
+
+/// The variables that say how a libc reads `resolv.conf` (resolv.conf(5)); no others are kept.
+pub const ENVIRONMENT: [&str; 2] = ["LOCALDOMAIN", "RES_OPTIONS"];
+
 /// What has changed.
 #[derive(Debug)]
 pub enum Change {
     /// A network namespace with wanted pods.
     Joined(Box<Joined>),
     /// Its pods have other containers than before: those of a pod start after it.
-    Changed(MemberId, Vec<Entry>),
+    Changed(MemberId, Vec<Entry>, Environment),
     /// It has none any more.
     Left(MemberId),
     /// A pod is there but could not be attached to; said once.
@@ -69,6 +76,8 @@ pub struct Joined {
     pub pods: Vec<Entry>,
     /// What the first of them resolves with.
     pub resolv_conf: FileRead,
+    /// What the environment of its containers says, where it is the same in all of them.
+    pub environment: Environment,
     /// The addresses of its own: where it forwards for others, their packets pass too.
     pub addresses: BTreeSet<IpAddr>,
     /// The DNS server that Docker put into it.
@@ -115,7 +124,8 @@ impl Roster {
                 if looked_again {
                     if containers(before) != containers(&pods) {
                         before.clone_from(&pods);
-                        changes.push(Change::Changed(id, pods.clone()));
+                        let environment = environment_of(&pods, self.node.host());
+                        changes.push(Change::Changed(id, pods.clone(), environment));
                     }
                     self.tell_apart(id, &pods);
                 }
@@ -201,9 +211,28 @@ impl Roster {
         let embedded = embedded::in_namespace(&netns)?;
         let tap = Tap::open(&netns, &self.options.clone().with(embedded.as_ref()))?;
         let resolv_conf = opened.root.read("etc/resolv.conf");
+        let environment = environment_of(pods, self.host());
         let addresses = addresses_in(&netns)?;
-        Ok(Joined { id, pods: pods.to_vec(), resolv_conf, addresses, embedded, tap })
+        Ok(Joined { id, pods: pods.to_vec(), resolv_conf, environment, addresses, embedded, tap })
     }
+}
+
+/// What the first processes of a pod's containers were started with. Nothing where they differ, as packets do not say which
+/// of them asked; nor where one of them does not show it, or where others use the pod's network.
+fn environment_of(pods: &[Entry], host: &Host) -> Environment {
+    let [pod] = pods else { return Environment::new() };
+    if is_shared(pods) {
+        return Environment::new();
+    }
+    let running = pod.containers.iter().filter(|container| container.pid.is_some());
+    let mut all = running.map(|container| {
+        let process = pod.open(host, Some(container)).ok()?.process?;
+        let mut environment = process.environment().ok()?;
+        environment.retain(|name, _| ENVIRONMENT.contains(name));
+        Some(environment)
+    });
+    let first = all.next().flatten().unwrap_or_default();
+    if all.all(|other| other.as_ref() == Some(&first)) { first } else { Environment::new() }
 }
 
 /// The addresses of a namespace; none where they are not told.

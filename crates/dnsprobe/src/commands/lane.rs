@@ -95,9 +95,15 @@ impl Lane {
         self.amend(|seen_at| seen_at.present = present.into());
     }
 
-    /// Tells what beside the file decides how its clients ask.
+    /// Whether this is what it was told of what decides, beside the file, how its clients ask.
+    pub(super) fn is_in(&self, situation: &Situation) -> bool {
+        self.seen_at.conf.as_ref().is_none_or(|conf| conf.situation == *situation)
+    }
+
+    /// Tells what beside the file decides how its clients ask. Lookups that are under way stay what they are taken for.
     pub(super) fn with_situation(&mut self, situation: &Situation) {
         self.pipeline().with_situation(situation);
+        self.lines[0].departures.forget_plans();
         self.amend(|seen_at| {
             if let Some(conf) = &mut seen_at.conf {
                 Rc::make_mut(conf).situation = situation.clone();
@@ -105,7 +111,7 @@ impl Lane {
         });
     }
 
-    /// Changes what is known of it, before there are frames.
+    /// Changes what is known of it.
     fn amend(&mut self, change: impl FnOnce(&mut SeenAt)) {
         change(Rc::make_mut(&mut self.seen_at));
         self.lines[0].seen_at = Rc::clone(&self.seen_at);

@@ -99,6 +99,8 @@ pub(crate) struct Known {
     pub(crate) clients: Option<BTreeSet<IpAddr>>,
     /// The resolvers that its programs have; empty where that is not known.
     pub(crate) resolvers: Vec<Present>,
+    /// What beside the file decides how its clients ask.
+    pub(crate) situation: Situation,
     /// Who asks there, where several may.
     pub(crate) sharing: Option<Shared>,
 }
@@ -280,13 +282,19 @@ impl Session {
         let sharing = known.sharing.map(Sharing::new);
         let mut lane = Lane::new(pipeline, seen_at);
         lane.with_resolvers(&known.resolvers);
+        if known.situation != Situation::default() {
+            lane.with_situation(&known.situation);
+        }
         self.lanes.insert(source, lane.shared(sharing));
     }
 
-    /// Says of a namespace that others are in it now than when it joined.
-    pub(crate) fn rename(&mut self, source: SourceId, seen_at: &SeenAt) {
+    /// Says of a namespace that others are in it now than when it joined, and what decides how those ask.
+    pub(crate) fn rename(&mut self, source: SourceId, seen_at: &SeenAt, situation: &Situation) {
         if let Some(lane) = self.lanes.get_mut(&source) {
             lane.rename(seen_at);
+            if !lane.is_in(situation) {
+                lane.with_situation(situation);
+            }
         }
     }
 

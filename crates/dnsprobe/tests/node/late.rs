@@ -7,11 +7,12 @@ use crate::common::{file, list, text, words};
 use crate::pod::SERVER;
 use crate::pod::clients::Done;
 
-/// A pod with one container, `app` with the musl client; removed when dropped.
+/// A pod with one container, `app`, as a rule with the musl client; removed when dropped.
 pub(crate) struct Late<'n> {
     node: &'n Node,
     namespace: String,
     pod: String,
+    client: &'static str,
 }
 
 impl<'n> Late<'n> {
@@ -21,13 +22,25 @@ impl<'n> Late<'n> {
 
     /// The same with another `ndots`.
     pub(crate) fn start_at(node: &'n Node, namespace: &str, pod: &str, uid: &str, ndots: u64) -> Self {
+        let containers = json!([{"name": "app", "image": "localhost/dnsprobe/musl:1"}]);
+        Self::of(node, (namespace, pod, uid), ndots, "musl", &containers)
+    }
+
+    /// One with these containers, of which `app` has this client.
+    pub(crate) fn of(
+        node: &'n Node,
+        (namespace, pod, uid): (&str, &str, &str),
+        ndots: u64,
+        client: &'static str,
+        containers: &Value,
+    ) -> Self {
         let own = format!("{namespace}.svc.cluster.local");
         let pods = json!([{"namespace": namespace, "name": pod, "uid": uid, "qos": "burstable",
             "dns": {"servers": [SERVER], "searches": [own, "svc.cluster.local", "cluster.local"], "options": [format!("ndots:{ndots}")]},
-            "containers": [{"name": "app", "image": "localhost/dnsprobe/musl:1"}]}]);
+            "containers": containers}]);
         let pods = file(pods.to_string());
         node.kubelet(&["run", words(&pods)]);
-        Self { node, namespace: namespace.to_owned(), pod: pod.to_owned() }
+        Self { node, namespace: namespace.to_owned(), pod: pod.to_owned(), client }
     }
 
     /// `NS/POD`
@@ -37,7 +50,7 @@ impl<'n> Late<'n> {
 
     /// The client looks names up.
     pub(crate) fn ask(&self, names: &[&str]) -> Vec<Done> {
-        self.node.ask("musl", &self.name(), "app", names)
+        self.node.ask(self.client, &self.name(), "app", names)
     }
 
     /// What containerd says of it.

@@ -50,6 +50,13 @@ impl Namespace {
         ip(&[&["-n", &self.name], words].concat());
     }
 
+    /// A program inside.
+    fn program(&self, words: &[&str]) -> Command {
+        let mut command = program("ip");
+        command.args(["netns", "exec", &self.name]).args(words);
+        command
+    }
+
     fn netns(&self) -> Netns {
         target::locate(&Target::Netns(self.name.clone()), &Host::default()).unwrap().netns
     }
@@ -107,6 +114,11 @@ impl Pod {
         self.node.netns()
     }
 
+    /// Its own namespace.
+    pub(crate) fn netns(&self) -> Netns {
+        self.pod.netns()
+    }
+
     /// The pod's resolv.conf.
     pub(crate) fn conf(&self) -> PathBuf {
         self.pod.etc.join("resolv.conf")
@@ -114,8 +126,11 @@ impl Pod {
 
     /// A program in the pod, with its own `/etc/resolv.conf`.
     pub(crate) fn program(&self, words: &[&str]) -> Command {
-        let mut command = program("ip");
-        command.args(["netns", "exec", &self.pod.name]).args(words);
-        command
+        self.pod.program(words)
+    }
+
+    /// A program in the node's namespace.
+    pub(crate) fn on_node(&self, words: &[&str]) -> Command {
+        self.node.program(words)
     }
 }

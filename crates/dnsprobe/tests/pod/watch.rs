@@ -54,7 +54,7 @@ impl Capturing {
         self.finish()
     }
 
-    /// Its number on this machine; `nsenter`, which waits for another that it started, is not what is meant.
+    /// Its number on this machine; `nsenter` or `unshare`, which waits for another that it started, is not what is meant.
     pub(crate) fn pid(&self) -> u32 {
         let own = self.child.id();
         entered(own).unwrap_or(own)
@@ -78,11 +78,11 @@ impl Capturing {
     }
 }
 
-/// The program that `nsenter` started, when that is what runs with this number.
+/// The program that `nsenter` or `unshare` started, when that is what runs with this number.
 fn entered(pid: u32) -> Option<u32> {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-    if comm.trim() == "nsenter" { children.trim().parse().ok() } else { None }
+    if matches!(comm.trim(), "nsenter" | "unshare") { children.trim().parse().ok() } else { None }
 }
 
 impl Drop for Capturing {

@@ -1,6 +1,7 @@
 //! One client's lookups: which lookup a question belongs to (`choice`), and when a lookup is over.
 
 mod choice;
+mod manner;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry::Occupied;
@@ -13,7 +14,7 @@ use smallvec::SmallVec;
 use super::deadlines::{Deadlines, Due};
 use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
-use super::finish::{End, Waits, finish, reading};
+use super::finish::{End, Waits, finish, may_be_of, reading};
 use super::fit::{Fit, Relation};
 use super::links::{Link, Links};
 use super::open::{CHANNEL_TIMEOUT, LEAST_PATIENCE, Open, Standing, Steps};
@@ -207,6 +208,10 @@ impl Client {
         let id = if let Some((id, place)) = self.resent(asked, around) {
             self.add(id, asked, Place::Step(place), around, now);
             id
+        } else if let Some(id) = self.made_room(asked, asked_last, around) {
+            let fit = Fit { relation: Relation::Partner, walks: None };
+            self.add(id, asked, Place::Fitting(fit), around, now);
+            id
         } else if let Some((id, fit)) = self.best_fit(asked, asked_last, now) {
             self.add(id, asked, Place::Fitting(fit), around, now);
             id
@@ -312,7 +317,7 @@ impl Client {
     ) {
         around.links.set(asked.exchange, Link::to(around.me, id));
         let only_puts_off = place.is_of_a_pair();
-        let mut again_soon = false;
+        let (mut looked_at_soon, mut doubtful) = (false, false);
         if let Some(Entry { lookup: open, weight, noted, .. }) = self.open.get_mut(id as usize) {
             *weight += QUESTION;
             around.open.bytes += QUESTION;
@@ -333,10 +338,14 @@ impl Client {
                     }
                 }
             }
-            again_soon = (only_puts_off || *noted <= now + LEAST_PATIENCE) && !open.is_full();
+            looked_at_soon = (only_puts_off || *noted <= now + LEAST_PATIENCE) && !open.is_full();
+            doubtful = !open.certain;
         }
-        if !again_soon {
+        if !looked_at_soon {
             self.schedule(id, around);
+        }
+        if only_puts_off && looked_at_soon && doubtful {
+            self.put_right(id, around);
         }
     }
 
@@ -360,6 +369,9 @@ impl Client {
             // It waits for the rest as long as it did before.
             return;
         }
+        if !entry.lookup.certain && entry.lookup.step().standings().len() == 1 && self.put_right(id, around) {
+            return;
+        }
         let deadline = self.deadline(&self.open[id as usize], around);
         if deadline > now {
             self.note(id, deadline, around);
@@ -381,12 +393,13 @@ impl Client {
         if entry.lookup.is_full() {
             return Timestamp(i64::MIN);
         }
-        let timeout = || {
-            let channel = self.resolvers.contains(&ResolverId::CAres);
-            let least = if channel { CHANNEL_TIMEOUT } else { Nanos(0) };
-            around.readings.timeout().max(least)
-        };
-        entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
+        entry.lookup.deadline(|| self.timeout(around.readings), around.readings.told(), &self.resolvers)
+    }
+
+    /// The longest that one of its resolvers waits before it sends a question again.
+    fn timeout(&self, readings: &Readings) -> Nanos {
+        let channel = self.resolvers.contains(&ResolverId::CAres);
+        readings.timeout().max(if channel { CHANNEL_TIMEOUT } else { Nanos(0) })
     }
 
     /// Has a lookup looked at by then, unless that was noted for sooner.
@@ -426,7 +439,7 @@ impl Client {
         if shown.sure {
             self.remember(shown.id);
         }
-        open.certain &= !self.mark_those_beside(&open, readings.timeout());
+        open.certain &= !self.mark_those_beside(&open, self.timeout(readings));
         around.over.push_back(Closed { client: around.me, list: around.list, open, shown, end });
     }
 
@@ -461,7 +474,7 @@ impl Client {
         let mut any = false;
         for id in alike {
             let Some(Entry { lookup: other, .. }) = self.open.get_mut(id as usize) else { continue };
-            if other.runs_beside(open, timeout) && reading(other).name.eq_ignore_ascii_case(name) {
+            if other.runs_beside(open, timeout) && may_be_of(other, name) {
                 other.certain = false;
                 any = true;
             }

@@ -248,7 +248,7 @@ const LIBCS: [ResolverId; 2] = [ResolverId::Glibc, ResolverId::Musl];
 const MX: u16 = 15;
 const HTTPS: u16 = 65;
 /// How far above the first id of a pair musl's second lies at most, with room for a slow machine.
-const CLOSE: u16 = 2_048;
+pub(super) const CLOSE: u16 = 2_048;
 /// How far it lies above as a rule: the nanoseconds between making the two.
 const VERY_CLOSE: u16 = 512;
 /// Linux hands out ports from here on unless a program picks its own (`ip_local_port_range`).

@@ -114,6 +114,15 @@ pub(crate) fn reading(open: &Open) -> &TypedName {
     found.map_or_else(first, |(typed, _)| typed)
 }
 
+/// Whether this is a lookup of that name, as far as can be said while it may go on: what is taken for the end of a walk now
+/// may turn out to be the beginning of another.
+pub(crate) fn may_be_of(open: &Open, name: &str) -> bool {
+    let goes_on = |typed: &TypedName, position| typed.entry == 0 && !typed.is_exhausted(position);
+    let mut walks = open.walks.iter().map(|walk| (open.typed(*walk), walk.position));
+    reading(open).name.eq_ignore_ascii_case(name)
+        || walks.any(|(typed, position)| goes_on(typed, position) && typed.name.eq_ignore_ascii_case(name))
+}
+
 /// The reading to go by where nothing tells how far the walk would have gone.
 fn first_reading(open: &Open) -> &TypedName {
     let mut readings = open.walks.iter().map(|walk| open.typed(*walk));

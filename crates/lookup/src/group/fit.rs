@@ -13,11 +13,11 @@ pub(crate) enum Relation {
     /// The other type of an earlier candidate, which that lacks: where several lookups of one name run at once, another
     /// lookup's question was taken for the one that led on.
     Missing,
+    /// The next candidate, but begun with another type than those before.
+    NextOtherType,
     /// The other type of the same candidate from another port, though this lookup's pairs came from one: the same
     /// mistake, seen sooner.
     PartnerUnlike,
-    /// The next candidate, but begun with another type than those before.
-    NextOtherType,
     /// The next candidate, after a question that was given up.
     NextAfterTimeout,
     /// The other type of the same candidate, from another port.
@@ -54,7 +54,7 @@ const STRAY: Nanos = Nanos::from_millis(250);
 /// What belongs together is sent within this time, or this soon after an answer.
 const TOGETHER: Nanos = Nanos::from_millis(100);
 /// Both halves of a pair leave within this time, on a busy machine too.
-const AT_ONCE: Nanos = Nanos::from_millis(2);
+pub(super) const AT_ONCE: Nanos = Nanos::from_millis(2);
 /// Questions sent without waiting for answers follow each other this fast.
 const BURST: Nanos = Nanos::from_millis(10);
 
@@ -163,8 +163,10 @@ fn elsewhere(open: &Open, asked: &Asked, now: Timestamp) -> Option<Relation> {
         // A c-ares channel has a socket for each nameserver, and with `rotate` takes any of them for each question.
         return Some(Relation::PartnerAtOnce);
     }
-    if pair.is_some_and(|pair| !two_ports(pair)) {
-        return (in_turn && step.is_answered()).then_some(Relation::PartnerUnlike);
+    if let Some(pair) = pair.filter(|pair| !two_ports(pair)) {
+        // After a loss glibc asks in turn, too.
+        let from_now_on = asked.edns.is_none() && !pair.is_asked_once();
+        return ((in_turn || from_now_on) && step.is_answered()).then_some(Relation::PartnerUnlike);
     }
     let edns = step.sent.first().is_some_and(|sent| sent.asked.edns.is_some());
     if at_once && (edns || pair.is_some()) && !in_turn {

@@ -154,6 +154,23 @@ impl OpenStep {
         }
     }
 
+    /// Takes out a transmission, with the answers to it.
+    pub(super) fn take_out(&mut self, place: usize) -> (Sent, SmallVec<[Answered; 2]>) {
+        let sent = self.sent.remove(place);
+        let (its, rest) = std::mem::take(&mut self.answers)
+            .into_iter()
+            .partition(|answer| answer.exchange == sent.asked.exchange);
+        self.answers = rest;
+        self.stand();
+        (sent, its)
+    }
+
+    /// Puts a transmission in, with the answers to it.
+    pub(super) fn put_in(&mut self, sent: Sent, answers: SmallVec<[Answered; 2]>) {
+        self.add(sent);
+        answers.into_iter().for_each(|answer| self.hear(answer));
+    }
+
     fn hear(&mut self, answered: Answered) {
         if self.is_asked_once() {
             // With one transmission there is nothing to mix up, even when the clocks of two CPUs differ by a little.

@@ -81,7 +81,7 @@ impl Turns {
     }
 
     /// Whether of those waiting the one asks first that was woken last.
-    fn is_last_first(&self, edns: bool) -> bool {
+    pub(super) fn is_last_first(&self, edns: bool) -> bool {
         // Three for every two of the other.
         let outweighs = |one: u32, other: u32| 2 * one > 3 * other + 2 * ENOUGH;
         if outweighs(self.last, self.longest_waiting) {

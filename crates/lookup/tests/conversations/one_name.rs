@@ -240,3 +240,51 @@ fn a_lookup_that_stalls_goes_on_beside_those_that_come_and_go_meanwhile() {
     let lookups = talk.lookups(SearchList::Known(Some(TIMEOUT_1.to_vec())));
     assert_eq!(lookups.iter().map(|lookup| lookup.certain).collect::<Vec<_>>(), [false, false]);
 }
+
+fn certain(talk: &Conversation) -> Vec<(String, bool)> {
+    let lookups = talk.lookups(SearchList::Known(Some(TIMEOUT_1.to_vec())));
+    lookups.iter().map(|lookup| (lookup.name.to_string(), lookup.certain)).collect()
+}
+
+#[test]
+fn a_lookup_that_ends_while_another_has_just_begun_is_beside_it() {
+    let mut talk = Conversation::new();
+    talk.pair(FIRST, 40_000, Say::NxDomain);
+    talk.ask(FIRST, QType::A, 41_000, 7);
+    talk.ask(FIRST, QType::Aaaa, 41_000, 30_000);
+    talk.pair(SECOND, 40_001, Say::NxDomain);
+    talk.answer(FIRST, QType::A, 41_000, 7, Say::NxDomain);
+    talk.answer(FIRST, QType::Aaaa, 41_000, 30_000, Say::NxDomain);
+    // As far as was seen by now, the other may have been for the whole name.
+    talk.pair("www.example.com", 40_002, Say::Address);
+    talk.pair(SECOND, 41_001, Say::NxDomain);
+    talk.pair("www.example.com", 41_002, Say::Address);
+    let both = ["www.example.com"; 2].map(|name| (name.to_owned(), false));
+    assert_eq!(certain(&talk), both);
+}
+
+#[test]
+fn a_channel_that_stalls_runs_beside_those_that_come_and_go_as_long_as_it_waits() {
+    let mut talk = Conversation::new();
+    // Shows what it is with another name.
+    for name in
+        ["api.example.org.shop.svc.cluster.local", "api.example.org.svc.cluster.local", "api.example.org"]
+    {
+        talk.pair(name, 40_000, if name.ends_with("org") { Say::Address } else { Say::NxDomain });
+    }
+    talk.ask(FIRST, QType::A, 40_000, 7);
+    talk.ask(FIRST, QType::Aaaa, 40_000, 30_000);
+    talk.wait_ms(1);
+    talk.answer(FIRST, QType::A, 40_000, 7, Say::NxDomain);
+    // Its timeout is not the file's.
+    talk.wait_ms(3_000);
+    talk.pair(FIRST, 41_000, Say::Address);
+    talk.wait_ms(1_997);
+    talk.ask(FIRST, QType::Aaaa, 40_000, 30_000);
+    talk.wait_ms(1);
+    talk.answer(FIRST, QType::Aaaa, 40_000, 30_000, Say::NxDomain);
+    talk.pair(SECOND, 40_000, Say::Address);
+    let of_the_name: Vec<_> =
+        certain(&talk).into_iter().filter(|(name, _)| name.starts_with("www")).collect();
+    assert_eq!(of_the_name.iter().map(|(_, certain)| *certain).collect::<Vec<_>>(), [false, false]);
+}

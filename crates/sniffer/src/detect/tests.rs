@@ -239,6 +239,63 @@ fn a_sparse_giant_with_giant_pieces_costs_nothing() {
     assert_eq!(giant(64 + 2 * 56 + 64 + 32, 1 << 39).unwrap().go, None);
 }
 
+/// A file that counts what is read of it.
+struct Counted {
+    file: std::fs::File,
+    bytes: std::rc::Rc<std::cell::Cell<u64>>,
+}
+
+impl std::io::Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.bytes.set(self.bytes.get() + read as u64);
+        Ok(read)
+    }
+}
+
+impl std::io::Seek for Counted {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// What is made of an executable with these tables, and how much is read for it: all of its headers are of this kind, each
+/// for another piece of the file as large as a piece may be.
+fn with_many_headers(kind: u32, headers: u16, build_info: &[u8]) -> (Result<elf::Program, String>, u64) {
+    let mut elf = small_elf(build_info);
+    let at = 1_u64 << 20;
+    elf[32..40].copy_from_slice(&at.to_le_bytes());
+    elf[56..58].copy_from_slice(&headers.to_le_bytes());
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&elf).unwrap();
+    file.set_len(1 << 40).unwrap();
+    file.seek(std::io::SeekFrom::Start(at)).unwrap();
+    for number in 0..u64::from(headers) {
+        let offset = (8 << 20) + number;
+        let mut header = [kind, 4].map(u32::to_le_bytes).concat();
+        header.extend([offset, 0x40_0000, 0, 4 << 20, 4 << 20, 1].map(u64::to_le_bytes).concat());
+        file.write_all(&header).unwrap();
+    }
+    file.rewind().unwrap();
+    let bytes = std::rc::Rc::new(std::cell::Cell::new(0));
+    let program = elf::read(Counted { file, bytes: std::rc::Rc::clone(&bytes) });
+    (program, bytes.get())
+}
+
+#[test]
+fn headers_that_claim_many_pieces_are_not_all_followed() {
+    // PT_INTERP: the first counts, and is no text here.
+    let (program, read) = with_many_headers(3, 1_000, b"");
+    assert_eq!(program.unwrap().interpreter.as_deref(), Some(""));
+    assert!(read < 8 << 20, "{read}");
+    // PT_LOAD, where an older Go program's strings are looked for: at an address that none of them has.
+    let pointers =
+        [b"\xff Go buildinf:\x08\x00".as_slice(), &1_u64.to_le_bytes(), &1_u64.to_le_bytes()].concat();
+    let (program, read) = with_many_headers(1, 1_000, &pointers);
+    assert_eq!(program.unwrap().go, None);
+    assert!((8 << 20..24 << 20).contains(&read), "{read}");
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -1,10 +1,10 @@
 //! What a pod is told to be, and what the kubelet makes of it for the runtime.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use k8s_cri::v1::{
-    ContainerConfig, ContainerMetadata, DnsConfig, ImageSpec, LinuxContainerConfig,
+    ContainerConfig, ContainerMetadata, DnsConfig, ImageSpec, KeyValue, LinuxContainerConfig,
     LinuxContainerSecurityContext, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceMode,
     NamespaceOption, PodSandboxConfig, PodSandboxMetadata,
 };
@@ -46,6 +46,8 @@ pub struct Container {
     /// Without it, the image's own.
     #[serde(default)]
     command: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
     /// How often it was restarted: the number of its log.
     #[serde(default)]
     pub attempt: u32,
@@ -134,6 +136,11 @@ impl Pod {
             metadata: Some(ContainerMetadata { name: container.name.clone(), attempt: container.attempt }),
             image: Some(ImageSpec { image, ..ImageSpec::default() }),
             command: container.command.clone(),
+            envs: container
+                .env
+                .iter()
+                .map(|(key, value)| KeyValue { key: key.clone(), value: value.clone() })
+                .collect(),
             labels,
             log_path: format!("{}/{}.log", container.name, container.attempt),
             mounts: vec![Mount {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, Receiver};
 
 use dnsprobe_lookup::SearchList;
+use dnsprobe_resolv::Situation;
 use dnsprobe_sniffer::owners::Told;
-use dnsprobe_sniffer::roster::{TO_FOLLOW, is_shared};
+use dnsprobe_sniffer::roster::{Environment, TO_FOLLOW, is_shared};
 use dnsprobe_sniffer::{
     Bell, Capture, Change, Content, Entry, Follow, FrameSource, Host, Joined, MemberId, Node, Roster,
     SourceId, Statistics, netns, privileges,
@@ -45,6 +46,8 @@ pub(super) fn watch(
             escape(&node.evidence)
         ));
     }
+    let mut typed = Situation::default();
+    situation::set_variables(&mut typed, &args.lookups.env)?;
     let known = namespace.map_or(Follow::All, Follow::Namespace);
     let mut roster = Roster::new(node, known.clone(), options(args));
     let mut source = Capture::new(stoppable()?)?;
@@ -57,6 +60,7 @@ pub(super) fn watch(
         sources: BTreeMap::new(),
         places: BTreeMap::new(),
         given,
+        typed,
         hints: BTreeSet::new(),
         detail: ui.detail,
         host: situation::host(&args.target),
@@ -110,6 +114,8 @@ struct Members {
     places: BTreeMap<SourceId, CapturedIn>,
     /// `--resolv-conf`, for all of them.
     given: Option<Vec<u8>>,
+    /// `--env`, for all of them.
+    typed: Situation,
     /// Next steps that were suggested already.
     hints: BTreeSet<String>,
     detail: Detail,
@@ -130,13 +136,13 @@ impl Members {
     ) -> Result<(), CommandError> {
         match change {
             Change::Joined(joined) => self.join(*joined, source, session),
-            Change::Changed(member, pods) => {
+            Change::Changed(member, pods, environment) => {
                 if let Some(source) = self.sources.get(&member) {
                     let seen_at = seen_at(member, &pods);
                     if let Some(place) = self.places.get_mut(source) {
                         (place.target, place.name) = (seen_at.target.clone(), seen_at.name.clone());
                     }
-                    session.rename(*source, &seen_at);
+                    session.rename(*source, &seen_at, &self.situation(&environment));
                 }
                 Ok(())
             }
@@ -186,13 +192,28 @@ impl Members {
             file: file.clone(),
         };
         let clients = joined.is_shared().then_some(joined.addresses);
-        let known = Known { embedded: joined.embedded, clients, resolvers, sharing: Some(sharing) };
+        let known = Known {
+            embedded: joined.embedded,
+            clients,
+            resolvers,
+            situation: self.situation(&joined.environment),
+            sharing: Some(sharing),
+        };
         let member = joined.id;
         let id = source.add(joined.tap)?;
         session.join(id, seen_at, SearchList::Known(file), &interfaces(source, id), known);
         self.sources.insert(member, id);
         self.places.insert(id, place);
         Ok(())
+    }
+
+    /// What beside the file decides how a pod's resolvers behave, what was typed before its own.
+    fn situation(&self, environment: &Environment) -> Situation {
+        let own = |name| environment.get(name).map(|value| value.to_string_lossy().into_owned());
+        let mut situation = self.typed.clone();
+        situation.res_options = situation.res_options.or_else(|| own("RES_OPTIONS"));
+        situation.local_domain = situation.local_domain.or_else(|| own("LOCALDOMAIN"));
+        situation
     }
 
     /// Hands over what was captured in one namespace, and says what was lost there; silent when nothing was, unless more is

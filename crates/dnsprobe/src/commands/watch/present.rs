@@ -6,14 +6,21 @@ use dnsprobe_sniffer::{Entry, Host};
 use crate::commands::programs::Programs;
 use crate::view::Present;
 
-/// The resolvers of all running containers of these pods; none when one of them cannot be told, since then it could be
-/// any.
+/// Containers of one pod that are looked into; few have more than three.
+const MOST_CONTAINERS: usize = 32;
+
+/// The resolvers of all running containers of these pods; none when one of them cannot be told, or when they are too many,
+/// since then it could be any.
 pub(super) fn resolvers(host: &Host, pods: &[Entry], programs: &mut Programs) -> Vec<Present> {
     let mut found: Vec<Present> = Vec::new();
     let running =
         |pod: &'_ Entry| -> Vec<_> { pod.containers.iter().filter(|it| it.pid.is_some()).cloned().collect() };
     for pod in pods {
-        for container in running(pod) {
+        let running = running(pod);
+        if running.len() > MOST_CONTAINERS {
+            return Vec::new();
+        }
+        for container in running {
             let Ok(opened) = pod.open(host, Some(&container)) else { return Vec::new() };
             for has in programs.resolvers_of(&opened) {
                 let Some(id) = has.id else { return Vec::new() };
