@@ -5,8 +5,8 @@
 //! capture on several interfaces holds them, are dropped here.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::IpAddr;
+use std::hash::BuildHasher;
+use std::net::{IpAddr, Ipv4Addr};
 
 use dnsprobe_resolv::{QType, Transport};
 use foldhash::fast::RandomState;
@@ -14,7 +14,6 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use crate::datagram::Endpoint;
-use crate::map::Address;
 use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -27,6 +26,8 @@ const MOST_OF_A_SOCKET: usize = 64;
 /// An exchange that was answered for good is remembered this long, to know copies of its packets. They are no more than
 /// milliseconds apart; the longer, the more memory each packet has to find its own in.
 const SETTLED: Nanos = Nanos::from_millis(250);
+/// What is due within this is forgotten at once.
+const AT_ONCE: Nanos = Nanos::from_millis(8);
 /// Exchanges of the last moments remembered at once.
 const MOST_FRESH: usize = 8_192;
 /// Older ones without an answer remembered at once.
@@ -70,6 +71,14 @@ pub(crate) enum Event {
         /// Under which id.
         id: u16,
     },
+}
+
+impl Event {
+    /// Moves it out, and leaves one behind that tells of nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        std::mem::replace(self, Self::Stray { to: nobody, id: 0 })
+    }
 }
 
 /// An event and its time.
@@ -128,6 +137,7 @@ pub(crate) struct Attempts {
     /// Their slots, by the socket.
     by_socket: HashTable<u32>,
     hasher: RandomState,
+    seeds: [RandomState; 2],
     /// Exchanges by the time of a query, for forgetting; touched ones appear again further back.
     fresh: VecDeque<(Timestamp, ExchangeId)>,
     /// Those of them that are still without an answer after a while.
@@ -138,48 +148,63 @@ pub(crate) struct Attempts {
     pub(crate) leftovers: Leftovers,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Socket {
-    client: Endpoint,
-    server: Endpoint,
-    transport: Transport,
-    id: u16,
-}
+/// Both ends of an exchange, its transport and its id: hashed and compared for each message, so no larger than need be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Socket([u64; 2]);
 
-impl Hash for Socket {
-    /// In few words: this is hashed for each message.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let ports = u64::from(self.client.port()) << 16 | u64::from(self.server.port());
-        state.write_u64(ports << 32 | u64::from(self.id) << 1 | u64::from(self.transport == Transport::Tcp));
-        match (self.client.ip(), self.server.ip()) {
+impl Socket {
+    /// What the second number of an IPv6 socket has beside its hash.
+    const IPV6: u64 = 1 << 63;
+
+    fn new(
+        client: Endpoint,
+        server: Endpoint,
+        transport: Transport,
+        id: u16,
+        seeds: &[RandomState; 2],
+    ) -> Self {
+        let ports = u64::from(client.port()) << 16 | u64::from(server.port());
+        let rest = ports << 17 | u64::from(id) << 1 | u64::from(transport == Transport::Tcp);
+        match (client.ip(), server.ip()) {
             (IpAddr::V4(client), IpAddr::V4(server)) => {
-                state.write_u64(u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()));
+                Self([u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()), rest])
             }
-            (client, server) => {
-                Address(client).hash(state);
-                Address(server).hash(state);
+            // Two hashes with seeds that no stranger knows: twice as many bits again would make all others slower.
+            ends => {
+                let [one, other] = seeds.each_ref().map(|seed| seed.hash_one((ends, rest)));
+                Self([one, other | Self::IPV6])
             }
         }
     }
 }
 
+/// What has not happened lies before everything that has.
+const NEVER: Timestamp = Timestamp(i64::MIN);
+
+/// A question under one socket. In one line of the processor's cache, as there are many at once.
 #[derive(Debug)]
 struct Exchange {
     id: ExchangeId,
     socket: Socket,
-    question: (QName, QType),
+    name: QName,
     sent: Timestamp,
-    /// The last answer since the last transmission.
-    answered: Option<Timestamp>,
-    transmissions: u32,
-    answers: u32,
+    /// The last answer since the last transmission, or `NEVER`.
+    answered: Timestamp,
+    qtype: QType,
+    transmissions: u16,
+    answers: u16,
     /// That answer ends the question, whatever resolver asked.
     settled: bool,
 }
 
 impl Exchange {
-    fn new(id: ExchangeId, socket: Socket, question: (QName, QType), sent: Timestamp) -> Self {
-        Self { id, socket, question, sent, answered: None, transmissions: 1, answers: 0, settled: false }
+    fn new(id: ExchangeId, socket: Socket, (name, qtype): (QName, QType), sent: Timestamp) -> Self {
+        let (transmissions, answers, settled) = (1, 0, false);
+        Self { id, socket, name, sent, answered: NEVER, qtype, transmissions, answers, settled }
+    }
+
+    fn asks(&self, (name, qtype): &(QName, QType)) -> bool {
+        self.qtype == *qtype && self.name == *name
     }
 
     /// Whether nothing more can come but copies: a resend that was needless is answered, too, however late.
@@ -199,6 +224,7 @@ enum Matched {
 
 impl Attempts {
     /// Takes one message, and puts into `found` what it means; nothing when it is a copy.
+    #[inline]
     pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp, found: &mut Vec<Found>) {
         self.forget(now);
         let Path { source, destination, transport } = path;
@@ -206,7 +232,7 @@ impl Attempts {
         match message.kind {
             Kind::Query => {
                 let Some((name, qtype)) = message.question else { return };
-                let socket = Socket { client: source, server: destination, transport, id };
+                let socket = Socket::new(source, destination, transport, id, &self.seeds);
                 let Some(exchange) = self.asked(socket, (name.clone(), qtype), now) else { return };
                 found.push(Found {
                     at: now,
@@ -224,7 +250,7 @@ impl Attempts {
                 });
             }
             Kind::Response(response) => {
-                let socket = Socket { client: destination, server: source, transport, id };
+                let socket = Socket::new(destination, source, transport, id, &self.seeds);
                 let event = match self.answered(socket, message.question.as_ref(), &response, now) {
                     Matched::To(exchange) => Event::Answered { exchange, response },
                     Matched::ToNothing => Event::Stray { to: destination, id },
@@ -238,7 +264,7 @@ impl Attempts {
     fn asked(&mut self, socket: Socket, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
         let hash = self.hasher.hash_one(socket);
         if self.find(hash, |exchange| exchange.socket == socket).is_some() {
-            if let Some(known) = self.find(hash, |it| it.socket == socket && it.question == question) {
+            if let Some(known) = self.find(hash, |it| it.socket == socket && it.asks(&question)) {
                 return self.asked_again(known, question, now);
             }
             self.make_room_for(socket, hash);
@@ -257,14 +283,14 @@ impl Attempts {
     /// A question that was asked from this socket before: a copy, a resend, or another one when the port is used again.
     fn asked_again(&mut self, slot: usize, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
         let known = &mut self.exchanges[slot];
-        if known.answered.is_none() && now - known.sent < COPY {
+        if known.answered == NEVER && now - known.sent < COPY {
             self.leftovers.copies += 1;
             return None;
         }
         if !known.settled && now - known.sent < REUSE {
             known.sent = now;
-            known.transmissions += 1;
-            known.answered = None;
+            known.transmissions = known.transmissions.saturating_add(1);
+            known.answered = NEVER;
         } else {
             self.next += 1;
             *known = Exchange::new(ExchangeId::new(self.next, slot), known.socket, question, now);
@@ -282,7 +308,7 @@ impl Attempts {
     ) -> Matched {
         let hash = self.hasher.hash_one(socket);
         let asked = match question {
-            Some(question) => self.find(hash, |it| it.socket == socket && it.question == *question),
+            Some(question) => self.find(hash, |it| it.socket == socket && it.asks(question)),
             // An answer without a question (a bare header) belongs to whatever was asked last under this id.
             None => self.of_socket(socket, hash).max().map(ExchangeId::slot),
         };
@@ -290,12 +316,12 @@ impl Attempts {
             self.leftovers.unmatched_answers += 1;
             return Matched::ToNothing;
         };
-        if exchange.answers >= exchange.transmissions || exchange.answered.is_some_and(|at| now - at < COPY) {
+        if exchange.answers >= exchange.transmissions || now - exchange.answered < COPY {
             self.leftovers.copies += 1;
             return Matched::Copy;
         }
         exchange.answers += 1;
-        exchange.answered = Some(now);
+        exchange.answered = now;
         exchange.settled |= settles(response);
         Matched::To(exchange.id)
     }
@@ -343,8 +369,8 @@ impl Attempts {
         }
         let due = |queue: &VecDeque<(Timestamp, ExchangeId)>, age| queue.front().map(|(at, _)| *at + age);
         let soonest = [due(&self.fresh, SETTLED), due(&self.waiting, REUSE)].into_iter().flatten().min();
-        // What comes next is no older than that, as far as clocks agree; a little later will do.
-        self.nothing_until = soonest.unwrap_or(now + SETTLED);
+        // What comes next is no older than that, as far as clocks agree; a little later will do, for several at once.
+        self.nothing_until = soonest.unwrap_or(now + SETTLED).max(now + AT_ONCE);
     }
 
     /// An exchange that is remembered and was not sent again since then.

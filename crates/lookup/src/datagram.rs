@@ -1,6 +1,8 @@
 //! Frame to datagram: link layer, IP and UDP or TCP headers. Stateless; knows nothing of DNS but its port.
 
-use std::net::{IpAddr, SocketAddr};
+mod quick;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use pnet_packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
 use pnet_packet::ipv4::Ipv4Packet;
@@ -25,22 +27,47 @@ pub struct Datagram<'a> {
     pub cut: bool,
 }
 
-/// An address and a port: a `SocketAddr` in less room, as many are made and kept.
+/// An address and a port: a `SocketAddr` in words, as many are made, moved and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    address: IpAddr,
+    /// The address as a number, its upper and its lower half.
+    address: [u64; 2],
     port: u16,
+    version: Version,
+}
+
+/// Which kind of address it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Version {
+    V4,
+    V6,
 }
 
 impl Endpoint {
     /// This port at this address.
     pub fn new(address: IpAddr, port: u16) -> Self {
-        Self { address, port }
+        match address {
+            IpAddr::V4(address) => Self::v4(address.to_bits(), port),
+            IpAddr::V6(address) => {
+                let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+                let bits = address.to_bits();
+                Self { address: [half(bits >> 64), half(bits)], port, version: Version::V6 }
+            }
+        }
+    }
+
+    /// This port at the IPv4 address with this number.
+    fn v4(address: u32, port: u16) -> Self {
+        Self { address: [0, u64::from(address)], port, version: Version::V4 }
     }
 
     /// The address.
     pub fn ip(self) -> IpAddr {
-        self.address
+        let [upper, lower] = self.address;
+        match self.version {
+            Version::V4 => IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(lower).unwrap_or_default())),
+            Version::V6 => IpAddr::V6(Ipv6Addr::from_bits(u128::from(upper) << 64 | u128::from(lower))),
+        }
     }
 
     /// The port.
@@ -57,7 +84,7 @@ impl From<SocketAddr> for Endpoint {
 
 impl From<Endpoint> for SocketAddr {
     fn from(it: Endpoint) -> Self {
-        Self::new(it.address, it.port)
+        Self::new(it.ip(), it.port)
     }
 }
 
@@ -110,9 +137,12 @@ impl Skipped {
 }
 
 /// Decodes one frame down to its UDP or TCP payload, where one of the ports is in `ports`.
+#[inline]
 pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skipped> {
-    let packet = network_layer(frame.link, frame.bytes)?;
-    let datagram = ip(packet)?;
+    let datagram = match quick::decode(frame.link, frame.bytes) {
+        Some(datagram) => datagram,
+        None => general(frame)?,
+    };
     let (source, destination) = (datagram.source.port(), datagram.destination.port());
     if ports.iter().any(|port| *port == source || *port == destination) {
         Ok(datagram)
@@ -121,8 +151,13 @@ pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skip
     }
 }
 
+/// Decodes any frame. Apart, as it is seldom needed and long.
+#[inline(never)]
+fn general<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, Skipped> {
+    ip(network_layer(frame.link, frame.bytes)?)
+}
+
 /// Takes the link-layer header off.
-#[inline]
 fn network_layer(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skipped> {
     match link {
         LinkType::ETHERNET => after_ethertype(bytes, 12),
@@ -142,7 +177,6 @@ const IPV6: u16 = 0x86dd;
 /// 802.1Q, 802.1ad, and the older QinQ number.
 const VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
-#[inline]
 fn after_ethertype(bytes: &[u8], mut at: usize) -> Result<&[u8], Skipped> {
     loop {
         let ethertype = be16(bytes, at)?;
@@ -169,7 +203,6 @@ fn be16(bytes: &[u8], at: usize) -> Result<u16, Skipped> {
     Ok(u16::from_be_bytes([pair[0], pair[1]]))
 }
 
-#[inline]
 fn ip(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => ipv4(bytes),
@@ -187,7 +220,6 @@ struct Inside<'a> {
     bytes: &'a [u8],
 }
 
-#[inline]
 fn ipv4(bytes: &[u8]) -> Result<Datagram<'_>, Skipped> {
     let header = Ipv4Packet::new(bytes).ok_or(Skipped::CutShort)?;
     let start = usize::from(header.get_header_length()) * 4;
@@ -251,7 +283,6 @@ fn after_extensions(
     }
 }
 
-#[inline]
 fn transport<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     match inside.protocol {
         IpNextHeaderProtocols::Udp => udp(inside),
@@ -260,7 +291,6 @@ fn transport<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     }
 }
 
-#[inline]
 fn udp<'a>(inside: &Inside<'a>) -> Result<Datagram<'a>, Skipped> {
     let header = UdpPacket::new(inside.bytes).ok_or(Skipped::CutShort)?;
     let start = UdpPacket::minimum_packet_size();

@@ -148,3 +148,48 @@ proptest::proptest! {
         let _ = decoded(LinkType(link), &bytes);
     }
 }
+
+/// Frames of the usual kind, of which some bytes may be others and the end may be missing.
+fn usual_frames() -> impl proptest::strategy::Strategy<Value = (LinkType, Vec<u8>)> {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    let length = prop_oneof![4 => Just(0_i16), 1 => -40..40_i16];
+    let packet =
+        (vec(any::<u8>(), 0..40), prop_oneof![4 => Just(0_u16), 1 => any::<u16>()], 0..3_usize, length);
+    let damage =
+        (any::<proptest::sample::Index>(), proptest::option::weighted(0.3, any::<u8>()), 0..12_usize);
+    (any::<bool>(), packet, damage).prop_map(
+        |(cooked, (payload, fragment, options, length), (at, byte, cut))| {
+            let mut packet = ipv4_udp(4000, 53, fragment, options * 4, &payload);
+            let total = u16::from_be_bytes([packet[2], packet[3]]).wrapping_add_signed(length);
+            packet[2..4].copy_from_slice(&total.to_be_bytes());
+            packet.extend([0; 4]);
+            let mut frame =
+                if cooked { [&[0; 14][..], &[8, 0], &packet].concat() } else { ethernet(&[0x0800], &packet) };
+            if let Some(byte) = byte {
+                let at = at.index(frame.len());
+                frame[at] = byte;
+            }
+            frame.truncate(frame.len() - cut);
+            (if cooked { LinkType::LINUX_SLL } else { LinkType::ETHERNET }, frame)
+        },
+    )
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(2_048))]
+
+    #[test]
+    fn usual_frames_are_read_as_any_frame_is((link, bytes) in usual_frames()) {
+        let frame = Frame { at: Timestamp(0), link, bytes: &bytes, original_len: 0, interface: 0 };
+        if let Some(quick) = quick::decode(link, &bytes) {
+            proptest::prop_assert_eq!(Ok(quick), general(&frame));
+        }
+    }
+}
+
+#[test]
+fn usual_frames_are_read_quickly() {
+    let frame = ethernet(&[0x0800], &ipv4_udp(4000, 53, 0, 0, QUERY));
+    assert_eq!(quick::decode(LinkType::ETHERNET, &frame).map(|it| it.payload), Some(QUERY));
+}

@@ -11,7 +11,7 @@ use crate::embedded::{Embedded, Relay, Turn};
 use crate::frame::Frame;
 use crate::group::{GivenUp, InferredConf, Lookups, SearchList};
 use crate::lookup::Lookup;
-use crate::message::{self, Kind, Names, NotAMessage};
+use crate::message::{self, Kind, Message, Names, NotAMessage};
 use crate::tcp::{Segment, Streams};
 use crate::time::Timestamp;
 
@@ -134,6 +134,22 @@ impl Pipeline {
 
     /// Takes one frame; gives the lookups that are over by its time.
     pub fn frame(&mut self, frame: &Frame<'_>) -> Vec<Lookup> {
+        if self.advance(frame) { self.over().collect() } else { Vec::new() }
+    }
+
+    /// The lookups that are over. Each is put together when its turn comes: those that are dropped before the next one take
+    /// no memory but the first one's.
+    pub fn over(&mut self) -> impl Iterator<Item = Lookup> {
+        std::iter::from_fn(|| self.lookups.next_over())
+    }
+
+    /// Takes a lookup back that nobody needs any more: the next one is put together in its memory.
+    pub fn reuse(&mut self, lookup: Lookup) {
+        self.lookups.reuse(lookup);
+    }
+
+    /// Takes one frame; tells whether lookups may be over by its time.
+    pub fn advance(&mut self, frame: &Frame<'_>) -> bool {
         if self.counters.frames == 0 {
             self.lookups.begin(frame.at);
         }
@@ -145,10 +161,10 @@ impl Pipeline {
             Err(skipped) => *self.counters.skipped.entry(skipped).or_default() += 1,
         }
         if self.found.len() < self.batch {
-            return Vec::new();
+            return false;
         }
         self.group();
-        self.lookups.take()
+        true
     }
 
     /// Notes that time has passed without a frame.
@@ -156,7 +172,7 @@ impl Pipeline {
         self.group();
         self.now = self.now.max(now);
         self.lookups.pass(self.now);
-        self.lookups.take()
+        self.over().collect()
     }
 
     /// Until when [`Self::silence`] gives nothing, unless frames come before; it may give nothing then, either. `None` where
@@ -189,46 +205,66 @@ impl Pipeline {
 
     /// Holds what was found against lookups.
     fn group(&mut self) {
-        for Found { at, event } in self.found.drain(..) {
-            self.lookups.advance(event, at);
+        // Where they lie: moving each through all stages would cost more than some stages do.
+        for Found { at, event } in &mut self.found {
+            self.lookups.advance(event, *at);
         }
+        self.found.clear();
     }
 
+    #[inline]
     fn datagram(&mut self, datagram: &Datagram<'_>, at: Timestamp) {
         match datagram.carrier {
             Carrier::Udp => self.message(datagram.payload, datagram, Transport::Udp, at),
             Carrier::Tcp { sequence, syn, end } => {
                 let segment = Segment { sequence, syn, end, payload: datagram.payload };
-                let direction = (datagram.source, datagram.destination);
-                for message in self.streams.advance(direction, segment, at) {
-                    self.message(&message, datagram, Transport::Tcp, at);
-                }
+                self.segment(segment, datagram, at);
             }
         }
     }
 
+    /// Apart, as it is seldom needed.
+    #[inline(never)]
+    fn segment(&mut self, segment: Segment<'_>, datagram: &Datagram<'_>, at: Timestamp) {
+        let direction = (datagram.source, datagram.destination);
+        for message in self.streams.advance(direction, segment, at) {
+            self.message(&message, datagram, Transport::Tcp, at);
+        }
+    }
+
+    #[inline]
     fn message(&mut self, payload: &[u8], datagram: &Datagram<'_>, transport: Transport, at: Timestamp) {
         match message::decode(payload, &mut self.names) {
-            Ok(mut message) => {
+            Ok(message) => {
                 self.counters.messages += 1;
-                let client = if message.kind == Kind::Query { datagram.source } else { datagram.destination };
-                if self.clients.as_ref().is_some_and(|clients| !clients.contains(&client.ip())) {
-                    return;
+                let path = Path { source: datagram.source, destination: datagram.destination, transport };
+                if self.relay.is_some() || self.clients.is_some() {
+                    self.sifted(message, path, at);
+                } else {
+                    self.attempts.advance(message, path, at, &mut self.found);
                 }
-                let mut path = Path { source: datagram.source, destination: datagram.destination, transport };
-                match self.relay.as_mut().map(|relay| relay.advance(&message, &mut path, at)) {
-                    Some(Turn::PassedOn) => return,
-                    Some(Turn::Answered(upstream)) => {
-                        if let Kind::Response(response) = &mut message.kind {
-                            response.upstream = Some(upstream);
-                        }
-                    }
-                    Some(Turn::Own) | None => {}
-                }
-                self.attempts.advance(message, path, at, &mut self.found);
             }
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,
             Err(NotAMessage::OtherOpcode) => {}
         }
+    }
+
+    /// Takes a message where not all are those of the clients that count, or not sent by them.
+    #[inline(never)]
+    fn sifted(&mut self, mut message: Message, mut path: Path, at: Timestamp) {
+        let client = if matches!(message.kind, Kind::Query) { path.source } else { path.destination };
+        if self.clients.as_ref().is_some_and(|clients| !clients.contains(&client.ip())) {
+            return;
+        }
+        match self.relay.as_mut().map(|relay| relay.advance(&message, &mut path, at)) {
+            Some(Turn::PassedOn) => return,
+            Some(Turn::Answered(upstream)) => {
+                if let Kind::Response(response) = &mut message.kind {
+                    response.upstream = Some(upstream);
+                }
+            }
+            Some(Turn::Own) | None => {}
+        }
+        self.attempts.advance(message, path, at, &mut self.found);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::lookup::{FindingCode, Lookup};
+use crate::lookup::{FindingCode, Lookup, Step};
 use crate::map::Map;
 use crate::time::Nanos;
 
@@ -80,35 +80,30 @@ pub struct Entry {
 impl Summary {
     /// Adds one lookup; `target` names where it was seen.
     pub fn add(&mut self, lookup: &Lookup, target: Option<&str>) {
-        let totals = lookup.totals();
-        let questions = lookup.steps.iter().flat_map(|step| &step.questions);
-        let (mut unanswered, mut to_node_cache) = (0, 0);
-        for question in questions {
-            unanswered += u64::from(question.latency.is_none());
-            to_node_cache += u64::from(is_node_cache(question.server));
+        let mut cost = Cost { lookups: 1, latency: lookup.latency, ..Cost::default() };
+        for step in &lookup.steps {
+            let of_step = self.of_step(step);
+            cost.questions += of_step.questions;
+            cost.wasted_questions += of_step.wasted_questions;
+            cost.unanswered += of_step.unanswered;
+            if let Some(suffix) = &step.suffix {
+                self.by_suffix.add(suffix, &of_step);
+            }
         }
+        cost.added_by_search = lookup.totals().added_by_search.unwrap_or_default();
         self.lookups += 1;
-        self.questions += totals.questions;
-        self.wasted_questions += totals.wasted_questions;
-        self.unanswered += unanswered;
-        self.latency = self.latency + totals.latency.unwrap_or_default();
-        self.endless += u64::from(totals.latency.is_none());
-        self.added_by_search = self.added_by_search + totals.added_by_search.unwrap_or_default();
+        self.questions += cost.questions;
+        self.wasted_questions += cost.wasted_questions;
+        self.unanswered += cost.unanswered;
+        self.latency = self.latency + cost.latency.unwrap_or_default();
+        self.endless += u64::from(cost.latency.is_none());
+        self.added_by_search = self.added_by_search + cost.added_by_search;
         self.autopath += u64::from(lookup.is_autopath());
-        self.to_node_cache += to_node_cache;
-        let cost = Cost {
-            lookups: 1,
-            questions: totals.questions,
-            wasted_questions: totals.wasted_questions,
-            unanswered,
-            latency: totals.latency,
-            added_by_search: totals.added_by_search.unwrap_or_default(),
-        };
         self.by_name.add(&lookup.name, &cost);
         if let Some(target) = target {
             self.by_target.add(target, &cost);
         }
-        if let Some(name) = lookup.absolute_name().filter(|_| totals.wasted_questions > 0) {
+        if let Some(name) = lookup.absolute_name().filter(|_| cost.wasted_questions > 0) {
             self.by_remedy.add(name, &cost);
         }
         for finding in &lookup.findings {
@@ -119,24 +114,24 @@ impl Summary {
                 tally.example.clone_from(&finding.message);
             }
         }
-        for step in &lookup.steps {
-            let Some(suffix) = &step.suffix else { continue };
-            let questions = step.questions.len() as u64;
-            let wasted =
-                if step.wasted { (questions, step.added.unwrap_or_default()) } else { (0, Nanos(0)) };
-            let unanswered =
-                step.questions.iter().filter(|question| question.latency.is_none()).count() as u64;
-            self.by_suffix.add(
-                suffix,
-                &Cost {
-                    lookups: 1,
-                    questions,
-                    wasted_questions: wasted.0,
-                    unanswered,
-                    latency: step.added,
-                    added_by_search: wasted.1,
-                },
-            );
+    }
+
+    /// What one candidate cost.
+    fn of_step(&mut self, step: &Step) -> Cost {
+        let mut unanswered = 0;
+        for question in &step.questions {
+            unanswered += u64::from(question.latency.is_none());
+            self.to_node_cache += u64::from(is_node_cache(question.server));
+        }
+        let questions = step.questions.len() as u64;
+        let wasted = if step.wasted { (questions, step.added.unwrap_or_default()) } else { (0, Nanos(0)) };
+        Cost {
+            lookups: 1,
+            questions,
+            wasted_questions: wasted.0,
+            unanswered,
+            latency: step.added,
+            added_by_search: wasted.1,
         }
     }
 

@@ -1,5 +1,6 @@
 //! One network namespace of a session: frames in, lookups out, each with whose it is.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -19,6 +20,8 @@ pub(super) struct Lane {
     seen_at: Rc<SeenAt>,
     /// Where several share the namespace: whose lookups are.
     sharing: Option<Sharing>,
+    /// Lookups that are over, where whose they are is told.
+    ready: VecDeque<Done>,
     /// Lookups of others than the pods that are wanted.
     pub(super) of_others: u64,
 }
@@ -47,13 +50,14 @@ impl Line {
         if finished.is_empty() {
             return Vec::new();
         }
+        finished.drain(..).map(|lookup| self.hold_against_plan(lookup)).collect()
+    }
+
+    fn hold_against_plan(&mut self, mut lookup: Lookup) -> Done {
         if let Some(conf) = &self.seen_at.conf {
-            for lookup in &mut finished {
-                lookup.findings.extend(self.departures.judge(lookup, conf));
-            }
+            lookup.findings.extend(self.departures.judge(&lookup, conf));
         }
-        let done = |lookup| Done { lookup, seen_at: Rc::clone(&self.seen_at) };
-        finished.into_iter().map(done).collect()
+        Done { lookup, seen_at: Rc::clone(&self.seen_at) }
     }
 }
 
@@ -62,7 +66,7 @@ impl Lane {
     pub(super) fn new(pipeline: Pipeline, seen_at: SeenAt) -> Self {
         let line = Line::new(pipeline, seen_at);
         let seen_at = Rc::clone(&line.seen_at);
-        Self { lines: vec![line], seen_at, sharing: None, of_others: 0 }
+        Self { lines: vec![line], seen_at, sharing: None, ready: VecDeque::new(), of_others: 0 }
     }
 
     /// The same, told apart by who asked.
@@ -130,11 +134,33 @@ impl Lane {
         &mut self.lines[0].pipeline
     }
 
-    /// Takes a frame; gives the lookups that are over by its time.
-    pub(super) fn frame(&mut self, frame: &Frame<'_>) -> Vec<Done> {
-        let Some(sharing) = &mut self.sharing else {
-            return self.lines[0].judged(|pipeline| pipeline.frame(frame));
-        };
+    /// Takes a frame; tells whether lookups may be over by its time.
+    pub(super) fn advance(&mut self, frame: &Frame<'_>) -> bool {
+        if self.sharing.is_none() {
+            return self.lines[0].pipeline.advance(frame);
+        }
+        let done = self.shared_frame(frame);
+        self.ready.extend(done);
+        !self.ready.is_empty()
+    }
+
+    /// One of the lookups that are over.
+    pub(super) fn next_over(&mut self) -> Option<Done> {
+        if self.sharing.is_some() {
+            return self.ready.pop_front();
+        }
+        let line = &mut self.lines[0];
+        let lookup = line.pipeline.over().next()?;
+        Some(line.hold_against_plan(lookup))
+    }
+
+    /// Takes a lookup back that was shown.
+    pub(super) fn reuse(&mut self, done: Done) {
+        self.lines[0].pipeline.reuse(done.lookup);
+    }
+
+    fn shared_frame(&mut self, frame: &Frame<'_>) -> Vec<Done> {
+        let Some(sharing) = &mut self.sharing else { return Vec::new() };
         if sharing.note(frame) == Turn::Wait {
             let ready = sharing.hold(frame);
             return self.take(ready);

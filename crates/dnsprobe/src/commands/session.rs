@@ -1,6 +1,7 @@
 //! What `watch`, `read` and `demo` have in common: frames in, rows out, packets kept beside.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -321,8 +322,28 @@ impl Session {
         self.packets_left -= 1;
         self.keep(|packets| packets.write_from(source, frame));
         let Some(lane) = self.lanes.get_mut(&source) else { return ControlFlow::Continue(()) };
-        let finished = lane.frame(frame);
-        if finished.is_empty() { ControlFlow::Continue(()) } else { self.show(finished) }
+        if lane.advance(frame) { self.show_those_of(source) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Shows what is over in a namespace, each before the next is put together.
+    fn show_those_of(&mut self, source: SourceId) -> ControlFlow<()> {
+        let next = |lanes: &mut BTreeMap<SourceId, Lane>| lanes.get_mut(&source)?.next_over();
+        let Some(mut done) = next(&mut self.lanes) else { return ControlFlow::Continue(()) };
+        self.begin_rows();
+        loop {
+            if self.order == Order::Begun {
+                self.waiting.push(done);
+            } else {
+                self.show_one(&done)?;
+                if let Some(lane) = self.lanes.get_mut(&source) {
+                    lane.reuse(done);
+                }
+            }
+            match next(&mut self.lanes) {
+                Some(another) => done = another,
+                None => return self.end_rows(),
+            }
+        }
     }
 
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
@@ -462,32 +483,53 @@ impl Session {
     }
 
     fn show(&mut self, finished: Vec<Done>) -> ControlFlow<()> {
-        if self.failed.is_some() {
-            return ControlFlow::Break(());
+        if !finished.is_empty() {
+            self.begin_rows();
         }
         if self.order == Order::Begun {
             self.waiting.extend(finished);
-            return ControlFlow::Continue(());
+            return self.end_rows();
         }
-        // Live traffic does not come again when this program is killed: the packets of a row are kept before it is shown.
-        if self.pace != Pace::Stored && !finished.is_empty() {
+        for done in &finished {
+            self.show_one(done)?;
+        }
+        self.end_rows()
+    }
+
+    /// Live traffic does not come again when this program is killed: the packets of a row are kept before it is shown.
+    fn begin_rows(&mut self) {
+        if self.pace != Pace::Stored && self.order != Order::Begun {
             self.keep(PacketFile::flush);
         }
-        let mut result = Ok(());
-        for Done { lookup, seen_at } in finished {
-            self.summary.add(&lookup, seen_at.name.as_deref());
-            if let Err(error) = self.reporter.lookup(&lookup, &seen_at) {
-                result = Err(CommandError::from(error));
-                break;
-            }
+    }
+
+    fn show_one(&mut self, done: &Done) -> ControlFlow<()> {
+        if self.failed.is_some() {
+            return ControlFlow::Break(());
         }
-        if self.pace == Pace::Live && result.is_ok() {
-            result = self.reporter.flush().map_err(CommandError::from);
+        self.summary.add(&done.lookup, done.seen_at.name.as_deref());
+        let shown = self.reporter.lookup(&done.lookup, &done.seen_at);
+        self.unless_failed(shown)
+    }
+
+    /// Rows that somebody waits for are there at once.
+    fn end_rows(&mut self) -> ControlFlow<()> {
+        if self.failed.is_some() {
+            return ControlFlow::Break(());
         }
+        let flushed = if self.pace == Pace::Live && self.order != Order::Begun {
+            self.reporter.flush()
+        } else {
+            Ok(())
+        };
+        self.unless_failed(flushed)
+    }
+
+    fn unless_failed(&mut self, result: io::Result<()>) -> ControlFlow<()> {
         match result {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
-                self.failed = Some(error);
+                self.failed = Some(error.into());
                 ControlFlow::Break(())
             }
         }

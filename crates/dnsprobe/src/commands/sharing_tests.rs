@@ -87,13 +87,8 @@ fn lookups(lane: &mut Lane, asked: &[(&str, u16)]) -> Vec<Done> {
             let bytes = packet(name, *port, answers);
             let original_len = u32::try_from(bytes.len()).unwrap();
             let at = Timestamp(at * 1_000_000);
-            done.extend(lane.frame(&Frame {
-                at,
-                link: LinkType::RAW,
-                bytes: &bytes,
-                original_len,
-                interface: 1,
-            }));
+            lane.advance(&Frame { at, link: LinkType::RAW, bytes: &bytes, original_len, interface: 1 });
+            done.extend(std::iter::from_fn(|| lane.next_over()));
         }
     }
     done.extend(lane.finish());

@@ -2,22 +2,52 @@
 //! says by serde is what this writes; a test holds the two equal.
 
 use std::io::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+use std::rc::Rc;
+
+use dnsprobe_lookup::{
+    Evidence, Finding, Lookup, Nanos, Question, ResolverFrom, ResolverSeen, Step, Timestamp,
+};
+use dnsprobe_resolv::QType;
 
 use super::{SeenAt, json};
-use dnsprobe_lookup::{Evidence, Finding, Lookup, Nanos, Question, ResolverFrom, Step, Timestamp};
 
 /// Up to here a number of nanoseconds is exact as a float, and so is its decimal form in microseconds.
 const EXACT: u64 = 1 << 53;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
-/// Writes lines into one buffer that is used again.
+/// Writes lines into one buffer that is used again. What comes several times in a row is put into letters once.
 #[derive(Debug, Default)]
 pub(super) struct LineWriter {
     line: Vec<u8>,
-    /// The second written last, and how it is written: most times of a lookup lie in one.
-    second: Option<i64>,
-    written: Vec<u8>,
+    /// Up to the point of a time.
+    second: Written<i64>,
+    server: Written<IpAddr>,
+    /// A candidate, which its questions are for.
+    name: Written<Rc<str>>,
+    resolver: Written<ResolverSeen>,
+}
+
+/// What was written last, and its letters.
+#[derive(Debug)]
+struct Written<T> {
+    what: Option<T>,
+    letters: Vec<u8>,
+}
+
+impl<T> Default for Written<T> {
+    fn default() -> Self {
+        Self { what: None, letters: Vec::new() }
+    }
+}
+
+impl<T> Written<T> {
+    /// Notes what was written at the end of a line, from there on.
+    fn note(&mut self, what: T, line: &[u8], from: usize) {
+        self.what = Some(what);
+        self.letters.clear();
+        self.letters.extend_from_slice(&line[from..]);
+    }
 }
 
 impl LineWriter {
@@ -34,7 +64,7 @@ impl LineWriter {
         self.raw(br#","name":"#);
         self.text(&lookup.name);
         self.raw(br#","resolver":"#);
-        self.resolver(lookup);
+        self.resolver(&lookup.resolver);
         self.raw(br#","certain":"#);
         self.truth(lookup.certain);
         self.raw(br#","partial":"#);
@@ -59,8 +89,12 @@ impl LineWriter {
         &self.line
     }
 
-    fn resolver(&mut self, lookup: &Lookup) {
-        let seen = &lookup.resolver;
+    fn resolver(&mut self, seen: &ResolverSeen) {
+        if self.resolver.what.as_ref() == Some(seen) {
+            self.line.extend_from_slice(&self.resolver.letters);
+            return;
+        }
+        let from = self.line.len();
         self.raw(br#"{"id":"#);
         self.optional_text(seen.known_id());
         self.raw(br#","version":"#);
@@ -75,11 +109,12 @@ impl LineWriter {
             self.optional_text(seen.evidence);
         }
         self.raw(b"}");
+        self.resolver.note(seen.clone(), &self.line, from);
     }
 
     fn step(&mut self, step: &Step) {
         self.raw(br#"{"candidate":"#);
-        self.text(&step.candidate);
+        self.name(&step.candidate);
         self.raw(br#","suffix":"#);
         self.optional_text(step.suffix.as_deref());
         self.raw(br#","outcome":""#);
@@ -99,11 +134,11 @@ impl LineWriter {
 
     fn question(&mut self, question: &Question) {
         self.raw(br#"{"qname":"#);
-        self.text(&question.qname);
+        self.name(&question.qname);
         self.raw(br#","qtype":""#);
-        self.shown(question.qtype);
+        self.qtype(question.qtype);
         self.raw(br#"","server":"#);
-        self.address(question.server);
+        self.server(question.server);
         self.raw(br#","transport":""#);
         self.raw(question.transport.as_str().as_bytes());
         self.raw(br#"","round":"#);
@@ -153,11 +188,11 @@ impl LineWriter {
 
     fn evidence(&mut self, evidence: &Evidence) {
         self.raw(br#"{"qname":"#);
-        self.text(&evidence.qname);
+        self.name(&evidence.qname);
         self.raw(br#","qtype":""#);
-        self.shown(evidence.qtype);
+        self.qtype(evidence.qtype);
         self.raw(br#"","server":"#);
-        self.address(evidence.server);
+        self.server(evidence.server);
         self.raw(br#","outcome":""#);
         self.raw(evidence.outcome.as_str().as_bytes());
         self.raw(br#"","sent":"#);
@@ -193,8 +228,20 @@ impl LineWriter {
         }
     }
 
+    fn name(&mut self, name: &Rc<str>) {
+        if self.name.what.as_ref().is_some_and(|known| Rc::ptr_eq(known, name)) {
+            self.line.extend_from_slice(&self.name.letters);
+            return;
+        }
+        let from = self.line.len();
+        self.text(name);
+        self.name.note(Rc::clone(name), &self.line, from);
+    }
+
     fn text(&mut self, text: &str) {
-        if text.bytes().all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\') {
+        let plain = |byte: u8| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        // Neither quote nor backslash. All are looked at, as that is done many at a time.
+        if text.bytes().fold(true, |all, byte| all & plain(byte)) {
             self.raw(b"\"");
             self.raw(text.as_bytes());
             self.raw(b"\"");
@@ -215,34 +262,73 @@ impl LineWriter {
         let _ = write!(self.line, "{value}");
     }
 
+    fn qtype(&mut self, qtype: QType) {
+        match qtype {
+            QType::A => self.raw(b"A"),
+            QType::Aaaa => self.raw(b"AAAA"),
+            QType::Other(_) => self.shown(qtype),
+        }
+    }
+
+    fn server(&mut self, server: IpAddr) {
+        if self.server.what == Some(server) {
+            self.line.extend_from_slice(&self.server.letters);
+            return;
+        }
+        let from = self.line.len();
+        self.address(server);
+        self.server.note(server, &self.line, from);
+    }
+
     fn address(&mut self, address: IpAddr) {
         self.raw(b"\"");
         match address {
             IpAddr::V4(address) => {
-                for (index, octet) in address.octets().into_iter().enumerate() {
-                    if index > 0 {
-                        self.raw(b".");
-                    }
+                let [a, b, c, d] = address.octets();
+                self.number(a.into());
+                for octet in [b, c, d] {
+                    self.raw(b".");
                     self.number(octet.into());
                 }
             }
-            IpAddr::V6(address) => self.shown(address),
+            IpAddr::V6(address) => self.ipv6(address),
         }
         self.raw(b"\"");
     }
 
-    fn number(&mut self, mut number: u64) {
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = digit(number);
-            number /= 10;
-            if number == 0 {
-                break;
-            }
+    /// As RFC 5952 has it: the longest run of zeros, the first of several, is left out.
+    fn ipv6(&mut self, address: Ipv6Addr) {
+        if address.to_ipv4_mapped().is_some() {
+            return self.shown(address);
         }
-        self.line.extend_from_slice(&digits[at..]);
+        let segments = address.segments();
+        let zeros_from = |at: &usize| segments[*at..].iter().take_while(|segment| **segment == 0).count();
+        let longest = (0..segments.len()).rev().max_by_key(zeros_from).unwrap_or_default();
+        let left_out = longest..longest + zeros_from(&longest);
+        let several = left_out.len() > 1;
+        for (at, segment) in segments.into_iter().enumerate() {
+            if several && left_out.contains(&at) {
+                if at == left_out.start {
+                    self.raw(b"::");
+                }
+                continue;
+            }
+            if at > 0 && !(several && at == left_out.end) {
+                self.raw(b":");
+            }
+            self.hex(segment);
+        }
+    }
+
+    /// In hexadecimal without zeros in front.
+    fn hex(&mut self, segment: u16) {
+        let digits = [12, 8, 4, 0].map(|shift| b"0123456789abcdef"[usize::from(segment >> shift & 0xf)]);
+        let zeros = (segment.leading_zeros() / 4).min(3) as usize;
+        self.line.extend_from_slice(&digits[zeros..]);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 
     /// A time in microseconds, as a float is written: with one digit behind the point at least, three at most.
@@ -256,40 +342,36 @@ impl LineWriter {
             self.raw(b"-");
         }
         self.number(nanos / 1_000);
-        let [hundreds, tens, ones] = [nanos / 100, nanos / 10, nanos].map(digit);
-        match (hundreds, tens, ones) {
-            (hundreds, b'0', b'0') => self.raw(&[b'.', hundreds]),
-            (hundreds, tens, b'0') => self.raw(&[b'.', hundreds, tens]),
-            (hundreds, tens, ones) => self.raw(&[b'.', hundreds, tens, ones]),
+        match three_digits(u32::try_from(nanos % 1_000).unwrap_or_default()) {
+            [hundreds, b'0', b'0'] => self.raw(&[b'.', hundreds]),
+            [hundreds, tens, b'0'] => self.raw(&[b'.', hundreds, tens]),
+            [hundreds, tens, ones] => self.raw(&[b'.', hundreds, tens, ones]),
         }
     }
 
     fn time(&mut self, at: Option<Timestamp>) {
         let Some(at) = at else { return self.raw(b"null") };
         let second = at.0.div_euclid(NANOS_PER_SECOND);
-        if self.second != Some(second) {
-            self.second = Some(second);
+        if self.second.what != Some(second) {
             let written = json::time(Timestamp(second.saturating_mul(NANOS_PER_SECOND)));
-            self.written = written.split('.').next().unwrap_or_default().as_bytes().to_vec();
+            let whole = written.split('.').next().unwrap_or_default();
+            self.second.note(second, whole.as_bytes(), 0);
         }
-        self.line.push(b'"');
-        self.line.extend_from_slice(&self.written);
-        self.line.push(b'.');
-        let mut left = at.0.rem_euclid(NANOS_PER_SECOND).unsigned_abs();
-        let mut digits = [b'0'; 9];
-        for place in digits.iter_mut().rev() {
-            *place = digit(left);
-            left /= 10;
+        // Less than 2³².
+        let nanos = u32::try_from(at.0.rem_euclid(NANOS_PER_SECOND)).unwrap_or_default();
+        self.raw(b"\"");
+        self.line.extend_from_slice(&self.second.letters);
+        let mut behind = *b".000000000Z\"";
+        for (at, thousands) in [(1, nanos / 1_000_000), (4, nanos / 1_000 % 1_000), (7, nanos % 1_000)] {
+            behind[at..at + 3].copy_from_slice(&three_digits(thousands));
         }
-        self.line.extend_from_slice(&digits);
-        self.raw(b"Z\"");
+        self.raw(&behind);
     }
 }
 
-/// The last decimal digit.
-fn digit(number: u64) -> u8 {
-    // Less than ten.
-    b'0' + u8::try_from(number % 10).unwrap_or(0)
+/// The digits of a number below a thousand.
+fn three_digits(number: u32) -> [u8; 3] {
+    [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -62,6 +62,10 @@ fn address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from(bits))),
         any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from(bits))),
+        proptest::array::uniform8(
+            prop_oneof![3 => Just(0_u16), 1 => 0..20_u16, 1 => Just(0xffff), 1 => any::<u16>()]
+        )
+        .prop_map(|segments| IpAddr::V6(Ipv6Addr::from(segments))),
     ]
 }
 

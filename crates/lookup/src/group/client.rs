@@ -17,13 +17,13 @@ use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Waits, finish, may_be_of, reading};
 use super::fit::{Fit, Relation};
 use super::links::{Link, Links};
-use super::open::{CHANNEL_TIMEOUT, Open, Standing, Steps};
+use super::open::{CHANNEL_TIMEOUT, LEAST_PATIENCE, Open, Standing, Steps};
 use super::readings::{Began, Readings};
 use super::turns::Turns;
 use super::{ClientId, ListId, Load, OpenId, Stray};
 use crate::attempt::{Asked, Event, ExchangeId};
 use crate::findings::{Wording, findings};
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, Step};
 use crate::map::Map;
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
@@ -119,7 +119,7 @@ pub(crate) struct Surroundings<'a> {
     /// What all clients have under construction.
     pub(super) open: &'a mut Load,
     /// Where lookups go that are over.
-    pub(crate) over: &'a mut Vec<Closed>,
+    pub(crate) over: &'a mut VecDeque<Closed>,
     /// Room for the candidates of new ones.
     pub(crate) spare: &'a mut Vec<Steps>,
 }
@@ -134,11 +134,11 @@ impl Closed {
 }
 
 impl Client {
-    /// Takes one event.
-    pub(crate) fn advance(&mut self, event: Event, around: &mut Surroundings<'_>, now: Timestamp) {
+    /// Takes one event; what an answer holds is moved out of it.
+    pub(crate) fn advance(&mut self, event: &mut Event, around: &mut Surroundings<'_>, now: Timestamp) {
         match event {
             Event::Asked(asked) => self.asked(asked, around, now),
-            Event::Answered { exchange, response } => self.answered(exchange, response, around, now),
+            Event::Answered { exchange, response } => self.answered(*exchange, response, around, now),
             // Tells of no lookup.
             Event::Stray { .. } => {}
         }
@@ -198,17 +198,17 @@ impl Client {
         }
     }
 
-    fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+    fn asked(&mut self, asked: &Asked, around: &mut Surroundings<'_>, now: Timestamp) {
         let port = asked.client.port();
         let asked_last = self.by_port.get(&port).copied();
-        let shared = self.shares_socket(asked_last, &asked, now);
+        let shared = self.shares_socket(asked_last, asked, now);
         if shared {
             self.remember(ResolverId::CAres);
         }
-        let id = if let Some((id, place)) = self.resent(&asked, around) {
+        let id = if let Some((id, place)) = self.resent(asked, around) {
             self.add(id, asked, Place::Step(place), around, now);
             id
-        } else if let Some(id) = self.made_room(&asked, asked_last, around) {
+        } else if let Some(id) = self.made_room(asked, asked_last, around) {
             self.add(
                 id,
                 asked,
@@ -217,7 +217,7 @@ impl Client {
                 now,
             );
             id
-        } else if let Some((id, fit)) = self.best_fit(&asked, asked_last, now) {
+        } else if let Some((id, fit)) = self.best_fit(asked, asked_last, now) {
             self.add(id, asked, Place::Fitting(fit), around, now);
             id
         } else {
@@ -241,6 +241,7 @@ impl Client {
         let same = open.step().sent.last().is_some_and(|sent| sent.asked.client == asked.client);
         let expected = || open.walks.iter().any(|walk| open.typed(*walk).place_of(&asked.name).is_some());
         same && asked.transport == Transport::Udp
+            && open.step().name != asked.name
             && open.step().standings().iter().any(unanswered)
             && !expected()
     }
@@ -274,16 +275,16 @@ impl Client {
 
     /// The lookup that holds this very exchange, and the candidate that does.
     fn resent(&self, asked: &Asked, around: &Surroundings<'_>) -> Option<(OpenId, usize)> {
-        let id = around.links.get(asked.exchange)?.lookup?;
+        let id = around.links.get(asked.exchange)?.lookup()?;
         Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
-    fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
+    fn begin(&mut self, asked: &Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began);
         if !entrance.is_likely_begun()
-            && let Some((id, walks)) = self.loose_fit(&asked, now)
+            && let Some((id, walks)) = self.loose_fit(asked, now)
         {
             let fit = Fit { relation: Relation::Next, walks: Some(walks) };
             self.add(id, asked, Place::Fitting(fit), around, now);
@@ -296,10 +297,10 @@ impl Client {
         let place = self.open.vacant_entry();
         let id = open_id(place.key());
         self.expecting.add(entrance.expected.iter().copied(), id);
-        around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
+        around.links.set(asked.exchange, Link::to(around.me, id));
         place.insert(Entry {
             lookup: Open {
-                cut: may_have_begun_before && follows_a_stray(&asked, around.strays, now),
+                cut: may_have_begun_before && follows_a_stray(asked, around.strays, now),
                 ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
             },
             number: self.begun,
@@ -311,15 +312,23 @@ impl Client {
         id
     }
 
-    fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
-        around.links.set(asked.exchange, Link { client: around.me, lookup: Some(id) });
+    fn add(
+        &mut self,
+        id: OpenId,
+        asked: &Asked,
+        place: Place,
+        around: &mut Surroundings<'_>,
+        now: Timestamp,
+    ) {
+        around.links.set(asked.exchange, Link::to(around.me, id));
         let only_puts_off = place.is_of_a_pair();
-        if let Some(Entry { lookup: open, weight, .. }) = self.open.get_mut(id as usize) {
+        let (mut again_soon, mut doubtful) = (false, false);
+        if let Some(Entry { lookup: open, weight, noted, .. }) = self.open.get_mut(id as usize) {
             *weight += QUESTION;
             around.open.bytes += QUESTION;
             match place {
                 Place::Step(place) => open.ask_earlier(place, asked, now),
-                Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(&asked) {
+                Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(asked) {
                     Some(place) => open.ask_earlier(place, asked, now),
                     None => open.ask(asked, now),
                 },
@@ -334,11 +343,13 @@ impl Client {
                     }
                 }
             }
+            again_soon = (only_puts_off || *noted <= now + LEAST_PATIENCE) && !open.is_full();
+            doubtful = only_puts_off && again_soon && !open.certain;
         }
-        let entry = self.open.get(id as usize);
-        if !only_puts_off || entry.is_some_and(|entry| entry.lookup.is_full()) {
+        if !again_soon {
             self.schedule(id, around);
-        } else if entry.is_some_and(|entry| !entry.lookup.certain) {
+        }
+        if doubtful {
             self.put_right(id, around);
         }
     }
@@ -346,11 +357,11 @@ impl Client {
     fn answered(
         &mut self,
         exchange: ExchangeId,
-        response: Response,
+        response: &mut Response,
         around: &mut Surroundings<'_>,
         now: Timestamp,
     ) {
-        let Some(id) = around.links.get(exchange).and_then(|link| link.lookup) else { return };
+        let Some(id) = around.links.get(exchange).and_then(Link::lookup) else { return };
         let Some(entry) = self.open.get_mut(id as usize) else { return };
         if let Some(alias) = response.alias().map(QName::fingerprint)
             && !entry.expects(alias)
@@ -358,7 +369,7 @@ impl Client {
             entry.aliases.push(alias);
             self.expecting.add([alias], id);
         }
-        entry.lookup.answer(exchange, now, response);
+        entry.lookup.answer(exchange, now, response.take());
         if !entry.lookup.step().is_answered() {
             // It waits for the rest as long as it did before.
             return;
@@ -387,7 +398,8 @@ impl Client {
         if entry.lookup.is_full() {
             return Timestamp(i64::MIN);
         }
-        entry.lookup.deadline(self.timeout(around.readings), around.readings.told(), &self.resolvers)
+        let timeout = || self.timeout(around.readings);
+        entry.lookup.deadline(timeout, around.readings.told(), &self.resolvers)
     }
 
     /// The longest that one of its resolvers waits before it sends a question again.
@@ -434,14 +446,20 @@ impl Client {
             self.remember(shown.id);
         }
         open.certain &= !self.mark_those_beside(&open, self.timeout(readings));
-        around.over.push(Closed { client: around.me, list: around.list, open, shown, end });
+        around.over.push_back(Closed { client: around.me, list: around.list, open, shown, end });
     }
 
-    /// Puts a lookup of this client into its final form. `readings` is its `resolv.conf`.
-    pub(crate) fn complete(&mut self, closed: &Closed, readings: &Readings, wording: &Wording) -> Lookup {
+    /// Puts a lookup of this client into its final form. `readings` is its `resolv.conf`; `room` is for its steps, empty.
+    pub(crate) fn complete(
+        &mut self,
+        closed: &Closed,
+        readings: &Readings,
+        wording: &Wording,
+        room: Vec<Step>,
+    ) -> Lookup {
         let Closed { open, shown, end, .. } = closed;
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        let mut lookup = finish(open, *shown, readings.told(), waits, *end);
+        let mut lookup = finish(open, *shown, readings.told(), waits, *end, room);
         let as_is = || {
             let name = lookup.name.trim_end_matches('.');
             self.as_is.iter().rev().find(|(known, _)| **known == *name).map(|(_, address)| *address)
@@ -454,6 +472,9 @@ impl Client {
     /// Marks the lookups of this name that ran at the same moment, since the packets do not say which of them asked what;
     /// tells whether there are any.
     fn mark_those_beside(&mut self, open: &Open, timeout: Nanos) -> bool {
+        if self.open.is_empty() {
+            return false;
+        }
         let alike = self.expecting.of(open.steps[0].name.fingerprint());
         let name = &reading(open).name;
         let mut any = false;

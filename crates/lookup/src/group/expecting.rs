@@ -34,6 +34,11 @@ impl Expecting {
         SmallVec::from_slice(&alike[..alike.len().min(MOST_ALIKE)])
     }
 
+    /// The lookup that has been open longest, where they are few.
+    pub(super) fn longest_open(&self) -> Option<OpenId> {
+        self.few.first().map(|(_, id)| *id)
+    }
+
     /// A lookup may expect these names.
     pub(super) fn add(&mut self, names: impl IntoIterator<Item = u64>, id: OpenId) {
         if self.many.is_empty() {

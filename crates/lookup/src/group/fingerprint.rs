@@ -285,45 +285,56 @@ struct Signs {
 
 impl Signs {
     fn of(open: &Open) -> Self {
-        let first = open.sent().next().map(|sent| &sent.asked);
-        let pairs: SmallVec<[(&Asked, &Asked); 8]> = open.steps.iter().filter_map(pair).collect();
-        let same = pairs.iter().filter(|(one, other)| one.client == other.client).count();
-        let mut types: SmallVec<[QType; 4]> = SmallVec::new();
-        let (mut one_port, mut low_ports) = (true, false);
-        for Sent { asked, .. } in open.sent() {
-            if !types.contains(&asked.qtype) {
-                types.push(asked.qtype);
-            }
-            one_port &= first.is_some_and(|first| first.client == asked.client);
-            low_ports |= asked.client.port() < EPHEMERAL;
-        }
-        let pairing = if pairs.is_empty() {
-            Pairs::None
-        } else if same * 2 > pairs.len() {
-            Pairs::SamePort
-        } else {
-            Pairs::TwoPorts
-        };
-        let apart = |(one, other): &(&Asked, &Asked)| other.id.wrapping_sub(one.id);
-        let close = |pair: &&(&Asked, &Asked)| (1..=CLOSE).contains(&apart(pair));
-        Self {
-            edns: first.and_then(|asked| asked.edns),
-            authentic_data: first.is_some_and(|asked| asked.authentic_data),
-            pairs: pairing,
-            pairs_seen: pairs.len(),
-            close_ids: pairs.iter().filter(close).count(),
-            very_close_ids: pairs.iter().all(|pair| (1..=VERY_CLOSE).contains(&apart(pair))),
-            one_port_for_all: open.steps.len() > 1 && one_port,
-            one_port_per_server: pairing == Pairs::TwoPorts && one_port_per_server(open),
-            low_ports,
-            several_servers_at_once: open.steps.iter().any(several_servers_at_once),
+        // Every lookup is begun with a question.
+        let first = &open.steps[0].sent[0].asked;
+        let mut signs = Self {
+            edns: first.edns,
+            authentic_data: first.authentic_data,
+            pairs: Pairs::None,
+            pairs_seen: 0,
+            close_ids: 0,
+            very_close_ids: true,
+            one_port_for_all: open.steps.len() > 1,
+            one_port_per_server: false,
+            low_ports: false,
+            several_servers_at_once: false,
             aaaa_after_answer: aaaa_after_answer(open),
             aaaa_pass_then_a: pass_of(open, QType::Aaaa, QType::A),
             burst: burst(open),
             in_turn: in_turn(open),
             candidates: open.steps.len(),
-            types,
+            types: SmallVec::new(),
+        };
+        let mut of_one_port = 0;
+        for step in &open.steps {
+            for Sent { asked, .. } in &step.sent {
+                signs.note(asked, first);
+            }
+            signs.several_servers_at_once |= several_servers_at_once(step);
+            if let Some((one, other)) = pair(step) {
+                signs.pairs_seen += 1;
+                of_one_port += usize::from(one.client == other.client);
+                let apart = other.id.wrapping_sub(one.id);
+                signs.close_ids += usize::from((1..=CLOSE).contains(&apart));
+                signs.very_close_ids &= (1..=VERY_CLOSE).contains(&apart);
+            }
         }
+        signs.pairs = match signs.pairs_seen {
+            0 => Pairs::None,
+            pairs if of_one_port * 2 > pairs => Pairs::SamePort,
+            _ => Pairs::TwoPorts,
+        };
+        signs.one_port_per_server = signs.pairs == Pairs::TwoPorts && one_port_per_server(open);
+        signs
+    }
+
+    /// Takes in one transmission; `first` is the lookup's first.
+    fn note(&mut self, asked: &Asked, first: &Asked) {
+        if !self.types.contains(&asked.qtype) {
+            self.types.push(asked.qtype);
+        }
+        self.one_port_for_all &= first.client == asked.client;
+        self.low_ports |= asked.client.port() < EPHEMERAL;
     }
 
     fn only(&self, qtype: QType) -> bool {

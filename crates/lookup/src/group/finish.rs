@@ -26,13 +26,14 @@ pub(crate) enum End {
 
 /// Makes a lookup of what was gathered, as this resolver does.
 ///
-/// `waits` are the resolver's; what comes later found nobody waiting.
+/// `waits` are the resolver's; what comes later found nobody waiting. `steps` is room for its steps, empty.
 pub(crate) fn finish(
     open: &Open,
     shown: Fingerprint,
     told: Option<Resolver>,
     waits: Waits,
     end: End,
+    mut steps: Vec<Step>,
 ) -> Lookup {
     let id = shown.id;
     // Who gave up has not come to the end of his walk.
@@ -52,24 +53,22 @@ pub(crate) fn finish(
     let last = outcomes.last().copied().unwrap_or(Outcome::Unknown);
     let answered = (last == Outcome::Answer).then(|| open.step().name.clone());
     let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), id, waits));
-    let steps: Vec<Step> = open
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(index, step)| {
-            let next = open.steps.get(index + 1).map(OpenStep::begun);
-            let until = if index + 1 < open.steps.len() { next } else { ended };
-            Step {
-                candidate: step.name.shared(),
-                suffix: suffix_of(typed, step),
-                outcome: outcomes[index],
-                added: until.map(|until| (until - step.begun()).max(Nanos(0))),
-                wasted: answered.as_ref().is_some_and(|name| *name != step.name),
-                questions: questions(step),
-                why: None,
-            }
-        })
-        .collect();
+    steps.reserve(open.steps.len());
+    for (index, step) in open.steps.iter().enumerate() {
+        let until = open.steps.get(index + 1).map(OpenStep::begun).or(ended);
+        steps.push(Step {
+            candidate: step.name.shared(),
+            suffix: suffix_of(typed, step),
+            outcome: outcomes[index],
+            added: until.map(|until| (until - step.begun()).max(Nanos(0))),
+            wasted: answered.as_ref().is_some_and(|name| *name != step.name),
+            questions: Questions::new(),
+            why: None,
+        });
+        if let Some(made) = steps.last_mut() {
+            put_questions(step, &mut made.questions);
+        }
+    }
     let start = open.steps.first().map(OpenStep::begun);
     Lookup {
         name: Rc::clone(&typed.name),
@@ -227,29 +226,25 @@ fn addresses(step: &OpenStep) -> Vec<std::net::IpAddr> {
     addresses
 }
 
-fn questions(step: &OpenStep) -> Questions {
-    let paired = pair_up(step);
+/// Puts the transmissions of a candidate where they stay: they are large.
+fn put_questions(step: &OpenStep, into: &mut Questions) {
     let once = step.is_asked_once();
-    step.sent
-        .iter()
-        .enumerate()
-        .map(|(index, sent)| {
-            let answer = paired[index];
-            let earlier = &step.sent[..index];
-            Question {
-                qname: sent.asked.name.shared(),
-                qtype: sent.asked.qtype,
-                server: sent.asked.server.ip(),
-                transport: sent.asked.transport,
-                round: if once { 1 } else { round(earlier, sent) },
-                outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
-                sent: Some(sent.at),
-                latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
-                alias: answer.and_then(|answer| answer.response.first_alias()).map(QName::shared),
-                upstream: answer.and_then(|answer| answer.response.upstream),
-            }
-        })
-        .collect()
+    let paired = if once { SmallVec::new() } else { pair_up(step) };
+    for (index, sent) in step.sent.iter().enumerate() {
+        let answer = if once { step.answer_to(sent.asked.exchange) } else { paired[index] };
+        into.push(Question {
+            qname: sent.asked.name.shared(),
+            qtype: sent.asked.qtype,
+            server: sent.asked.server.ip(),
+            transport: sent.asked.transport,
+            round: if once { 1 } else { round(&step.sent[..index], sent) },
+            outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
+            sent: Some(sent.at),
+            latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
+            alias: answer.and_then(|answer| answer.response.first_alias()).map(QName::shared),
+            upstream: answer.and_then(|answer| answer.response.upstream),
+        });
+    }
 }
 
 /// The pass over the nameservers: how often this server was asked this question, over this transport.
@@ -267,10 +262,6 @@ fn round(earlier: &[Sent], sent: &Sent) -> u32 {
 /// exchange the latest answer goes to the latest transmission before it, and so on backwards: a lost first query then
 /// stays without an answer, and a slow first answer finds its own.
 fn pair_up(step: &OpenStep) -> SmallVec<[Option<&Answered>; 4]> {
-    if step.is_asked_once() {
-        let answer = |sent: &Sent| step.answers.iter().rfind(|answer| answer.exchange == sent.asked.exchange);
-        return step.sent.iter().map(answer).collect();
-    }
     let mut paired: SmallVec<[Option<&Answered>; 4]> = smallvec![None; step.sent.len()];
     for answer in step.answers.iter().rev() {
         let ours = |sent: &&Sent| sent.asked.exchange == answer.exchange;

@@ -1,5 +1,7 @@
 //! Which client an exchange is of, and which of its lookups.
 
+use std::num::NonZero;
+
 use super::{ClientId, OpenId};
 use crate::attempt::ExchangeId;
 use crate::map::Map;
@@ -8,8 +10,25 @@ use crate::map::Map;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) client: ClientId,
-    /// `None` while the question is held back.
-    pub(super) lookup: Option<OpenId>,
+    /// One more than the lookup's index, so that both together are one word.
+    lookup: Option<NonZero<OpenId>>,
+}
+
+impl Link {
+    /// To a lookup of this client.
+    pub(super) fn to(client: ClientId, lookup: OpenId) -> Self {
+        Self { client, lookup: NonZero::new(lookup.saturating_add(1)) }
+    }
+
+    /// To this client, while the question is held back.
+    pub(super) fn held(client: ClientId) -> Self {
+        Self { client, lookup: None }
+    }
+
+    /// The lookup; `None` while the question is held back.
+    pub(super) fn lookup(self) -> Option<OpenId> {
+        self.lookup.map(|lookup| lookup.get() - 1)
+    }
 }
 
 /// To whom each exchange belongs.

@@ -33,7 +33,7 @@ pub use search_list::InferredConf;
 use crate::attempt::{COPY, Event};
 use crate::datagram::Endpoint;
 use crate::findings::Wording;
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, Step};
 use crate::map::{Address, Map};
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
@@ -102,9 +102,11 @@ pub(crate) struct Lookups {
     links: Links,
     deadlines: Deadlines,
     /// Lookups that are over and not yet taken.
-    over: Vec<Closed>,
+    over: VecDeque<Closed>,
     /// Room of such lookups, to be used again.
     spare: Vec<Steps>,
+    /// The same of one in its final form.
+    room: Vec<Step>,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     wording: Wording,
@@ -155,8 +157,9 @@ impl Lookups {
             by_address: Map::default(),
             links: Links::default(),
             deadlines: Deadlines::default(),
-            over: Vec::new(),
+            over: VecDeque::new(),
             spare: Vec::new(),
+            room: Vec::new(),
             began: None,
             detected: Vec::new(),
             wording: Wording::All,
@@ -195,25 +198,25 @@ impl Lookups {
         }
     }
 
-    /// Takes one event.
-    pub(crate) fn advance(&mut self, event: Event, now: Timestamp) {
+    /// Takes one event; what an answer holds is moved out of it.
+    pub(crate) fn advance(&mut self, event: &mut Event, now: Timestamp) {
         self.pass(now);
         if let Event::Stray { to, id } = event {
-            self.note_stray(to, id, now);
+            self.note_stray(*to, *id, now);
             return;
         }
-        let Some(id) = self.client_of(&event) else { return };
+        let Some(id) = self.client_of(event) else { return };
         let known = &mut self.clients[id as usize];
         if known.list.is_some() {
             self.with_client(id, |client, around| client.advance(event, around, now));
         } else {
-            if let Event::Asked(asked) = &event {
-                self.links.set(asked.exchange, Link { client: id, lookup: None });
+            if let Event::Asked(asked) = event {
+                self.links.set(asked.exchange, Link::held(id));
             }
             if known.held.is_empty() {
                 self.deadlines.push(now + self.patience, Due { client: id, lookup: None });
             }
-            known.held.push((now, event));
+            known.held.push((now, event.take()));
             self.held += 1;
             if known.held.len() >= ENOUGH_EVENTS {
                 self.decide(id, now);
@@ -272,25 +275,28 @@ impl Lookups {
         }
     }
 
-    /// Takes out the lookups that are over.
-    pub(crate) fn take(&mut self) -> Vec<Lookup> {
-        let mut over = std::mem::take(&mut self.over);
-        let complete = |closed: Closed| {
-            let known = self.clients.get_mut(closed.client as usize)?;
-            let readings = &self.lists.get(closed.list)?.1;
-            let mut lookup = known.client.complete(&closed, readings, &self.wording);
+    /// Takes out one of the lookups that are over, in the order in which they ended.
+    pub(crate) fn next_over(&mut self) -> Option<Lookup> {
+        loop {
+            let closed = self.over.pop_front()?;
+            let Some(known) = self.clients.get_mut(closed.client as usize) else { continue };
+            let Some((_, readings)) = self.lists.get(closed.list) else { continue };
+            let mut lookup =
+                known.client.complete(&closed, readings, &self.wording, std::mem::take(&mut self.room));
             if let Some(conf) = &known.inferred {
                 lookup.doubt_the_dot(conf.searched_below);
             }
             if self.spare.len() < MOST_SPARE {
                 self.spare.extend(closed.into_room());
             }
-            Some(lookup)
-        };
-        let lookups = over.drain(..).filter_map(complete).collect();
-        // Its memory is used again.
-        self.over = over;
-        lookups
+            return Some(lookup);
+        }
+    }
+
+    /// Takes the memory of a lookup that nobody needs any more.
+    pub(crate) fn reuse(&mut self, lookup: Lookup) {
+        self.room = lookup.steps;
+        self.room.clear();
     }
 
     /// Everything that is left, at the end of a capture.
@@ -304,7 +310,7 @@ impl Lookups {
             self.decide(id, now);
             self.with_client(id, Client::finish);
         }
-        let mut over = self.take();
+        let mut over: Vec<Lookup> = std::iter::from_fn(|| self.next_over()).collect();
         over.sort_by_key(|lookup| lookup.start);
         over
     }
@@ -381,9 +387,9 @@ impl Lookups {
         known.inferred = Some(conf);
         // As if the time of these events were now; what others have to do waits.
         let others = std::mem::take(&mut self.deadlines);
-        for (at, event) in held {
+        for (at, mut event) in held {
             self.expire(at);
-            self.with_client(id, |client, around| client.advance(event, around, at));
+            self.with_client(id, |client, around| client.advance(&mut event, around, at));
         }
         self.expire(now);
         let own = std::mem::replace(&mut self.deadlines, others);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use dnsprobe_resolv::{Outcome, QType, Resolver, ResolverId, Transport};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::fingerprint::looks_like_musl;
 use super::patterns::TypedName;
@@ -75,6 +75,12 @@ pub(crate) struct Sent {
     pub(crate) asked: Asked,
 }
 
+impl Sent {
+    fn new(at: Timestamp, asked: &Asked) -> Self {
+        Self { at, asked: asked.clone() }
+    }
+}
+
 /// One answer.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -110,9 +116,8 @@ impl Heard {
 }
 
 impl Standing {
-    fn new(sent: &Sent) -> Self {
-        let at = sent.at;
-        Self { qtype: sent.asked.qtype, first_sent: at, last_sent: at, since: at, answer: None }
+    fn new(at: Timestamp, qtype: QType) -> Self {
+        Self { qtype, first_sent: at, last_sent: at, since: at, answer: None }
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
@@ -121,9 +126,14 @@ impl Standing {
 }
 
 impl OpenStep {
-    fn new(name: QName, first: Sent) -> Self {
-        let standings = smallvec![Standing::new(&first)];
-        Self { name, sent: smallvec![first], answers: SmallVec::new(), standings }
+    /// Begins another step with its first question: put together where it stays, as it is large.
+    fn begin(steps: &mut Steps, at: Timestamp, asked: &Asked) {
+        let (sent, answers, standings) = (SmallVec::new(), SmallVec::new(), Standings::new());
+        steps.push(Self { name: asked.name.clone(), sent, answers, standings });
+        if let Some(step) = steps.last_mut() {
+            step.standings.push(Standing::new(at, asked.qtype));
+            step.sent.push(Sent::new(at, asked));
+        }
     }
 
     /// Adds a transmission where its time puts it: two packets that left on two processors at once may be captured in
@@ -133,7 +143,10 @@ impl OpenStep {
         let is_last = place == self.sent.len();
         let other_type = self.standings.iter().all(|standing| standing.qtype != sent.asked.qtype);
         if is_last && other_type && self.is_asked_once() {
-            self.standings.push(Standing { since: self.sent[0].at.min(sent.at), ..Standing::new(&sent) });
+            self.standings.push(Standing {
+                since: self.sent[0].at.min(sent.at),
+                ..Standing::new(sent.at, sent.asked.qtype)
+            });
             self.sent.push(sent);
         } else {
             self.sent.insert(place, sent);
@@ -189,7 +202,7 @@ impl OpenStep {
         for sent in &self.sent {
             match standings.iter_mut().find(|standing| standing.qtype == sent.asked.qtype) {
                 Some(standing) => standing.last_sent = sent.at,
-                None => standings.push(Standing::new(sent)),
+                None => standings.push(Standing::new(sent.at, sent.asked.qtype)),
             }
         }
         let begun_anew = standings.first().map(|first| first.last_sent).unwrap_or_default();
@@ -206,6 +219,11 @@ impl OpenStep {
             standing.answer = answer.map(Heard::of);
         }
         self.standings = standings;
+    }
+
+    /// The last answer to an exchange.
+    pub(crate) fn answer_to(&self, exchange: ExchangeId) -> Option<&Answered> {
+        self.answers.iter().rfind(|answer| answer.exchange == exchange)
     }
 
     /// Whether it was asked for both types from one port, as the libcs do, and c-ares.
@@ -273,9 +291,9 @@ pub(crate) enum SocketSays {
 
 impl Open {
     /// Begins a lookup with its first question; `steps` is room for its candidates, empty.
-    pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
+    pub(crate) fn new(asked: &Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
         let client = asked.client.ip();
-        steps.push(OpenStep::new(asked.name.clone(), Sent { at, asked }));
+        OpenStep::begin(&mut steps, at, asked);
         let walks = entrance.walks();
         Self { client, entrance, walks, steps, certain: true, channel: false, cut: false }
     }
@@ -320,16 +338,16 @@ impl Open {
     }
 
     /// Adds a transmission to the candidate being asked.
-    pub(crate) fn ask(&mut self, asked: Asked, at: Timestamp) {
+    pub(crate) fn ask(&mut self, asked: &Asked, at: Timestamp) {
         if let Some(step) = self.steps.last_mut() {
-            step.add(Sent { at, asked });
+            step.add(Sent::new(at, asked));
         }
     }
 
     /// Adds a transmission to an earlier candidate.
-    pub(crate) fn ask_earlier(&mut self, place: usize, asked: Asked, at: Timestamp) {
+    pub(crate) fn ask_earlier(&mut self, place: usize, asked: &Asked, at: Timestamp) {
         if let Some(step) = self.steps.get_mut(place) {
-            step.add(Sent { at, asked });
+            step.add(Sent::new(at, asked));
         }
     }
 
@@ -384,8 +402,8 @@ impl Open {
     }
 
     /// Adds a transmission that begins another candidate.
-    pub(crate) fn ask_next(&mut self, asked: Asked, at: Timestamp) {
-        self.steps.push(OpenStep::new(asked.name.clone(), Sent { at, asked }));
+    pub(crate) fn ask_next(&mut self, asked: &Asked, at: Timestamp) {
+        OpenStep::begin(&mut self.steps, at, asked);
     }
 
     /// Adds an answer to the step that asked.
@@ -397,21 +415,26 @@ impl Open {
     }
 
     /// When this lookup is over, as far as is known by now.
-    pub(crate) fn deadline(&self, timeout: Nanos, told: Option<Resolver>, shown: &[ResolverId]) -> Timestamp {
+    pub(crate) fn deadline(
+        &self,
+        timeout: impl Fn() -> Nanos,
+        told: Option<Resolver>,
+        shown: &[ResolverId],
+    ) -> Timestamp {
         let step = self.step();
         let Some(found) = Replies::of(step.standings()) else {
             // One resend interval and the one after, which some resolvers double.
-            let longest = timeout.max(step.last_interval());
+            let longest = timeout().max(step.last_interval());
             let twice = longest + longest;
             // Who has sent nothing again may be one who does not read `timeout`.
             let once = step.is_asked_once() && step.sent.iter().all(|sent| sent.asked.edns.is_none());
             let patient = if once { twice.max(CHANNEL_TIMEOUT) } else { twice };
-            return step.last_sent() + patient + Nanos::from_millis(1_000);
+            return step.last_sent() + patient + LEAST_PATIENCE;
         };
         let musl = || told.map_or_else(|| looks_like_musl(self, shown), |told| told.id == ResolverId::Musl);
         if found.no_answer && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
-            return step.begun() + timeout + LINGER;
+            return step.begun() + timeout() + LINGER;
         }
         found.last + self.patience(&found)
     }
@@ -505,6 +528,8 @@ pub(crate) fn is_no_answer(outcome: Outcome) -> bool {
     matches!(outcome, FormErr | NotImp | Refused | ServFail | Unknown)
 }
 
+/// A question without an answer is waited for this long at least.
+pub(super) const LEAST_PATIENCE: Nanos = Nanos::from_millis(1_000);
 /// After an answer a resolver asks on at once or not at all; this leaves room for a busy machine, and a row that only
 /// waits for it is there within a tenth of a second.
 const LINGER: Nanos = Nanos::from_millis(75);

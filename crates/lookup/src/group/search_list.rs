@@ -4,11 +4,10 @@
 //! it, since there the suffix before is what was taken away; from the anchor the list is followed backwards (or
 //! forwards, where the name was asked as-is first).
 
-use std::collections::HashMap;
-
 use dnsprobe_resolv::Outcome;
 
 use crate::attempt::{Event, ExchangeId};
+use crate::map::Map;
 use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
 
@@ -81,8 +80,8 @@ struct Asked {
 /// The names a client asked; a name asked again later comes again.
 fn names_asked(events: &[(Timestamp, Event)]) -> Vec<Asked> {
     let mut names: Vec<Asked> = Vec::new();
-    let mut index_of: HashMap<ExchangeId, usize> = HashMap::new();
-    let mut latest: HashMap<QName, usize> = HashMap::new();
+    let mut index_of: Map<ExchangeId, usize> = Map::default();
+    let mut latest: Map<QName, usize> = Map::default();
     for (at, event) in events {
         match event {
             Event::Asked(asked) => {
@@ -141,12 +140,12 @@ fn suffix_after<'a>(name: &'a str, base: &str) -> Option<&'a str> {
 
 /// How often one suffix was followed by another; the empty one stands for the name as-is.
 struct Edges<'a> {
-    votes: HashMap<(&'a str, &'a str), u64>,
+    votes: Map<(&'a str, &'a str), u64>,
 }
 
 impl<'a> Edges<'a> {
     fn of(steps: &[(&'a str, &'a str)]) -> Self {
-        let mut edges = Self { votes: HashMap::new() };
+        let mut edges = Self { votes: Map::default() };
         let mut unexplained: Vec<(&str, &str)> = Vec::new();
         for (one, other) in steps {
             if let Some(suffix) = suffix_after(one, other) {

@@ -11,6 +11,7 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use super::{Addresses, Content, Edns, Found, Kind, Message, Names, NotAMessage, QName, Response, Verdict};
 
 /// Decodes one message, as [`super::decode`] does.
+#[inline(never)]
 pub fn decode(payload: &[u8], names: &mut Names) -> Result<Message, NotAMessage> {
     let mut decoder = BinDecoder::new(payload);
     let header = Header::read(&mut decoder).map_err(|_| NotAMessage::Malformed)?;
@@ -45,10 +46,11 @@ pub fn decode(payload: &[u8], names: &mut Names) -> Result<Message, NotAMessage>
     })
 }
 
-/// The records after the question, as far as they could be read: a short capture ends anywhere.
+/// The records after the question that say something, as far as they could be read: a short capture ends anywhere.
 #[derive(Default)]
 struct Records {
     answers: Vec<Record>,
+    /// Of a query.
     edns: Option<WireEdns>,
 }
 
@@ -58,6 +60,9 @@ impl Records {
         for _ in 0..header.counts.answers {
             let Ok(record) = Record::read(decoder) else { return records };
             records.answers.push(record);
+        }
+        if header.metadata.message_type == MessageType::Response {
+            return records;
         }
         let section = |decoder: &mut BinDecoder<'_>, count: u16, additional: bool| {
             WireMessage::read_records(decoder, usize::from(count), additional, OpCode::Query)

@@ -21,7 +21,8 @@ pub struct Message {
     pub id: u16,
     /// What is asked; only an answer may lack it (servers that did not understand the query send a bare header).
     pub question: Option<(QName, QType)>,
-    /// The EDNS part, if there is one (RFC 6891).
+    /// The EDNS part of a query, if there is one (RFC 6891): that tells who asks. What is beside the answers in an answer
+    /// is not read.
     pub edns: Option<Edns>,
     /// The AD bit: on a query, that the resolver wants to know about authenticity (RFC 6840 section 5.7).
     pub authentic_data: bool,
@@ -69,10 +70,20 @@ impl Response {
         Self { outcome, truncated, upstream: None, content }
     }
 
+    /// An answer without records.
+    fn empty(outcome: Outcome, truncated: bool) -> Self {
+        Self { outcome, truncated, upstream: None, content: None }
+    }
+
     /// An answer that comes to this and holds no record.
     #[cfg(test)]
     pub(crate) fn bare(outcome: Outcome) -> Self {
-        Self::new(outcome, false, Content::default())
+        Self::empty(outcome, false)
+    }
+
+    /// Moves out what there is.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { content: self.content.take(), ..*self }
     }
 
     /// Addresses among the answers, in their order.
@@ -113,8 +124,12 @@ pub enum NotAMessage {
 
 /// Decodes one message. Records that are missing because the capture kept too little are no defect: header and
 /// question are enough. `names` are those seen before.
+#[inline]
 pub fn decode(payload: &[u8], names: &mut Names) -> Result<Message, NotAMessage> {
-    quick::decode(payload, names).map_or_else(|| general::decode(payload, names), Ok)
+    match quick::decode(payload, names) {
+        Some(message) => Ok(message),
+        None => general::decode(payload, names),
+    }
 }
 
 /// What the header and the answer section come to.

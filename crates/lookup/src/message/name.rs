@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 /// Bytes of names that are remembered before the memory is emptied.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes that a remembered name takes beside its letters, about.
-const OVERHEAD: usize = 160;
+const OVERHEAD: usize = 224;
 
 /// An absolute domain name in presentation form with its trailing dot; compared without regard to case (RFC 4343).
 /// Cheap to clone, to compare and to hash.
@@ -27,8 +28,11 @@ struct Spelled {
     folded: Option<Box<str>>,
     /// The labels as the wire has them, each with its length in front and without the root's; empty where it was not read
     /// from there.
-    wire: Box<[u8]>,
+    wire: Labels,
 }
+
+/// Those of nearly all names lie where the name does, as they are compared for each message.
+type Labels = SmallVec<[u8; 64]>;
 
 /// The seed of this process: names come from strangers, who must not know which of them fall together.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
@@ -36,10 +40,10 @@ static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 impl QName {
     /// From presentation form; a missing trailing dot is added.
     pub fn new(name: &str) -> Self {
-        Self::spelled(name, Box::default())
+        Self::spelled(name, Labels::new())
     }
 
-    fn spelled(name: &str, wire: Box<[u8]>) -> Self {
+    fn spelled(name: &str, wire: Labels) -> Self {
         let shown: Rc<str> = if name.ends_with('.') { name.into() } else { format!("{name}.").into() };
         let upper = shown.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = upper.then(|| shown.to_ascii_lowercase().into_boxed_str());
@@ -67,7 +71,7 @@ impl QName {
         if shown.is_empty() {
             shown.push('.');
         }
-        Self::spelled(&shown, wire.into())
+        Self::spelled(&shown, Labels::from_slice(wire))
     }
 
     /// As on the wire, with its trailing dot; odd bytes as `\ddd` (RFC 1035 section 5.1).
@@ -130,25 +134,57 @@ pub struct Names {
     /// By the hash of their wire form.
     known: HashTable<QName>,
     hasher: RandomState,
-    /// The latest: a question comes for A and for AAAA, and so do the answers.
-    latest: Option<QName>,
+    /// Some of the latest, each at the place that its ends lead to: nearly every name is one of these, and found without
+    /// going through all of it.
+    latest: Latest,
     bytes: usize,
+}
+
+/// Names, each at one of a few places.
+#[derive(Debug)]
+struct Latest(Box<[Option<QName>; Self::PLACES]>);
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self(Box::new([const { None }; Self::PLACES]))
+    }
+}
+
+impl Latest {
+    const PLACES: usize = 1 << 10;
+
+    /// Where the name with these labels is kept. Who chooses names that share a place makes them slower to find, and no
+    /// more.
+    fn place(wire: &[u8]) -> usize {
+        let word = |at: usize| {
+            let bytes: Option<&[u8; 8]> = wire.get(at..).and_then(<[u8]>::first_chunk);
+            bytes.map_or_else(
+                || wire.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+                |bytes| u64::from_le_bytes(*bytes),
+            )
+        };
+        // Names differ in their beginnings, search suffixes in their lengths.
+        let words = [word(0), word(wire.len() / 4).rotate_left(17), word(wire.len() / 2).rotate_left(39)];
+        let mixed = words.into_iter().fold(wire.len() as u64, |mixed, word| mixed ^ word);
+        usize::try_from(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).unwrap_or_default() % Self::PLACES
+    }
 }
 
 impl Names {
     /// The name with these labels, each with its length in front and without the root's.
     pub(crate) fn intern(&mut self, wire: &[u8]) -> QName {
-        if let Some(latest) = self.latest.as_ref().filter(|latest| *latest.0.wire == *wire) {
+        let place = Latest::place(wire);
+        if let Some(latest) = self.latest.0[place].as_ref().filter(|latest| latest.0.wire[..] == *wire) {
             return latest.clone();
         }
         let name = self.find_or_add(wire);
-        self.latest = Some(name.clone());
+        self.latest.0[place] = Some(name.clone());
         name
     }
 
     fn find_or_add(&mut self, wire: &[u8]) -> QName {
         let hash = self.hasher.hash_one(wire);
-        if let Some(known) = self.known.find(hash, |known| *known.0.wire == *wire) {
+        if let Some(known) = self.known.find(hash, |known| known.0.wire[..] == *wire) {
             return known.clone();
         }
         if self.bytes >= MOST_BYTES {
@@ -158,7 +194,7 @@ impl Names {
         let name = QName::from_wire(wire);
         self.bytes += 2 * wire.len() + OVERHEAD;
         let hasher = &self.hasher;
-        self.known.insert_unique(hash, name.clone(), |known| hasher.hash_one(&*known.0.wire));
+        self.known.insert_unique(hash, name.clone(), |known| hasher.hash_one(&known.0.wire[..]));
         name
     }
 }

@@ -1,5 +1,5 @@
-//! The messages that resolvers exchange nearly always: one question, answers of addresses and aliases, one record of
-//! authority, EDNS. Whatever is rarer, odd or damaged is left to `general`, which decides what it means.
+//! The messages that resolvers exchange nearly always: one question, EDNS in queries, answers of addresses and aliases.
+//! Whatever is rarer, odd or damaged is left to `general`, which decides what it means.
 //!
 //! The format is that of RFC 1035 section 4.1; EDNS that of RFC 6891 section 6.1.2.
 
@@ -15,9 +15,7 @@ const HEADER: usize = 12;
 const LONGEST_NAME: usize = 240;
 
 const A: u16 = 1;
-const NS: u16 = 2;
 const CNAME: u16 = 5;
-const SOA: u16 = 6;
 const AAAA: u16 = 28;
 const OPT: u16 = 41;
 const INTERNET: u16 = 1;
@@ -26,6 +24,7 @@ const COOKIE: u16 = 10;
 const COOKIE_LENGTH: std::ops::RangeInclusive<usize> = 8..=40;
 
 /// Decodes one message, if it is a usual one.
+#[inline]
 pub(super) fn decode(message: &[u8], names: &mut Names) -> Option<Message> {
     let header: &[u8; HEADER] = message.first_chunk()?;
     let (high, low) = (header[2], header[3]);
@@ -34,56 +33,43 @@ pub(super) fn decode(message: &[u8], names: &mut Names) -> Option<Message> {
     if !standard_query || count(4) != 1 {
         return None;
     }
-    let (question_name, begins, mut at) = plain_name(message)?;
-    let qtype = QType::from(be16(message, at)?);
-    be16(message, at + 2)?;
-    at += 4;
-    let wire = Wire { message, question: HEADER..HEADER + question_name.len(), begins };
-    let is_response = high & 0x80 != 0;
-    let mut answers = Answers::default();
-    for _ in 0..count(6) {
-        let record = wire.record(at)?;
-        wire.answer(&record, &mut answers)?;
-        answers.of_type |= QType::from(record.rtype) == qtype;
-        at = record.end;
-    }
-    for _ in 0..count(8) {
-        let record = wire.record(at)?;
-        wire.is_plain(&record)?;
-        at = record.end;
-    }
+    let (question_name, at) = plain_name(message)?;
+    let fixed: &[u8; 4] = message.get(at..)?.first_chunk()?;
+    let qtype = QType::from(u16::from_be_bytes([fixed[0], fixed[1]]));
+    let at = at + fixed.len();
+    let wire = Wire { message, question: HEADER..HEADER + question_name.len() };
     let mut edns = None;
-    for _ in 0..count(10) {
-        let record = wire.record(at)?;
-        if record.rtype == OPT {
-            if edns.replace(wire.edns(&record)?).is_some() {
-                return None;
-            }
-        } else {
-            wire.is_plain(&record)?;
-        }
-        at = record.end;
-    }
+    let is_response = high & 0x80 != 0;
     let kind = if is_response {
-        let verdict = Verdict {
-            rcode: low & 0x0f,
-            truncated: high & 0x02 != 0,
-            authoritative: high & 0x04 != 0,
-            recursion_available: low & 0x80 != 0,
-            answers: count(6),
-            additionals: count(10),
-        };
-        Kind::Response(wire.response(answers, verdict, names))
+        let verdict = verdict(header);
+        Kind::Response(if verdict.answers == 0 {
+            Response::empty(verdict.outcome(Found::Nothing), verdict.truncated)
+        } else {
+            wire.response(wire.answers(at, verdict.answers, qtype)?, verdict, names)
+        })
     } else {
+        if count(6) != 0 || count(8) != 0 {
+            return None;
+        }
+        wire.additionals(at, count(10), &mut edns)?;
         Kind::Query
     };
-    Some(Message {
-        id: count(0),
-        question: Some((names.intern(question_name), qtype)),
-        edns,
-        authentic_data: low & 0x20 != 0,
-        kind,
-    })
+    let question = Some((names.intern(question_name), qtype));
+    Some(Message { id: count(0), question, edns, authentic_data: low & 0x20 != 0, kind })
+}
+
+/// What the header of an answer says.
+fn verdict(header: &[u8; HEADER]) -> Verdict {
+    let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+    let (high, low) = (header[2], header[3]);
+    Verdict {
+        rcode: low & 0x0f,
+        truncated: high & 0x02 != 0,
+        authoritative: high & 0x04 != 0,
+        recursion_available: low & 0x80 != 0,
+        answers: count(6),
+        additionals: count(10),
+    }
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
@@ -91,33 +77,18 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*pair))
 }
 
-/// The question's name, if it has no pointers: its labels, a bit for each byte of it where one begins, and where what
-/// follows begins.
-fn plain_name(message: &[u8]) -> Option<(&[u8], [u64; 4], usize)> {
-    let mut begins = [0; 4];
+/// The question's name, if it has no pointers: its labels, and where what follows begins.
+fn plain_name(message: &[u8]) -> Option<(&[u8], usize)> {
     let mut at = HEADER;
     loop {
         match *message.get(at)? {
             0 => break,
-            length @ 1..=63 => {
-                set(&mut begins, at - HEADER);
-                at += 1 + usize::from(length);
-            }
+            length @ 1..=63 => at += 1 + usize::from(length),
             _ => return None,
         }
-        if at - HEADER > LONGEST_NAME {
-            return None;
-        }
     }
-    Some((&message[HEADER..at], begins, at + 1))
-}
-
-fn set(bits: &mut [u64; 4], at: usize) {
-    bits[at / 64 % 4] |= 1 << (at % 64);
-}
-
-fn is_set(bits: &[u64; 4], at: usize) -> bool {
-    at < 256 && bits[at / 64] >> (at % 64) & 1 == 1
+    let name = message.get(HEADER..at).filter(|name| name.len() <= LONGEST_NAME)?;
+    Some((name, at + 1))
 }
 
 /// A message whose question was read.
@@ -125,8 +96,6 @@ struct Wire<'a> {
     message: &'a [u8],
     /// Where the labels of the question lie.
     question: std::ops::Range<usize>,
-    /// A bit for each byte of these where a label begins.
-    begins: [u64; 4],
 }
 
 /// One record, its owner passed over.
@@ -153,6 +122,34 @@ struct Answers {
 }
 
 impl<'a> Wire<'a> {
+    /// Reads so many records of the answer section.
+    fn answers(&self, mut at: usize, count: u16, qtype: QType) -> Option<Answers> {
+        let mut answers = Answers::default();
+        for _ in 0..count {
+            let record = self.record(at)?;
+            self.answer(&record, &mut answers)?;
+            answers.of_type |= QType::from(record.rtype) == qtype;
+            at = record.end;
+        }
+        Some(answers)
+    }
+
+    /// Reads so many records of the additional section; the EDNS part is one of them.
+    fn additionals(&self, mut at: usize, count: u16, edns: &mut Option<Edns>) -> Option<()> {
+        for _ in 0..count {
+            let record = self.record(at)?;
+            if record.rtype == OPT {
+                if edns.replace(self.edns(&record)?).is_some() {
+                    return None;
+                }
+            } else {
+                self.is_plain(&record)?;
+            }
+            at = record.end;
+        }
+        Some(())
+    }
+
     fn record(&self, at: usize) -> Option<Record<'a>> {
         let owner_end = self.name(at, None)?;
         let fixed: &[u8; 10] = self.message.get(owner_end..)?.first_chunk()?;
@@ -213,9 +210,13 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// Whether a label of the question begins there.
+    /// Whether a label of the question begins there; nearly always it is the first one.
     fn is_in_question(&self, target: usize) -> bool {
-        target.checked_sub(self.question.start).is_some_and(|at| is_set(&self.begins, at))
+        let mut at = self.question.start;
+        while at < target.min(self.question.end) {
+            at += 1 + usize::from(self.message[at]);
+        }
+        at == target && at < self.question.end
     }
 
     /// Takes one record of the answer section.
@@ -247,9 +248,7 @@ impl<'a> Wire<'a> {
         let sound = match record.rtype {
             A => record.data.len() == 4,
             AAAA => record.data.len() == 16,
-            NS | CNAME => self.name(record.start, None)? == record.end,
-            // Two names and five numbers of four bytes (RFC 1035 section 3.3.13).
-            SOA => self.name(self.name(record.start, None)?, None)? + 20 == record.end,
+            CNAME => self.name(record.start, None)? == record.end,
             _ => false,
         };
         sound.then_some(())

@@ -4,10 +4,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use pcap_parser::traits::PcapReaderIterator;
-use pcap_parser::{
-    Block, LegacyPcapBlock, LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader, parse_pcap_frame,
-    parse_pcap_frame_be,
-};
+use pcap_parser::{Block, LegacyPcapBlock, LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader};
 
 use crate::frame::{Frame, LinkType};
 use crate::time::Timestamp;
@@ -230,19 +227,20 @@ impl Frames<'_> {
     /// Hands on the records of a pcap file that lie there whole, and tells how many bytes they take: nearly all of a file,
     /// one after another without looking at each what it is. What cannot be read is left.
     fn records(&mut self, bytes: &[u8]) -> (usize, ControlFlow<()>) {
-        let mut rest = bytes;
-        while let Some(order) = self.records {
-            let record = match order {
-                ByteOrder::Little => parse_pcap_frame(rest),
-                ByteOrder::Big => parse_pcap_frame_be(rest),
-            };
-            let Ok((after, record)) = record else { break };
-            rest = after;
-            if self.record(&record).is_break() {
-                return (bytes.len() - rest.len(), ControlFlow::Break(()));
+        let mut at = 0;
+        if let (Some(order), Some(interface)) = (self.records, self.interfaces.first().copied()) {
+            while let Some(record) = RecordHeader::read(&bytes[at..], order) {
+                let start = at + RecordHeader::LENGTH;
+                let Some(kept) = bytes.get(start..start.saturating_add(record.captured as usize)) else {
+                    break;
+                };
+                at = start + kept.len();
+                if self.hand_on(0, interface, record.time(interface), record.original, kept).is_break() {
+                    return (at, ControlFlow::Break(()));
+                }
             }
         }
-        (bytes.len() - rest.len(), ControlFlow::Continue(()))
+        (at, ControlFlow::Continue(()))
     }
 
     fn record(&mut self, record: &LegacyPcapBlock<'_>) -> ControlFlow<()> {
@@ -309,7 +307,6 @@ impl Frames<'_> {
         original_len: u32,
         bytes: &[u8],
     ) -> ControlFlow<()> {
-        self.packets += 1;
         // A packet of an interface that was never described has no link type; that one cannot be decoded is counted later.
         let described = self.interfaces.get(interface as usize).copied();
         let described = described.unwrap_or(Interface {
@@ -319,8 +316,54 @@ impl Frames<'_> {
             offset: 0,
         });
         let at = ticks.map_or(self.last, |ticks| timestamp(ticks, described.resolution, described.offset));
+        self.hand_on(interface, described, at, original_len, bytes)
+    }
+
+    fn hand_on(
+        &mut self,
+        number: u32,
+        interface: Interface,
+        at: Timestamp,
+        original_len: u32,
+        bytes: &[u8],
+    ) -> ControlFlow<()> {
+        self.packets += 1;
         self.last = at;
-        (self.sink)(Frame { at, link: described.link, bytes, original_len, interface })
+        (self.sink)(Frame { at, link: interface.link, bytes, original_len, interface: number })
+    }
+}
+
+/// What stands before each packet of a pcap file (pcap savefile format).
+struct RecordHeader {
+    seconds: u32,
+    /// Micro- or nanoseconds, as the file's header says.
+    fraction: u32,
+    captured: u32,
+    original: u32,
+}
+
+impl RecordHeader {
+    /// In bytes.
+    const LENGTH: usize = 16;
+
+    /// Reads the header at the beginning of these bytes, if all of it is there.
+    fn read(bytes: &[u8], order: ByteOrder) -> Option<Self> {
+        let bytes: &[u8; Self::LENGTH] = bytes.first_chunk()?;
+        let number = |at: usize| {
+            let bytes = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+            match order {
+                ByteOrder::Little => u32::from_le_bytes(bytes),
+                ByteOrder::Big => u32::from_be_bytes(bytes),
+            }
+        };
+        Some(Self { seconds: number(0), fraction: number(4), captured: number(8), original: number(12) })
+    }
+
+    fn time(&self, interface: Interface) -> Timestamp {
+        let seconds = i64::from(self.seconds) + interface.offset;
+        // Neither overflows: the seconds and their offset have 32 bits in the file.
+        let nanos = if interface.resolution == 1_000_000_000 { 1 } else { 1_000 };
+        Timestamp(seconds * 1_000_000_000 + i64::from(self.fraction) * nanos)
     }
 }
 

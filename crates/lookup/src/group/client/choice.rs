@@ -35,10 +35,16 @@ impl Client {
         asked_last: Option<OpenId>,
         now: Timestamp,
     ) -> Option<(OpenId, Fit)> {
+        if self.open.len() == 1
+            && let Some(only) = self.expecting.longest_open()
+        {
+            // As nearly always; what it does not expect does not fit it, either.
+            let entry = self.open.get(only as usize)?;
+            return Some((only, fit(&entry.lookup, asked, now)?));
+        }
         let alike = self.expecting.of(asked.name.fingerprint());
         let same_socket = asked_last.filter(|id| !alike.contains(id));
         if let ([only], None) = (&alike[..], same_socket) {
-            // As nearly always.
             let entry = self.open.get(*only as usize)?;
             return Some((*only, fit(&entry.lookup, asked, now)?));
         }

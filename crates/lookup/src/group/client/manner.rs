@@ -269,7 +269,7 @@ impl Client {
 
     /// A question belongs to another lookup from now on.
     fn relink(&mut self, sent: &Sent, from: OpenId, to: OpenId, around: &mut Surroundings<'_>) {
-        around.links.set(sent.asked.exchange, Link { client: around.me, lookup: Some(to) });
+        around.links.set(sent.asked.exchange, Link::to(around.me, to));
         // The port may have been used again since.
         if let Some(asked_last) =
             self.by_port.get_mut(&sent.asked.client.port()).filter(|last| **last == from)
