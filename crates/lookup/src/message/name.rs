@@ -134,8 +134,8 @@ pub struct Names {
     /// By the hash of their wire form.
     known: HashTable<QName>,
     hasher: RandomState,
-    /// Some of the latest, each at the place that its ends lead to: nearly every name is one of these, and found without
-    /// going through all of it.
+    /// Some of the latest, each at the place that some of its bytes lead to: nearly every name is one of these, and found
+    /// without a hash of all of it.
     latest: Latest,
     bytes: usize,
 }
