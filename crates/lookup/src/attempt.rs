@@ -470,6 +470,23 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_finds_its_question_between_ipv6_addresses() {
+        let mut attempts = Attempts::default();
+        let end = |last: u16, port| Endpoint::new([0xfd00, 0, 0, 0, 0, 0, 0, last].into(), port);
+        let there =
+            |server| Path { source: end(7, 4000), destination: end(server, 53), transport: Transport::Udp };
+        let back =
+            |server| Path { source: end(server, 53), destination: end(7, 4000), transport: Transport::Udp };
+        let asked = [10, 11]
+            .map(|server| exchange(advance(&mut attempts, query(1, "a."), there(server), MS(0))).unwrap());
+        let answered = [11, 10].map(|server| {
+            exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(server), MS(1)))
+        });
+        assert_eq!(answered, [Some(asked[1]), Some(asked[0])]);
+        assert_eq!(exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(12), MS(2))), None);
+    }
+
+    #[test]
     fn copies_of_a_packet_count_once() {
         let mut attempts = Attempts::default();
         assert!(advance(&mut attempts, query(1, "a."), path(4000), MS(0)).is_some());

@@ -1,5 +1,7 @@
 //! Frames built by hand, one per shape that a capture may hold.
 
+use proptest::strategy::Strategy as _;
+
 use super::*;
 use crate::time::Timestamp;
 
@@ -178,6 +180,19 @@ fn usual_frames() -> impl proptest::strategy::Strategy<Value = (LinkType, Vec<u8
 
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(2_048))]
+
+    #[test]
+    fn an_endpoint_gives_back_what_it_was_made_of(
+        address in proptest::prop_oneof![
+            proptest::prelude::any::<std::net::Ipv4Addr>().prop_map(IpAddr::V4),
+            proptest::prelude::any::<std::net::Ipv6Addr>().prop_map(IpAddr::V6),
+            proptest::prelude::any::<std::net::Ipv4Addr>().prop_map(|it| IpAddr::V6(it.to_ipv6_mapped())),
+        ],
+        port: u16,
+    ) {
+        let endpoint = Endpoint::new(address, port);
+        proptest::prop_assert_eq!((endpoint.ip(), endpoint.port()), (address, port));
+    }
 
     #[test]
     fn usual_frames_are_read_as_any_frame_is((link, bytes) in usual_frames()) {

@@ -82,7 +82,8 @@ impl Summary {
     pub fn add(&mut self, lookup: &Lookup, target: Option<&str>) {
         let mut cost = Cost { lookups: 1, latency: lookup.latency, ..Cost::default() };
         for step in &lookup.steps {
-            let of_step = self.of_step(step);
+            let of_step = Cost::of_step(step);
+            self.to_node_cache += step.questions.iter().filter(|it| is_node_cache(it.server)).count() as u64;
             cost.questions += of_step.questions;
             cost.wasted_questions += of_step.wasted_questions;
             cost.unanswered += of_step.unanswered;
@@ -116,25 +117,6 @@ impl Summary {
         }
     }
 
-    /// What one candidate cost.
-    fn of_step(&mut self, step: &Step) -> Cost {
-        let mut unanswered = 0;
-        for question in &step.questions {
-            unanswered += u64::from(question.latency.is_none());
-            self.to_node_cache += u64::from(is_node_cache(question.server));
-        }
-        let questions = step.questions.len() as u64;
-        let wasted = if step.wasted { (questions, step.added.unwrap_or_default()) } else { (0, Nanos(0)) };
-        Cost {
-            lookups: 1,
-            questions,
-            wasted_questions: wasted.0,
-            unanswered,
-            latency: step.added,
-            added_by_search: wasted.1,
-        }
-    }
-
     /// What each search suffix cost, the most time wasted first.
     pub fn by_suffix(&self) -> Vec<Entry> {
         self.by_suffix.costliest()
@@ -163,6 +145,21 @@ impl Summary {
 }
 
 impl Cost {
+    /// What one candidate cost.
+    fn of_step(step: &Step) -> Self {
+        let questions = step.questions.len() as u64;
+        let unanswered = step.questions.iter().filter(|question| question.latency.is_none()).count() as u64;
+        let wasted = if step.wasted { (questions, step.added.unwrap_or_default()) } else { (0, Nanos(0)) };
+        Self {
+            lookups: 1,
+            questions,
+            wasted_questions: wasted.0,
+            unanswered,
+            latency: step.added,
+            added_by_search: wasted.1,
+        }
+    }
+
     /// Adds another cost.
     pub fn add(&mut self, other: &Self) {
         self.lookups += other.lookups;

@@ -46,11 +46,8 @@ impl Line {
 
     /// The lookups that a step of the pipeline finishes, held against the file that their clients read.
     fn judged(&mut self, step: impl FnOnce(&mut Pipeline) -> Vec<Lookup>) -> Vec<Done> {
-        let mut finished = step(&mut self.pipeline);
-        if finished.is_empty() {
-            return Vec::new();
-        }
-        finished.drain(..).map(|lookup| self.hold_against_plan(lookup)).collect()
+        let finished = step(&mut self.pipeline);
+        finished.into_iter().map(|lookup| self.hold_against_plan(lookup)).collect()
     }
 
     fn hold_against_plan(&mut self, mut lookup: Lookup) -> Done {

@@ -317,34 +317,30 @@ impl Client {
     ) {
         around.links.set(asked.exchange, Link::to(around.me, id));
         let only_puts_off = place.is_of_a_pair();
-        let (mut looked_at_soon, mut doubtful) = (false, false);
-        if let Some(Entry { lookup: open, weight, noted, .. }) = self.open.get_mut(id as usize) {
-            *weight += QUESTION;
-            around.open.bytes += QUESTION;
-            match place {
-                Place::Step(place) => open.ask_earlier(place, asked, now),
-                Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(asked) {
-                    Some(place) => open.ask_earlier(place, asked, now),
-                    None => open.ask(asked, now),
-                },
-                Place::Fitting(Fit { relation, walks }) => {
-                    if let Some(walks) = walks {
-                        open.walks = walks;
-                    }
-                    if leads_on(relation) {
-                        open.ask_next(asked, now);
-                    } else {
-                        open.ask(asked, now);
-                    }
+        let Some(Entry { lookup: open, weight, noted, .. }) = self.open.get_mut(id as usize) else { return };
+        *weight += QUESTION;
+        around.open.bytes += QUESTION;
+        match place {
+            Place::Step(place) => open.ask_earlier(place, asked, now),
+            Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(asked) {
+                Some(place) => open.ask_earlier(place, asked, now),
+                None => open.ask(asked, now),
+            },
+            Place::Fitting(Fit { relation, walks }) => {
+                if let Some(walks) = walks {
+                    open.walks = walks;
+                }
+                if leads_on(relation) {
+                    open.ask_next(asked, now);
+                } else {
+                    open.ask(asked, now);
                 }
             }
-            looked_at_soon = (only_puts_off || *noted <= now + LEAST_PATIENCE) && !open.is_full();
-            doubtful = !open.certain;
         }
-        if !looked_at_soon {
+        let doubtful = !open.certain;
+        if open.is_full() || !(only_puts_off || *noted <= now + LEAST_PATIENCE) {
             self.schedule(id, around);
-        }
-        if only_puts_off && looked_at_soon && doubtful {
+        } else if only_puts_off && doubtful {
             self.put_right(id, around);
         }
     }

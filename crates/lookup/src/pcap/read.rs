@@ -228,7 +228,8 @@ impl Frames<'_> {
     /// one after another without looking at each what it is. What cannot be read is left.
     fn records(&mut self, bytes: &[u8]) -> (usize, ControlFlow<()>) {
         let mut at = 0;
-        if let (Some(order), Some(interface)) = (self.records, self.interfaces.first().copied()) {
+        let interface = self.interface(0);
+        if let Some(order) = self.records {
             while let Some(record) = RecordHeader::read(&bytes[at..], order) {
                 let start = at + RecordHeader::LENGTH;
                 let Some(kept) = bytes.get(start..start.saturating_add(record.captured as usize)) else {
@@ -243,11 +244,17 @@ impl Frames<'_> {
         (at, ControlFlow::Continue(()))
     }
 
+    /// A record that was not among those that lay there whole.
     fn record(&mut self, record: &LegacyPcapBlock<'_>) -> ControlFlow<()> {
-        let kept = record.data.get(..record.caplen as usize).unwrap_or(record.data);
-        let units = self.interfaces.first().map_or(1, |interface| interface.resolution);
-        let ticks = u64::from(record.ts_sec).saturating_mul(units).saturating_add(u64::from(record.ts_usec));
-        self.packet(0, Some(ticks), record.origlen, kept)
+        let header = RecordHeader {
+            seconds: record.ts_sec,
+            fraction: record.ts_usec,
+            captured: record.caplen,
+            original: record.origlen,
+        };
+        let kept = record.data.get(..header.captured as usize).unwrap_or(record.data);
+        let interface = self.interface(0);
+        self.hand_on(0, interface, header.time(interface), header.original, kept)
     }
 
     fn cut_off(&self) -> Ending {
@@ -307,16 +314,20 @@ impl Frames<'_> {
         original_len: u32,
         bytes: &[u8],
     ) -> ControlFlow<()> {
-        // A packet of an interface that was never described has no link type; that one cannot be decoded is counted later.
-        let described = self.interfaces.get(interface as usize).copied();
-        let described = described.unwrap_or(Interface {
+        let described = self.interface(interface);
+        let at = ticks.map_or(self.last, |ticks| timestamp(ticks, described.resolution, described.offset));
+        self.hand_on(interface, described, at, original_len, bytes)
+    }
+
+    /// What the file said about an interface. A packet of one that was never described has no link type; that it cannot be
+    /// decoded is counted later.
+    fn interface(&self, number: u32) -> Interface {
+        self.interfaces.get(number as usize).copied().unwrap_or(Interface {
             link: LinkType(u16::MAX),
             snap_length: 0,
             resolution: 1_000_000,
             offset: 0,
-        });
-        let at = ticks.map_or(self.last, |ticks| timestamp(ticks, described.resolution, described.offset));
-        self.hand_on(interface, described, at, original_len, bytes)
+        })
     }
 
     fn hand_on(
