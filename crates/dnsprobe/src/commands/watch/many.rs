@@ -32,6 +32,8 @@ pub(super) fn watch(
     ui: &Ui,
     reporter: Option<Box<dyn Reporter>>,
 ) -> Result<Statistics, CommandError> {
+    let mut typed = Situation::default();
+    situation::set_variables(&mut typed, &args.lookups.env)?;
     // Fewer are no reason to fail: where they do not suffice, that is said.
     let _ = privileges::raise_open_files();
     let node = Node::read(&situation::host(&args.target))?;
@@ -46,8 +48,6 @@ pub(super) fn watch(
             escape(&node.evidence)
         ));
     }
-    let mut typed = Situation::default();
-    situation::set_variables(&mut typed, &args.lookups.env)?;
     let known = namespace.map_or(Follow::All, Follow::Namespace);
     let mut roster = Roster::new(node, known.clone(), options(args));
     let mut source = Capture::new(stoppable()?)?;
