@@ -156,6 +156,7 @@ impl Socket {
     /// What the second number of an IPv6 socket has beside its hash.
     const IPV6: u64 = 1 << 63;
 
+    #[inline]
     fn new(
         client: Endpoint,
         server: Endpoint,
@@ -165,16 +166,18 @@ impl Socket {
     ) -> Self {
         let ports = u64::from(client.port()) << 16 | u64::from(server.port());
         let rest = ports << 17 | u64::from(id) << 1 | u64::from(transport == Transport::Tcp);
-        match (client.ip(), server.ip()) {
-            (IpAddr::V4(client), IpAddr::V4(server)) => {
-                Self([u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()), rest])
-            }
-            // Two hashes with seeds that no stranger knows: twice as many bits again would make all others slower.
-            ends => {
-                let [one, other] = seeds.each_ref().map(|seed| seed.hash_one((ends, rest)));
-                Self([one, other | Self::IPV6])
-            }
+        match (client.v4_bits(), server.v4_bits()) {
+            (Some(client), Some(server)) => Self([client << 32 | server, rest]),
+            _ => Self::hashed(client, server, rest, seeds),
         }
+    }
+
+    /// Two hashes with seeds that no stranger knows: twice as many bits again would make all others slower.
+    #[inline(never)]
+    fn hashed(client: Endpoint, server: Endpoint, rest: u64, seeds: &[RandomState; 2]) -> Self {
+        let ends = (client.ip(), server.ip());
+        let [one, other] = seeds.each_ref().map(|seed| seed.hash_one((ends, rest)));
+        Self([one, other | Self::IPV6])
     }
 }
 

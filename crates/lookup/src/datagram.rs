@@ -74,6 +74,12 @@ impl Endpoint {
     pub fn port(self) -> u16 {
         self.port
     }
+
+    /// The bits of an IPv4 address.
+    #[inline]
+    pub(crate) fn v4_bits(self) -> Option<u64> {
+        (self.version == Version::V4).then_some(self.address[1])
+    }
 }
 
 impl From<SocketAddr> for Endpoint {

@@ -325,7 +325,8 @@ impl Session {
         if lane.advance(frame) { self.show_those_of(source) } else { ControlFlow::Continue(()) }
     }
 
-    /// Shows what is over in a namespace, each before the next is put together.
+    /// Shows what is over in a namespace, each before the next is put together. Apart, as most frames end nothing.
+    #[inline(never)]
     fn show_those_of(&mut self, source: SourceId) -> ControlFlow<()> {
         let next = |lanes: &mut BTreeMap<SourceId, Lane>| lanes.get_mut(&source)?.next_over();
         let Some(mut done) = next(&mut self.lanes) else { return ControlFlow::Continue(()) };
@@ -346,10 +347,17 @@ impl Session {
         }
     }
 
+    /// Does something with the packet file, if there is one.
+    fn keep(&mut self, action: impl Fn(&mut PacketFile) -> Result<(), CommandError>) {
+        if let Some(Err(error)) = self.packets.as_mut().map(action) {
+            self.keep_no_longer(error);
+        }
+    }
+
     /// A packet file that fails is given up and reported at the end; the rows go on. A pipe that nobody reads any more
     /// ends everything, as it does for rows.
-    fn keep(&mut self, action: impl Fn(&mut PacketFile) -> Result<(), CommandError>) {
-        let Some(Err(error)) = self.packets.as_mut().map(action) else { return };
+    #[inline(never)]
+    fn keep_no_longer(&mut self, error: CommandError) {
         self.packets = None;
         if error.is_closed_output() {
             self.failed = Some(error);

@@ -89,6 +89,11 @@ impl QName {
         self.0.folded.as_deref().unwrap_or(&self.0.shown)
     }
 
+    /// Bytes of its labels on the wire, without the root's.
+    pub(super) fn wire_length(&self) -> usize {
+        self.0.wire.len()
+    }
+
     /// A number that equal names share for the life of the process.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.0.hash
@@ -137,10 +142,12 @@ pub struct Names {
     /// Some of the latest, each at the place that some of its bytes lead to: nearly every name is one of these, and found
     /// without a hash of all of it.
     latest: Latest,
+    /// The same for messages: what a message asks for is nearly always what one of its length asked that began alike.
+    asked: Latest,
     bytes: usize,
 }
 
-/// Names, each at one of a few places.
+/// Names, each at one of a few places. Who chooses names that share a place makes them slower to find, and no more.
 #[derive(Debug)]
 struct Latest(Box<[Option<QName>; Self::PLACES]>);
 
@@ -153,8 +160,7 @@ impl Default for Latest {
 impl Latest {
     const PLACES: usize = 1 << 10;
 
-    /// Where the name with these labels is kept. Who chooses names that share a place makes them slower to find, and no
-    /// more.
+    /// Where the name with these labels is kept.
     fn place(wire: &[u8]) -> usize {
         let word = |at: usize| {
             let bytes: Option<&[u8; 8]> = wire.get(at..).and_then(<[u8]>::first_chunk);
@@ -165,12 +171,44 @@ impl Latest {
         };
         // Names differ in their beginnings, search suffixes in their lengths.
         let words = [word(0), word(wire.len() / 4).rotate_left(17), word(wire.len() / 2).rotate_left(39)];
-        let mixed = words.into_iter().fold(wire.len() as u64, |mixed, word| mixed ^ word);
-        usize::try_from(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).unwrap_or_default() % Self::PLACES
+        Self::mix(words.into_iter().fold(wire.len() as u64, |mixed, word| mixed ^ word))
+    }
+
+    /// Where the name is kept that a message of this length asks for, whose question begins so.
+    #[inline]
+    fn place_of_question(length: usize, begins: &[u8; 16]) -> usize {
+        let word = u128::from_le_bytes(*begins);
+        let halves = [word, word >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default());
+        Self::mix(halves[0] ^ halves[1].rotate_left(29) ^ length as u64)
+    }
+
+    #[inline]
+    fn mix(word: u64) -> usize {
+        usize::try_from(word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).unwrap_or_default() % Self::PLACES
     }
 }
 
 impl Names {
+    /// The name that a message asks for if its question, the rest of it from there on, is one of the latest; without a look
+    /// at each label, as they were looked at when the name was first seen.
+    #[inline]
+    pub(super) fn asked_before(&self, question: &[u8]) -> Option<&QName> {
+        let begins = question.first_chunk()?;
+        let name = self.asked.0[Latest::place_of_question(question.len(), begins)].as_ref()?;
+        let wire = &name.0.wire[..];
+        // The root's label ends it.
+        (question.get(wire.len()) == Some(&0) && question.starts_with(wire)).then_some(name)
+    }
+
+    /// The name that begins a question and has labels of this length together, to be known when it is asked for again.
+    pub(super) fn ask_for(&mut self, question: &[u8], length: usize) -> QName {
+        let name = self.intern(&question[..length]);
+        if let Some(begins) = question.first_chunk() {
+            self.asked.0[Latest::place_of_question(question.len(), begins)] = Some(name.clone());
+        }
+        name
+    }
+
     /// The name with these labels, each with its length in front and without the root's.
     pub(crate) fn intern(&mut self, wire: &[u8]) -> QName {
         let place = Latest::place(wire);

@@ -33,11 +33,17 @@ pub(super) fn decode(message: &[u8], names: &mut Names) -> Option<Message> {
     if !standard_query || count(4) != 1 {
         return None;
     }
-    let (question_name, at) = plain_name(message)?;
+    let question = &message[HEADER..];
+    let known = names.asked_before(question).cloned();
+    let length = match &known {
+        Some(name) => name.wire_length(),
+        None => plain_name(question)?,
+    };
+    let at = HEADER + length + 1;
     let fixed: &[u8; 4] = message.get(at..)?.first_chunk()?;
     let qtype = QType::from(u16::from_be_bytes([fixed[0], fixed[1]]));
     let at = at + fixed.len();
-    let wire = Wire { message, question: HEADER..HEADER + question_name.len() };
+    let wire = Wire { message, question: HEADER..HEADER + length };
     let mut edns = None;
     let is_response = high & 0x80 != 0;
     let kind = if is_response {
@@ -54,7 +60,8 @@ pub(super) fn decode(message: &[u8], names: &mut Names) -> Option<Message> {
         wire.additionals(at, count(10), &mut edns)?;
         Kind::Query
     };
-    let question = Some((names.intern(question_name), qtype));
+    let name = known.unwrap_or_else(|| names.ask_for(question, length));
+    let question = Some((name, qtype));
     Some(Message { id: count(0), question, edns, authentic_data: low & 0x20 != 0, kind })
 }
 
@@ -77,18 +84,17 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*pair))
 }
 
-/// The question's name, if it has no pointers: its labels, and where what follows begins.
-fn plain_name(message: &[u8]) -> Option<(&[u8], usize)> {
-    let mut at = HEADER;
+/// Bytes of the labels that a question begins with, without the root's, if there are no pointers.
+fn plain_name(question: &[u8]) -> Option<usize> {
+    let mut at = 0;
     loop {
-        match *message.get(at)? {
+        match *question.get(at)? {
             0 => break,
             length @ 1..=63 => at += 1 + usize::from(length),
             _ => return None,
         }
     }
-    let name = message.get(HEADER..at).filter(|name| name.len() <= LONGEST_NAME)?;
-    Some((name, at + 1))
+    (at <= LONGEST_NAME).then_some(at)
 }
 
 /// A message whose question was read.
