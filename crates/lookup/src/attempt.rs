@@ -228,9 +228,9 @@ enum Matched {
 impl Attempts {
     /// Takes one message, and puts into `found` what it means; nothing when it is a copy.
     #[inline]
-    pub(crate) fn advance(&mut self, message: Message, path: Path, now: Timestamp, found: &mut Vec<Found>) {
+    pub(crate) fn advance(&mut self, message: Message, path: &Path, now: Timestamp, found: &mut Vec<Found>) {
         self.forget(now);
-        let Path { source, destination, transport } = path;
+        let Path { source, destination, transport } = *path;
         let id = message.id;
         match message.kind {
             Kind::Query => {
@@ -449,7 +449,7 @@ mod tests {
 
     fn advance(attempts: &mut Attempts, message: Message, path: Path, now: Timestamp) -> Option<Event> {
         let mut found = Vec::new();
-        attempts.advance(message, path, now, &mut found);
+        attempts.advance(message, &path, now, &mut found);
         found.pop().map(|found| found.event)
     }
 

@@ -145,15 +145,18 @@ impl Skipped {
 /// Decodes one frame down to its UDP or TCP payload, where one of the ports is in `ports`.
 #[inline]
 pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skipped> {
-    let datagram = match quick::decode(frame.link, frame.bytes) {
-        Some(datagram) => datagram,
-        None => general(frame)?,
-    };
-    let (source, destination) = (datagram.source.port(), datagram.destination.port());
-    if ports.iter().any(|port| *port == source || *port == destination) {
-        Ok(datagram)
-    } else {
-        Err(Skipped::OtherPort)
+    match quick::decode(frame.link, frame.bytes) {
+        Some(datagram) if datagram.is_of(ports) => Ok(datagram),
+        Some(_) => Err(Skipped::OtherPort),
+        None => general(frame).and_then(|it| if it.is_of(ports) { Ok(it) } else { Err(Skipped::OtherPort) }),
+    }
+}
+
+impl Datagram<'_> {
+    /// Whether it came from one of these ports or went to one.
+    #[inline]
+    fn is_of(&self, ports: &[u16]) -> bool {
+        ports.iter().any(|port| *port == self.source.port || *port == self.destination.port)
     }
 }
 

@@ -55,101 +55,96 @@ impl Wording {
     }
 }
 
-/// Everything that deserves a look in a lookup of this resolver, worst first. `as_is` tells the address that the name has as
-/// it stands, where that is known.
-pub(crate) fn findings(
+/// Puts in everything that deserves a look in a lookup of this resolver, worst first. `as_is` tells the address that the name
+/// has as it stands, where that is known.
+pub(crate) fn put_findings(
     lookup: &Lookup,
     id: ResolverId,
     readings: &Readings,
     as_is: impl FnOnce() -> Option<IpAddr>,
     wording: &Wording,
-) -> Vec<Finding> {
+    into: &mut Vec<Finding>,
+) {
     let glance = Glance::of(lookup);
-    if !RULES.iter().any(|(may_apply, _)| may_apply(&glance)) {
-        return Vec::new();
+    if !RULES.iter().any(|(sign, _)| glance.shows(*sign)) {
+        return;
     }
     let cluster_domain = readings.cluster_domain();
-    let as_is = if glance.answered_under_suffix { as_is() } else { None };
+    let as_is = if glance.shows(ANSWERED_UNDER_SUFFIX) { as_is() } else { None };
     let context = Context { cluster_domain, resend_after: readings.resend_after(id), as_is };
-    judge_by(lookup, &glance, &Judge { context: &context, wording })
+    into.extend(judge_by(lookup, glance, &Judge { context: &context, wording }));
 }
 
 /// Everything that deserves a look, worst first.
 pub fn judge(lookup: &Lookup, context: &Context) -> Vec<Finding> {
-    judge_by(lookup, &Glance::of(lookup), &Judge { context, wording: &Wording::All })
+    judge_by(lookup, Glance::of(lookup), &Judge { context, wording: &Wording::All }).collect()
 }
 
-fn judge_by(lookup: &Lookup, glance: &Glance, judge: &Judge<'_>) -> Vec<Finding> {
-    let rules = RULES.iter().filter(|(may_apply, _)| may_apply(glance));
-    rules.filter_map(|(_, rule)| rule(lookup, judge)).collect()
+fn judge_by(lookup: &Lookup, glance: Glance, judge: &Judge<'_>) -> impl Iterator<Item = Finding> {
+    let rules = RULES.iter().filter(move |(sign, _)| glance.shows(*sign));
+    rules.filter_map(|(_, rule)| rule(lookup, judge))
 }
 
 type Rule = fn(&Lookup, &Judge<'_>) -> Option<Finding>;
 
-/// Whether a lookup shows enough for a rule to be worth asking.
-type MayApply = fn(&Glance) -> bool;
-
-/// Each rule, and what a lookup must show at a glance for it.
-const RULES: [(MayApply, Rule); 11] = [
-    (|glance| glance.answered_under_suffix, suffix_answered),
-    (|glance| glance.resent, stall),
-    (|glance| glance.unanswered, unanswered),
-    (|glance| glance.has(Outcome::ServFail), servfail),
-    (|glance| glance.has(Outcome::Refused), refused),
-    (|glance| glance.several_servers, server_differs),
-    (|glance| glance.has(Outcome::NoData), nodata_stops_musl),
-    (|glance| glance.on_the_internet, suffix_leak),
-    (|glance| glance.has(Outcome::Truncated), truncated),
-    (|glance| glance.wasted, search_waste),
-    (|glance| glance.resent, resent),
+/// Each rule, and the sign that a lookup must show at a glance for it to be worth asking.
+const RULES: [(u64, Rule); 11] = [
+    (ANSWERED_UNDER_SUFFIX, suffix_answered),
+    (RESENT, stall),
+    (UNANSWERED, unanswered),
+    (sign_of(Outcome::ServFail), servfail),
+    (sign_of(Outcome::Refused), refused),
+    (SEVERAL_SERVERS, server_differs),
+    (sign_of(Outcome::NoData), nodata_stops_musl),
+    (ON_THE_INTERNET, suffix_leak),
+    (sign_of(Outcome::Truncated), truncated),
+    (WASTED, search_waste),
+    (RESENT, resent),
 ];
 
-/// What one pass over a lookup shows: most lookups show little.
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
-#[derive(Debug, Default)]
-struct Glance {
-    /// A bit for each outcome of a question.
-    outcomes: u32,
-    answered_under_suffix: bool,
-    wasted: bool,
-    unanswered: bool,
-    resent: bool,
-    several_servers: bool,
-    on_the_internet: bool,
+/// That a question came to this.
+const fn sign_of(outcome: Outcome) -> u64 {
+    1 << outcome as u32
 }
+
+/// Signs beside the outcomes.
+const ANSWERED_UNDER_SUFFIX: u64 = 1 << 32;
+const WASTED: u64 = 1 << 33;
+const UNANSWERED: u64 = 1 << 34;
+const RESENT: u64 = 1 << 35;
+const SEVERAL_SERVERS: u64 = 1 << 36;
+const ON_THE_INTERNET: u64 = 1 << 37;
+
+/// What one pass over a lookup shows, a bit for each sign: most lookups show little.
+#[derive(Debug, Clone, Copy)]
+struct Glance(u64);
 
 impl Glance {
     fn of(lookup: &Lookup) -> Self {
+        let sign = |sign, shown| if shown { sign } else { 0 };
         let answering = answering_step(lookup);
-        let mut glance = Self {
-            answered_under_suffix: answering.is_some_and(|step| step.suffix.is_some()),
-            ..Self::default()
-        };
+        let mut signs = sign(ANSWERED_UNDER_SUFFIX, answering.is_some_and(|step| step.suffix.is_some()));
         let mut server = None;
         for step in &lookup.steps {
-            glance.wasted |= step.wasted;
             // NODATA counts for the step, which may be of several questions.
-            glance.outcomes |= bit(step.outcome);
+            signs |= sign(WASTED, step.wasted) | sign_of(step.outcome);
             for (index, question) in step.questions.iter().enumerate() {
-                glance.outcomes |= bit(question.outcome);
-                glance.unanswered |= question.latency.is_none();
-                glance.resent |= step.questions[..index].iter().any(|earlier| is_resend(earlier, question));
-                if *server.get_or_insert(question.server) != question.server {
-                    glance.several_servers = true;
-                }
-                glance.on_the_internet |= step.suffix.is_some() && is_on_the_internet(question.server);
+                let resent = step.questions[..index].iter().any(|earlier| is_resend(earlier, question));
+                let another = *server.get_or_insert(question.server) != question.server;
+                let outside = step.suffix.is_some() && is_on_the_internet(question.server);
+                signs |= sign_of(question.outcome)
+                    | sign(UNANSWERED, question.latency.is_none())
+                    | sign(RESENT, resent)
+                    | sign(SEVERAL_SERVERS, another)
+                    | sign(ON_THE_INTERNET, outside);
             }
         }
-        glance
+        Self(signs)
     }
 
-    fn has(&self, outcome: Outcome) -> bool {
-        self.outcomes & bit(outcome) != 0
+    fn shows(self, sign: u64) -> bool {
+        self.0 & sign != 0
     }
-}
-
-fn bit(outcome: Outcome) -> u32 {
-    1 << outcome as u32
 }
 
 /// What the rules go by beside the lookup.

@@ -234,18 +234,30 @@ impl Pipeline {
 
     #[inline]
     fn message(&mut self, payload: &[u8], datagram: &Datagram<'_>, transport: Transport, at: Timestamp) {
-        match message::decode(payload, &mut self.names) {
-            Ok(message) => {
-                self.counters.messages += 1;
-                let path = Path { source: datagram.source, destination: datagram.destination, transport };
-                if self.relay.is_some() || self.clients.is_some() {
-                    self.sifted(message, path, at);
-                } else {
-                    self.attempts.advance(message, path, at, &mut self.found);
-                }
-            }
+        let path = Path { source: datagram.source, destination: datagram.destination, transport };
+        // Each way by itself: what one gives need not be put where the other would put it.
+        match message::usual(payload, &mut self.names) {
+            Some(message) => self.decoded(message, &path, at),
+            None => self.unusual(payload, &path, at),
+        }
+    }
+
+    #[inline(never)]
+    fn unusual(&mut self, payload: &[u8], path: &Path, at: Timestamp) {
+        match message::general::decode(payload, &mut self.names) {
+            Ok(message) => self.decoded(message, path, at),
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,
             Err(NotAMessage::OtherOpcode) => {}
+        }
+    }
+
+    #[inline]
+    fn decoded(&mut self, message: Message, path: &Path, at: Timestamp) {
+        self.counters.messages += 1;
+        if self.relay.is_some() || self.clients.is_some() {
+            self.sifted(message, *path, at);
+        } else {
+            self.attempts.advance(message, path, at, &mut self.found);
         }
     }
 
@@ -265,6 +277,6 @@ impl Pipeline {
             }
             Some(Turn::Own) | None => {}
         }
-        self.attempts.advance(message, path, at, &mut self.found);
+        self.attempts.advance(message, &path, at, &mut self.found);
     }
 }

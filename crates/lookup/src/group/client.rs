@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use super::deadlines::{Deadlines, Due};
 use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
-use super::finish::{End, Waits, finish, may_be_of, reading};
+use super::finish::{End, Room, Waits, finish, may_be_of, reading};
 use super::fit::{Fit, Relation};
 use super::links::{Link, Links};
 use super::open::{CHANNEL_TIMEOUT, LEAST_PATIENCE, Open, Standing, Steps};
@@ -22,8 +22,8 @@ use super::readings::{Began, Readings};
 use super::turns::Turns;
 use super::{ClientId, ListId, Load, OpenId, Stray};
 use crate::attempt::{Asked, Event, ExchangeId};
-use crate::findings::{Wording, findings};
-use crate::lookup::{Lookup, Step};
+use crate::findings::{Wording, put_findings};
+use crate::lookup::Lookup;
 use crate::map::Map;
 use crate::message::{QName, Response};
 use crate::time::{Nanos, Timestamp};
@@ -439,13 +439,13 @@ impl Client {
         around.over.push_back(Closed { client: around.me, list: around.list, open, shown, end });
     }
 
-    /// Puts a lookup of this client into its final form. `readings` is its `resolv.conf`; `room` is for its steps, empty.
+    /// Puts a lookup of this client into its final form. `readings` is its `resolv.conf`.
     pub(crate) fn complete(
         &mut self,
         closed: &Closed,
         readings: &Readings,
         wording: &Wording,
-        room: Vec<Step>,
+        room: Room,
     ) -> Lookup {
         let Closed { open, shown, end, .. } = closed;
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
@@ -454,7 +454,9 @@ impl Client {
             let name = lookup.name.trim_end_matches('.');
             self.as_is.iter().rev().find(|(known, _)| **known == *name).map(|(_, address)| *address)
         };
-        lookup.findings = findings(&lookup, shown.id, readings, as_is, wording);
+        let mut found = std::mem::take(&mut lookup.findings);
+        put_findings(&lookup, shown.id, readings, as_is, wording, &mut found);
+        lookup.findings = found;
         self.remember_as_is(&lookup);
         lookup
     }

@@ -81,13 +81,13 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     if let Some(shown) = by_edns(&signs, before).or_else(|| by_order_of_types(&signs)) {
         return shown;
     }
-    if signs.in_turn {
+    if in_turn(open) {
         return Fingerprint::sure(
             ResolverId::Glibc,
             "A answered before AAAA was asked, candidate by candidate",
         );
     }
-    if signs.aaaa_after_answer {
+    if aaaa_after_answer(open) {
         return one_after_the_other(&signs, beforehand);
     }
     match signs.pairs {
@@ -102,7 +102,7 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
             ResolverId::Hickory,
             "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
         ),
-        Pairs::TwoPorts if signs.one_port_per_server => {
+        Pairs::TwoPorts if one_port_per_server(signs.open) => {
             Fingerprint::sure(ResolverId::CAres, "one port for each nameserver, no OPT record")
         }
         Pairs::TwoPorts => Fingerprint::sure(ResolverId::Go, "A and AAAA from two ports, no OPT record"),
@@ -116,7 +116,7 @@ pub(crate) fn looks_like_musl(open: &Open, shown: &[ResolverId]) -> bool {
 }
 
 /// The EDNS size, and whether there is a cookie.
-fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
+fn by_edns(signs: &Signs<'_>, before: &[ResolverId]) -> Option<Fingerprint> {
     let edns = signs.edns?;
     let sure = |id, evidence| Some(Fingerprint::sure(id, evidence));
     match edns.payload_size {
@@ -130,7 +130,7 @@ fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
             Pairs::None if before.contains(&ResolverId::CAres) => {
                 Some(Fingerprint::likely(ResolverId::CAres, AS_BEFORE))
             }
-            Pairs::TwoPorts if signs.one_port_per_server => {
+            Pairs::TwoPorts if one_port_per_server(signs.open) => {
                 sure(ResolverId::CAres, "OPT of 1232 bytes, one port for each nameserver")
             }
             Pairs::TwoPorts if signs.candidates == 1 && only_channels(before) => {
@@ -148,15 +148,15 @@ fn by_edns(signs: &Signs, before: &[ResolverId]) -> Option<Fingerprint> {
 }
 
 /// Types asked one after another, or in passes, which only programs of their own do.
-fn by_order_of_types(signs: &Signs) -> Option<Fingerprint> {
+fn by_order_of_types(signs: &Signs<'_>) -> Option<Fingerprint> {
     let sure = |id, evidence| Some(Fingerprint::sure(id, evidence));
-    if signs.burst {
+    if burst(signs.open) {
         return sure(ResolverId::BusyboxNslookup, "every candidate asked before any was answered");
     }
-    if signs.types.contains(&QType::Other(MX)) || signs.types.contains(&QType::Other(HTTPS)) {
+    if signs.mx_or_https {
         return sure(ResolverId::BindHost, "MX or HTTPS asked for the name that was found");
     }
-    if signs.aaaa_pass_then_a {
+    if pass_of(signs.open, QType::Aaaa, QType::A) {
         return sure(ResolverId::Getent, "all candidates asked for AAAA, then all for A");
     }
     None
@@ -165,7 +165,7 @@ fn by_order_of_types(signs: &Signs) -> Option<Fingerprint> {
 /// A along the walk, AAAA only for the name that was found: BIND's nslookup. Where the walk was one candidate long, glibc
 /// looks the same once it has taken to asking one at a time from a port each (2.36 `resolv/res_send.c`, `send_dg`, after
 /// two stalls; or `single-request-reopen`).
-fn one_after_the_other(signs: &Signs, beforehand: &Beforehand<'_>) -> Fingerprint {
+fn one_after_the_other(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerprint {
     let evidence = "A along the walk, AAAA only for the name that was found";
     if signs.candidates > 1 {
         return Fingerprint::sure(ResolverId::BindNslookup, evidence);
@@ -180,12 +180,12 @@ fn one_after_the_other(signs: &Signs, beforehand: &Beforehand<'_>) -> Fingerprin
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
-fn libc(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
+fn libc(signs: &Signs<'_>, before: &[ResolverId]) -> Fingerprint {
     let only = |id| before.contains(&id) && !before.iter().any(|it| LIBCS.contains(it) && *it != id);
     if signs.candidates == 1 && only_channels(before) {
         return Fingerprint::likely(ResolverId::CAres, AS_BEFORE);
     }
-    if signs.several_servers_at_once {
+    if signs.open.steps.iter().any(several_servers_at_once) {
         return Fingerprint::sure(ResolverId::Musl, "every question to several nameservers from one port");
     }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
@@ -229,8 +229,8 @@ fn only_channels(before: &[ResolverId]) -> bool {
 }
 
 /// One type only: nothing to see but how the walk went.
-fn single(signs: &Signs, before: &[ResolverId]) -> Fingerprint {
-    if before.contains(&ResolverId::BindNslookup) && signs.only(QType::A) {
+fn single(signs: &Signs<'_>, before: &[ResolverId]) -> Fingerprint {
+    if before.contains(&ResolverId::BindNslookup) && signs.only_a {
         return Fingerprint::likely(ResolverId::BindNslookup, AS_BEFORE);
     }
     // Go asks for both types at once, or shows itself by EDNS.
@@ -261,10 +261,10 @@ enum Pairs {
     TwoPorts,
 }
 
-/// What there is to see.
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
+/// What there is to see, as far as nearly every lookup is asked for it.
 #[derive(Debug)]
-struct Signs {
+struct Signs<'a> {
+    open: &'a Open,
     edns: Option<crate::message::Edns>,
     authentic_data: bool,
     pairs: Pairs,
@@ -272,22 +272,18 @@ struct Signs {
     close_ids: usize,
     very_close_ids: bool,
     one_port_for_all: bool,
-    one_port_per_server: bool,
     low_ports: bool,
-    several_servers_at_once: bool,
-    aaaa_after_answer: bool,
-    aaaa_pass_then_a: bool,
-    burst: bool,
-    in_turn: bool,
+    mx_or_https: bool,
+    only_a: bool,
     candidates: usize,
-    types: SmallVec<[QType; 4]>,
 }
 
-impl Signs {
-    fn of(open: &Open) -> Self {
+impl<'a> Signs<'a> {
+    fn of(open: &'a Open) -> Self {
         // Every lookup is begun with a question.
         let first = &open.steps[0].sent[0].asked;
         let mut signs = Self {
+            open,
             edns: first.edns,
             authentic_data: first.authentic_data,
             pairs: Pairs::None,
@@ -295,22 +291,16 @@ impl Signs {
             close_ids: 0,
             very_close_ids: true,
             one_port_for_all: open.steps.len() > 1,
-            one_port_per_server: false,
             low_ports: false,
-            several_servers_at_once: false,
-            aaaa_after_answer: aaaa_after_answer(open),
-            aaaa_pass_then_a: pass_of(open, QType::Aaaa, QType::A),
-            burst: burst(open),
-            in_turn: in_turn(open),
+            mx_or_https: false,
+            only_a: true,
             candidates: open.steps.len(),
-            types: SmallVec::new(),
         };
         let mut of_one_port = 0;
         for step in &open.steps {
             for Sent { asked, .. } in &step.sent {
                 signs.note(asked, first);
             }
-            signs.several_servers_at_once |= several_servers_at_once(step);
             if let Some((one, other)) = pair(step) {
                 signs.pairs_seen += 1;
                 of_one_port += usize::from(one.client == other.client);
@@ -324,21 +314,15 @@ impl Signs {
             pairs if of_one_port * 2 > pairs => Pairs::SamePort,
             _ => Pairs::TwoPorts,
         };
-        signs.one_port_per_server = signs.pairs == Pairs::TwoPorts && one_port_per_server(open);
         signs
     }
 
     /// Takes in one transmission; `first` is the lookup's first.
     fn note(&mut self, asked: &Asked, first: &Asked) {
-        if !self.types.contains(&asked.qtype) {
-            self.types.push(asked.qtype);
-        }
+        self.only_a &= asked.qtype == QType::A;
+        self.mx_or_https |= matches!(asked.qtype, QType::Other(MX | HTTPS));
         self.one_port_for_all &= first.client == asked.client;
         self.low_ports |= asked.client.port() < EPHEMERAL;
-    }
-
-    fn only(&self, qtype: QType) -> bool {
-        self.types[..] == [qtype]
     }
 }
 

@@ -1,5 +1,6 @@
 //! A lookup that is over: from what was sent and answered to steps, times and outcome.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
@@ -11,7 +12,7 @@ use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
 use super::patterns::TypedName;
-use crate::lookup::{Lookup, Question, Questions, ResolverSeen, Step};
+use crate::lookup::{Finding, Lookup, Question, Questions, ResolverSeen, Step};
 use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
 
@@ -24,17 +25,37 @@ pub(crate) enum End {
     CaptureEnded,
 }
 
+/// Memory of a lookup that nobody needs any more, empty: the next one is put together in it.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    steps: Vec<Step>,
+    addresses: Vec<IpAddr>,
+    findings: Vec<Finding>,
+}
+
+impl Room {
+    /// That of this lookup.
+    pub(crate) fn of(lookup: Lookup) -> Self {
+        let Lookup { mut steps, mut addresses, mut findings, .. } = lookup;
+        steps.clear();
+        addresses.clear();
+        findings.clear();
+        Self { steps, addresses, findings }
+    }
+}
+
 /// Makes a lookup of what was gathered, as this resolver does.
 ///
-/// `waits` are the resolver's; what comes later found nobody waiting. `steps` is room for its steps, empty.
+/// `waits` are the resolver's; what comes later found nobody waiting.
 pub(crate) fn finish(
     open: &Open,
     shown: Fingerprint,
     told: Option<Resolver>,
     waits: Waits,
     end: End,
-    mut steps: Vec<Step>,
+    room: Room,
 ) -> Lookup {
+    let Room { mut steps, mut addresses, findings } = room;
     let id = shown.id;
     // Who gave up has not come to the end of his walk.
     let typed = if came_too_late(open.step(), id, waits) { first_reading(open) } else { reading(open) };
@@ -69,6 +90,9 @@ pub(crate) fn finish(
             put_questions(step, &mut made.questions);
         }
     }
+    if last == Outcome::Answer {
+        put_addresses(open.step(), &mut addresses);
+    }
     let start = open.steps.first().map(OpenStep::begun);
     Lookup {
         name: Rc::clone(&typed.name),
@@ -76,13 +100,13 @@ pub(crate) fn finish(
         client: Some(open.client),
         resolver: seen(shown, told),
         outcome: last,
-        addresses: if last == Outcome::Answer { addresses(open.step()) } else { Vec::new() },
+        addresses,
         error: None,
         latency: steps.iter().map(|step| step.added).sum(),
         certain: open.certain,
         partial: end == End::CaptureEnded || typed.entry > 0,
         doubtful_dot: false,
-        findings: Vec::new(),
+        findings,
         steps,
     }
 }
@@ -216,14 +240,13 @@ pub(crate) struct Waits {
     pub(crate) longest: Nanos,
 }
 
-fn addresses(step: &OpenStep) -> Vec<std::net::IpAddr> {
-    let mut addresses = Vec::new();
+/// Puts in the addresses that a candidate was answered with, each once.
+fn put_addresses(step: &OpenStep, into: &mut Vec<IpAddr>) {
     for address in step.answers.iter().flat_map(|answer| answer.response.addresses()) {
-        if !addresses.contains(address) {
-            addresses.push(*address);
+        if !into.contains(address) {
+            into.push(*address);
         }
     }
-    addresses
 }
 
 /// Puts the transmissions of a candidate where they stay: they are large.

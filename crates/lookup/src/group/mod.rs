@@ -26,6 +26,7 @@ use slab::Slab;
 
 use client::{BEGAN_BEFORE, Client, Closed, Surroundings};
 use deadlines::{Deadlines, Due};
+use finish::Room;
 use links::{Link, Links};
 use open::Steps;
 pub use search_list::InferredConf;
@@ -33,7 +34,7 @@ pub use search_list::InferredConf;
 use crate::attempt::{COPY, Event};
 use crate::datagram::Endpoint;
 use crate::findings::Wording;
-use crate::lookup::{Lookup, Step};
+use crate::lookup::Lookup;
 use crate::map::{Address, Map};
 use crate::time::{Nanos, Timestamp};
 use readings::Readings;
@@ -106,7 +107,7 @@ pub(crate) struct Lookups {
     /// Room of such lookups, to be used again.
     spare: Vec<Steps>,
     /// The same of one in its final form.
-    room: Vec<Step>,
+    room: Room,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     wording: Wording,
@@ -159,7 +160,7 @@ impl Lookups {
             deadlines: Deadlines::default(),
             over: VecDeque::new(),
             spare: Vec::new(),
-            room: Vec::new(),
+            room: Room::default(),
             began: None,
             detected: Vec::new(),
             wording: Wording::All,
@@ -295,8 +296,7 @@ impl Lookups {
 
     /// Takes the memory of a lookup that nobody needs any more.
     pub(crate) fn reuse(&mut self, lookup: Lookup) {
-        self.room = lookup.steps;
-        self.room.clear();
+        self.room = Room::of(lookup);
     }
 
     /// Everything that is left, at the end of a capture.

@@ -27,10 +27,10 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
             let path =
                 |source, destination| crate::attempt::Path { source, destination, transport: Transport::Udp };
             let query = message(crate::message::Kind::Query);
-            attempts.advance(query, path(client, server), Timestamp(now), &mut found);
+            attempts.advance(query, &path(client, server), Timestamp(now), &mut found);
             now += 1_000_000;
             let kind = crate::message::Kind::Response(Response::bare(outcome));
-            attempts.advance(message(kind), path(server, client), Timestamp(now), &mut found);
+            attempts.advance(message(kind), &path(server, client), Timestamp(now), &mut found);
             now += 100_000;
         }
         now += 200_000_000;

@@ -122,14 +122,17 @@ pub enum NotAMessage {
     OtherOpcode,
 }
 
+/// Decodes a message that is a usual one.
+#[inline]
+pub(crate) fn usual(payload: &[u8], names: &mut Names) -> Option<Message> {
+    quick::decode(payload, names)
+}
+
 /// Decodes one message. Records that are missing because the capture kept too little are no defect: header and
 /// question are enough. `names` are those seen before.
 #[inline]
 pub fn decode(payload: &[u8], names: &mut Names) -> Result<Message, NotAMessage> {
-    match quick::decode(payload, names) {
-        Some(message) => Ok(message),
-        None => general::decode(payload, names),
-    }
+    usual(payload, names).map_or_else(|| general::decode(payload, names), Ok)
 }
 
 /// What the header and the answer section come to.

@@ -178,7 +178,8 @@ impl Latest {
     #[inline]
     fn place_of_question(length: usize, begins: &[u8; 16]) -> usize {
         let word = u128::from_le_bytes(*begins);
-        let halves = [word, word >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default());
+        let halves =
+            [word, word >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default());
         Self::mix(halves[0] ^ halves[1].rotate_left(29) ^ length as u64)
     }
 
