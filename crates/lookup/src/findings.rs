@@ -240,7 +240,7 @@ fn should_be(lookup: &Lookup, judge: &Judge<'_>) -> String {
 /// `svc.ns.svc` … (Kubernetes DNS specification 1.1.0, section 2.3). A longer one has to begin with an underscore, as
 /// the names of ports do.
 fn is_service(typed: &str, suffix: &str, cluster_domain: &str) -> bool {
-    let dots = typed.matches('.').count();
+    let dots = typed.bytes().filter(|byte| *byte == b'.').count();
     let up_to = |most: usize| dots <= most || (typed.starts_with('_') && dots <= most + 1);
     if suffix == cluster_domain {
         // `svc.ns.svc`, `1-2-3-4.ns.pod`

@@ -44,3 +44,28 @@ impl Hash for Address {
         }
     }
 }
+
+/// A number that some of these bytes lead to, in fewer steps than a hash of all of them takes: nearly always another one for
+/// other bytes. Who knows it can find bytes that share one, so it may only tell where to look first.
+#[inline]
+pub(crate) fn rough(bytes: &[u8]) -> u64 {
+    let length = bytes.len();
+    let word = |at: usize| {
+        let word: Option<&[u8; 8]> =
+            bytes.get(at.min(length.saturating_sub(8))..).and_then(<[u8]>::first_chunk);
+        word.map_or(0, |word| u64::from_le_bytes(*word))
+    };
+    let words = if length < 8 {
+        [bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0, 0]
+    } else {
+        // Names differ in their beginnings, search suffixes in their lengths.
+        [word(0), word(length / 4).rotate_left(17), word(length / 2).rotate_left(39)]
+    };
+    mix(words.into_iter().fold(length as u64, |mixed, word| mixed ^ word))
+}
+
+/// Spreads a number over all 64 bits; the upper ones are the better mixed.
+#[inline]
+pub(crate) fn mix(word: u64) -> u64 {
+    word.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

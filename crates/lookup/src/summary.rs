@@ -1,14 +1,20 @@
 //! Sums over all lookups of a run, in bounded memory.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
 use crate::lookup::{FindingCode, Lookup, Step};
-use crate::map::Map;
+use crate::map::rough;
 use crate::time::Nanos;
 
 /// Names, suffixes and targets counted one by one; whatever comes later is counted together.
 const MOST_COUNTED: usize = 8_192;
+/// Places for the latest of them; a place that more than one shares only makes them slower to find.
+const LATEST: usize = 32;
 /// Entries shown.
 const MOST_SHOWN: usize = 100;
 
@@ -180,7 +186,12 @@ fn is_node_cache(server: IpAddr) -> bool {
 
 #[derive(Debug, Clone, Default)]
 struct Groups {
-    counted: Map<Box<str>, Cost>,
+    counted: Vec<(Box<str>, Cost)>,
+    /// Where each of them is, by the hash of its key.
+    known: HashTable<usize>,
+    hasher: RandomState,
+    /// Where some of the latest are: nearly every key is one of these.
+    latest: [usize; LATEST],
     /// What came when the table was full.
     rest: Cost,
     /// How many different ones that were is unknown; each arrival counts.
@@ -189,18 +200,38 @@ struct Groups {
 
 impl Groups {
     fn add(&mut self, key: &str, cost: &Cost) {
-        if let Some(known) = self.counted.get_mut(key) {
-            known.add(cost);
-        } else if self.counted.len() < MOST_COUNTED {
-            self.counted.insert(key.into(), *cost);
+        let place = usize::try_from(rough(key.as_bytes()) >> 32).unwrap_or_default() % LATEST;
+        if let Some((known, sum)) = self.counted.get_mut(self.latest[place])
+            && **known == *key
+        {
+            sum.add(cost);
+        } else if let Some(at) = self.find_or_begin(key) {
+            self.latest[place] = at;
+            self.counted[at].1.add(cost);
         } else {
             self.rest.add(cost);
             self.rest_arrivals += 1;
         }
     }
 
+    /// Where a key is counted; `None` where it is not and there is no more room.
+    fn find_or_begin(&mut self, key: &str) -> Option<usize> {
+        let hash = self.hasher.hash_one(key);
+        if let Some(known) = self.known.find(hash, |at| *self.counted[*at].0 == *key) {
+            return Some(*known);
+        }
+        if self.counted.len() >= MOST_COUNTED {
+            return None;
+        }
+        let at = self.counted.len();
+        self.counted.push((key.into(), Cost::default()));
+        let (hasher, counted) = (&self.hasher, &self.counted);
+        self.known.insert_unique(hash, at, |at| hasher.hash_one(&counted[*at].0));
+        Some(at)
+    }
+
     fn costliest(&self) -> Vec<Entry> {
-        let mut all: Vec<(&Box<str>, &Cost)> = self.counted.iter().collect();
+        let mut all: Vec<(&str, &Cost)> = self.counted.iter().map(|(key, cost)| (&**key, cost)).collect();
         all.sort_by(|(one_key, one), (other_key, other)| {
             // What never got an answer kept the application waiting longest.
             let weight = |cost: &Cost| (cost.latency.is_none(), cost.latency, cost.questions);

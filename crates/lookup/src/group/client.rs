@@ -126,8 +126,8 @@ pub(crate) struct Surroundings<'a> {
 
 impl Closed {
     /// The room that its candidates took, if another lookup has use for it.
-    pub(crate) fn into_room(self) -> Option<Steps> {
-        let mut steps = self.open.steps;
+    pub(crate) fn take_room(&mut self) -> Option<Steps> {
+        let mut steps = std::mem::take(&mut self.open.steps);
         steps.clear();
         (steps.capacity() <= USUAL_STEPS).then_some(steps)
     }

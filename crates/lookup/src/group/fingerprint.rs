@@ -262,6 +262,7 @@ enum Pairs {
 }
 
 /// What there is to see, as far as nearly every lookup is asked for it.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
 #[derive(Debug)]
 struct Signs<'a> {
     open: &'a Open,

@@ -57,32 +57,28 @@ pub(crate) fn finish(
 ) -> Lookup {
     let Room { mut steps, mut addresses, findings } = room;
     let id = shown.id;
+    let late = came_too_late(open.step(), id, waits);
     // Who gave up has not come to the end of his walk.
-    let typed = if came_too_late(open.step(), id, waits) { first_reading(open) } else { reading(open) };
+    let typed = if late { first_reading(open) } else { reading(open) };
     let rule = told.map_or_else(|| pair_rule(id), |told| told.profile().verdict.pair);
-    let mut outcomes: SmallVec<[Outcome; 8]> = {
-        let came_late = |step, it: &Standing| is_late(it, step, id, waits);
-        open.steps.iter().map(|step| step_outcome(step, rule, |it| came_late(step, it))).collect()
+    let outcome = |step| step_outcome(step, rule, |it| is_late(it, step, id, waits));
+    let last = match outcome(open.step()) {
+        // Whether an answer came after the capture's end is not known.
+        Outcome::Timeout if end == End::CaptureEnded => Outcome::Unknown,
+        seen => seen,
     };
-    // Whether an answer came after the capture's end is not known.
-    let unseen = |outcome| {
-        if end == End::CaptureEnded && outcome == Outcome::Timeout { Outcome::Unknown } else { outcome }
-    };
-    if let Some(last) = outcomes.last_mut() {
-        *last = unseen(*last);
-    }
-    let last = outcomes.last().copied().unwrap_or(Outcome::Unknown);
-    let answered = (last == Outcome::Answer).then(|| open.step().name.clone());
-    let ended = ended_at(open.step()).filter(|_| !came_too_late(open.step(), id, waits));
+    let wasted = |step: &OpenStep| last == Outcome::Answer && open.step().name != step.name;
+    let ended = ended_at(open.step()).filter(|_| !late);
     steps.reserve(open.steps.len());
     for (index, step) in open.steps.iter().enumerate() {
-        let until = open.steps.get(index + 1).map(OpenStep::begun).or(ended);
+        let next = open.steps.get(index + 1);
+        let until = next.map(OpenStep::begun).or(ended);
         steps.push(Step {
             candidate: step.name.shared(),
             suffix: suffix_of(typed, step),
-            outcome: outcomes[index],
+            outcome: if next.is_some() { outcome(step) } else { last },
             added: until.map(|until| (until - step.begun()).max(Nanos(0))),
-            wasted: answered.as_ref().is_some_and(|name| *name != step.name),
+            wasted: wasted(step),
             questions: Questions::new(),
             why: None,
         });

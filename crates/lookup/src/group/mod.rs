@@ -225,7 +225,9 @@ impl Lookups {
                 self.decide_the_most_talkative(now);
             }
         }
-        self.make_room();
+        if self.open.bytes > MOST_OPEN {
+            self.make_room();
+        }
     }
 
     /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
@@ -249,11 +251,16 @@ impl Lookups {
     }
 
     /// Takes it that time has passed.
+    #[inline]
     pub(crate) fn pass(&mut self, now: Timestamp) {
         self.begin(now);
-        if self.deadlines.nothing_until(now) {
-            return;
+        if !self.deadlines.nothing_until(now) {
+            self.look_at_what_is_due(now);
         }
+    }
+
+    #[inline(never)]
+    fn look_at_what_is_due(&mut self, now: Timestamp) {
         self.expire(now);
         if self.deadlines.is_crowded(self.open.lookups + self.clients.len()) {
             self.tidy_deadlines();
@@ -279,17 +286,21 @@ impl Lookups {
     /// Takes out one of the lookups that are over, in the order in which they ended.
     pub(crate) fn next_over(&mut self) -> Option<Lookup> {
         loop {
-            let closed = self.over.pop_front()?;
-            let Some(known) = self.clients.get_mut(closed.client as usize) else { continue };
-            let Some((_, readings)) = self.lists.get(closed.list) else { continue };
-            let mut lookup =
-                known.client.complete(&closed, readings, &self.wording, std::mem::take(&mut self.room));
+            let closed = self.over.front_mut()?;
+            let known = self.clients.get_mut(closed.client as usize);
+            let (Some(known), Some((_, readings))) = (known, self.lists.get(closed.list)) else {
+                self.over.pop_front();
+                continue;
+            };
+            let room = std::mem::take(&mut self.room);
+            let mut lookup = known.client.complete(closed, readings, &self.wording, room);
             if let Some(conf) = &known.inferred {
                 lookup.doubt_the_dot(conf.searched_below);
             }
             if self.spare.len() < MOST_SPARE {
-                self.spare.extend(closed.into_room());
+                self.spare.extend(closed.take_room());
             }
+            self.over.pop_front();
             return Some(lookup);
         }
     }
@@ -417,10 +428,8 @@ impl Lookups {
     }
 
     /// Gives up the lookups that would be over soonest, while there are too many.
+    #[inline(never)]
     fn make_room(&mut self) {
-        if self.open.bytes <= MOST_OPEN {
-            return;
-        }
         let mut undecided = Vec::new();
         while self.open.bytes > MOST_OPEN {
             let Some((at, due)) = self.deadlines.pop_until(Timestamp(i64::MAX)) else { break };

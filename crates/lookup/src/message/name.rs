@@ -9,6 +9,8 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use crate::map::{mix, rough};
+
 /// Bytes of names that are remembered before the memory is emptied.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes that a remembered name takes beside its letters, about.
@@ -158,34 +160,25 @@ impl Default for Latest {
 }
 
 impl Latest {
-    const PLACES: usize = 1 << 10;
+    const BITS: u32 = 11;
+    const PLACES: usize = 1 << Self::BITS;
 
     /// Where the name with these labels is kept.
     fn place(wire: &[u8]) -> usize {
-        let word = |at: usize| {
-            let bytes: Option<&[u8; 8]> = wire.get(at..).and_then(<[u8]>::first_chunk);
-            bytes.map_or_else(
-                || wire.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-                |bytes| u64::from_le_bytes(*bytes),
-            )
-        };
-        // Names differ in their beginnings, search suffixes in their lengths.
-        let words = [word(0), word(wire.len() / 4).rotate_left(17), word(wire.len() / 2).rotate_left(39)];
-        Self::mix(words.into_iter().fold(wire.len() as u64, |mixed, word| mixed ^ word))
+        Self::place_at(rough(wire))
     }
 
     /// Where the name is kept that a message of this length asks for, whose question begins so.
     #[inline]
     fn place_of_question(length: usize, begins: &[u8; 16]) -> usize {
         let word = u128::from_le_bytes(*begins);
-        let halves =
-            [word, word >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default());
-        Self::mix(halves[0] ^ halves[1].rotate_left(29) ^ length as u64)
+        let half = |word: u128| u64::try_from(word & u128::from(u64::MAX)).unwrap_or_default();
+        Self::place_at(mix(half(word) ^ half(word >> 64).rotate_left(29) ^ length as u64))
     }
 
     #[inline]
-    fn mix(word: u64) -> usize {
-        usize::try_from(word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).unwrap_or_default() % Self::PLACES
+    fn place_at(mixed: u64) -> usize {
+        usize::try_from(mixed >> (u64::BITS - Self::BITS)).unwrap_or_default() % Self::PLACES
     }
 }
 

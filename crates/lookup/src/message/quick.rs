@@ -11,6 +11,8 @@ use super::{Addresses, Content, Edns, Found, Kind, Message, Names, QName, Respon
 
 /// Bytes of a header.
 const HEADER: usize = 12;
+/// Where the question's name is, right behind the header, as a name of a record (RFC 1035 section 4.1.4).
+const POINTER: [u8; 2] = [0xc0, 12];
 /// Longer names than this are left to `general`: the limit of 255 has its own rules there.
 const LONGEST_NAME: usize = 240;
 
@@ -157,7 +159,7 @@ impl<'a> Wire<'a> {
     }
 
     fn record(&self, at: usize) -> Option<Record<'a>> {
-        let owner_end = self.name(at, None)?;
+        let owner_end = if self.owner_is_question(at) { at + POINTER.len() } else { self.name(at, None)? };
         let fixed: &[u8; 10] = self.message.get(owner_end..)?.first_chunk()?;
         let start = owner_end + fixed.len();
         let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
@@ -170,6 +172,12 @@ impl<'a> Wire<'a> {
             start,
             end: start + length,
         })
+    }
+
+    /// Whether a record behind the question is one of the name asked for, said as nearly every server says that.
+    fn owner_is_question(&self, at: usize) -> bool {
+        let begins = self.message.get(at..).is_some_and(|record| record.starts_with(&POINTER));
+        begins && !self.question.is_empty() && at > self.question.end
     }
 
     /// Follows a name, copying its labels if they are wanted; gives where what follows begins. A pointer has to lead
