@@ -199,6 +199,23 @@ proptest::proptest! {
         proptest::prop_assert_eq!(format!("{decoded:?}"), format!("{expected:?}"));
         proptest::prop_assert_eq!(decoded, expected);
     }
+
+    #[test]
+    fn names_that_were_seen_before_change_nothing(
+        bytes in pieces::message(),
+        at in 12..60_usize,
+        byte in proptest::num::u8::ANY,
+    ) {
+        let mut alike = bytes.clone();
+        if let Some(changed) = alike.get_mut(at) {
+            *changed = byte;
+        }
+        let mut names = Names::default();
+        for message in [&bytes, &alike, &bytes] {
+            let (decoded, expected) = (decode(message, &mut names), read(message));
+            proptest::prop_assert_eq!(format!("{decoded:?}"), format!("{expected:?}"));
+        }
+    }
 }
 
 #[test]
