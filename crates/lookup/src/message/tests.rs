@@ -202,16 +202,25 @@ proptest::proptest! {
 
     #[test]
     fn names_that_were_seen_before_change_nothing(
-        bytes in pieces::message(),
-        at in 12..60_usize,
-        byte in proptest::num::u8::ANY,
+        labels in proptest::collection::vec("[a-z]{1,9}", 2..6),
+        (high, rest) in (proptest::sample::select(vec![1_u8, 0x81]), pieces::message()),
+        (at, byte) in (10..60_usize, 0..12_u8),
     ) {
-        let mut alike = bytes.clone();
-        if let Some(changed) = alike.get_mut(at) {
-            *changed = byte;
+        let mut bytes = vec![0x12, 0x34, high, 0x80, 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in &labels {
+            bytes.push(u8::try_from(label.len()).unwrap());
+            bytes.extend(label.as_bytes());
         }
+        let end = bytes.len();
+        bytes.extend([0, 0, 1, 0, 1]);
+        bytes.extend(rest);
+        // Begins alike and is as long, but goes on where the first name ends, or is another one.
+        let [mut longer, mut other] = [bytes.clone(), bytes.clone()];
+        longer[end] = byte;
+        let at = at % other.len();
+        other[at] = byte;
         let mut names = Names::default();
-        for message in [&bytes, &alike, &bytes] {
+        for message in [&bytes, &longer, &other, &bytes] {
             let (decoded, expected) = (decode(message, &mut names), read(message));
             proptest::prop_assert_eq!(format!("{decoded:?}"), format!("{expected:?}"));
         }
