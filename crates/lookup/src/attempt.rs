@@ -5,7 +5,7 @@
 //! capture on several interfaces holds them, are dropped here.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 
 use dnsprobe_resolv::{QType, Transport};
@@ -149,8 +149,16 @@ pub(crate) struct Attempts {
 }
 
 /// Both ends of an exchange, its transport and its id: hashed and compared for each message, so no larger than need be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Socket([u64; 2]);
+
+impl Hash for Socket {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [one, other] = self.0.map(u128::from);
+        // In one step.
+        state.write_u128(one << 64 | other);
+    }
+}
 
 impl Socket {
     /// What the second number of an IPv6 socket has beside its hash.

@@ -89,7 +89,9 @@ impl Summary {
         let mut cost = Cost { lookups: 1, latency: lookup.latency, ..Cost::default() };
         for step in &lookup.steps {
             let of_step = Cost::of_step(step);
-            self.to_node_cache += step.questions.iter().filter(|it| is_node_cache(it.server)).count() as u64;
+            for question in &step.questions {
+                self.to_node_cache += u64::from(is_node_cache(question.server));
+            }
             cost.questions += of_step.questions;
             cost.wasted_questions += of_step.wasted_questions;
             cost.unanswered += of_step.unanswered;

@@ -303,7 +303,8 @@ impl Client {
             aliases: SmallVec::new(),
             weight,
         });
-        self.schedule(id, around);
+        // It is not over sooner, whatever comes; most are over by then, and when the others will be need not be known yet.
+        self.note(id, now + LEAST_PATIENCE, around);
         id
     }
 

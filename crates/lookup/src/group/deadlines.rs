@@ -29,60 +29,65 @@ pub(super) struct Deadlines {
     queues: [VecDeque<(Timestamp, Due)>; QUEUES],
     /// What has no place in them.
     heap: BinaryHeap<Reverse<(Timestamp, Due)>>,
-    /// No entry is sooner than this.
+    /// The soonest of each queue, and of the heap; `NEVER` where there is none.
+    fronts: [Timestamp; QUEUES + 1],
+    /// The soonest of them all.
     soonest: Timestamp,
     /// How many entries there are.
     entries: usize,
 }
 
+/// Later than everything.
+const NEVER: Timestamp = Timestamp(i64::MAX);
+
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { queues: Default::default(), heap: BinaryHeap::new(), soonest: Timestamp(i64::MAX), entries: 0 }
+        let fronts = [NEVER; QUEUES + 1];
+        Self { queues: Default::default(), heap: BinaryHeap::new(), fronts, soonest: NEVER, entries: 0 }
     }
 }
 
 impl Deadlines {
     /// Has something looked at.
     pub(super) fn push(&mut self, at: Timestamp, due: Due) {
-        self.soonest = self.soonest.min(at);
-        self.entries += 1;
-        let fits = |queue: &&mut VecDeque<(Timestamp, Due)>| queue.back().is_none_or(|(last, _)| *last <= at);
-        match self.queues.iter_mut().find(fits) {
+        let fits = |queue: &VecDeque<(Timestamp, Due)>| queue.back().is_none_or(|(last, _)| *last <= at);
+        let place = self.queues.iter().position(fits).unwrap_or(QUEUES);
+        match self.queues.get_mut(place) {
             Some(queue) => queue.push_back((at, due)),
             None => self.heap.push(Reverse((at, due))),
         }
+        self.fronts[place] = self.fronts[place].min(at);
+        self.soonest = self.soonest.min(at);
+        self.entries += 1;
     }
 
     /// The soonest entry; nothing is due before that.
     pub(super) fn first(&self) -> Option<Timestamp> {
-        let queued = self.queues.iter().filter_map(|queue| queue.front()).map(|(at, _)| *at);
-        queued.chain(self.heap.peek().map(|Reverse((at, _))| *at)).min()
+        (self.entries > 0).then_some(self.soonest)
     }
 
     /// Takes the soonest entry out if it is no later than `now`.
     pub(super) fn pop_until(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
-        if self.nothing_until(now) { None } else { self.pop_soonest(now) }
+        if self.nothing_until(now) {
+            return None;
+        }
+        let place = self.fronts.iter().position(|front| *front == self.soonest)?;
+        let (entry, next) = match self.queues.get_mut(place) {
+            Some(queue) => (queue.pop_front(), queue.front().map(|(at, _)| *at)),
+            None => {
+                let entry = self.heap.pop().map(|Reverse(entry)| entry);
+                (entry, self.heap.peek().map(|Reverse((at, _))| *at))
+            }
+        };
+        self.fronts[place] = next.unwrap_or(NEVER);
+        self.soonest = self.fronts.into_iter().fold(NEVER, Timestamp::min);
+        self.entries -= usize::from(entry.is_some());
+        entry
     }
 
     /// Whether surely nothing is due by then.
     pub(super) fn nothing_until(&self, now: Timestamp) -> bool {
         now < self.soonest
-    }
-
-    fn pop_soonest(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
-        let fronts = self.queues.iter().enumerate();
-        let queued = fronts.filter_map(|(index, queue)| Some((*queue.front()?, Some(index)))).min();
-        let heaped = self.heap.peek().map(|Reverse(entry)| (*entry, None));
-        let (soonest, from) = [queued, heaped].into_iter().flatten().min()?;
-        self.soonest = soonest.0;
-        if soonest.0 > now {
-            return None;
-        }
-        self.entries -= 1;
-        match from {
-            Some(index) => self.queues[index].pop_front(),
-            None => self.heap.pop().map(|Reverse(entry)| entry),
-        }
     }
 
     /// Takes over what others have noted.
@@ -103,9 +108,9 @@ impl Deadlines {
     pub(super) fn rebuild(&mut self, mut entries: Vec<(Timestamp, Due)>) {
         entries.sort_unstable();
         *self = Self::default();
-        self.soonest = entries.first().map_or(Timestamp(i64::MAX), |(at, _)| *at);
-        self.entries = entries.len();
-        self.queues[0] = entries.into();
+        for (at, due) in entries {
+            self.push(at, due);
+        }
     }
 }
 
