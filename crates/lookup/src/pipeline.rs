@@ -177,7 +177,7 @@ impl Pipeline {
 
     /// Until when [`Self::silence`] gives nothing, unless frames come before; it may give nothing then, either. `None` where
     /// no lookup is under way.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
+    pub fn next_deadline(&mut self) -> Option<Timestamp> {
         self.lookups.next_deadline()
     }
 

@@ -183,10 +183,10 @@ impl Lane {
     }
 
     /// Until when [`Self::silence`] gives nothing, unless frames come before; `None` where nothing is under way.
-    pub(super) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_look(&mut self, now: Timestamp) -> Option<Timestamp> {
         // While frames wait, nothing behind them is over.
         let waiting = self.sharing.as_ref().and_then(|sharing| sharing.next_look(now));
-        waiting.or_else(|| self.lines.iter().filter_map(|line| line.pipeline.next_deadline()).min())
+        waiting.or_else(|| self.lines.iter_mut().filter_map(|line| line.pipeline.next_deadline()).min())
     }
 
     /// Everything that is left.

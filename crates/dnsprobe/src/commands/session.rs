@@ -386,8 +386,8 @@ impl Session {
     }
 
     /// When to call [`Self::silence`] if no frames come before; `None` where only frames bring something.
-    pub(crate) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
-        let lanes = self.lanes.values().filter_map(|lane| lane.next_look(now));
+    pub(crate) fn next_look(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let lanes = self.lanes.values_mut().filter_map(|lane| lane.next_look(now));
         lanes.chain(self.reporter.next_tick(now)).min()
     }
 

@@ -172,18 +172,24 @@ impl Client {
         end: End,
         around: &mut Surroundings<'_>,
     ) -> bool {
+        let is_due = self.is_due(id, noted, around);
+        if is_due {
+            self.close(id, around, end);
+        }
+        is_due
+    }
+
+    /// Whether a lookup is over at the time that was noted for it; has it looked at later if it was put off since.
+    pub(super) fn is_due(&mut self, id: OpenId, noted: Timestamp, around: &mut Surroundings<'_>) -> bool {
         let Some(entry) = self.open.get(id as usize).filter(|entry| entry.noted == noted) else {
             return false;
         };
         let deadline = self.deadline(entry, around);
-        if deadline <= noted {
-            self.close(id, around, end);
-            return true;
+        if deadline > noted {
+            self.open[id as usize].noted = Timestamp(i64::MAX);
+            self.note(id, deadline, around);
         }
-        // It was put off since.
-        self.open[id as usize].noted = Timestamp(i64::MAX);
-        self.note(id, deadline, around);
-        false
+        deadline <= noted
     }
 
     /// Takes out all lookups, at the end of a capture.

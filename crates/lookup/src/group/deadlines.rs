@@ -62,8 +62,12 @@ impl Deadlines {
     }
 
     /// The soonest entry; nothing is due before that.
-    pub(super) fn first(&self) -> Option<Timestamp> {
-        (self.entries > 0).then_some(self.soonest)
+    pub(super) fn first(&self) -> Option<(Timestamp, Due)> {
+        let place = self.fronts.iter().position(|front| *front == self.soonest)?;
+        match self.queues.get(place) {
+            Some(queue) => queue.front().copied(),
+            None => self.heap.peek().map(|Reverse(entry)| *entry),
+        }
     }
 
     /// Takes the soonest entry out if it is no later than `now`.
@@ -126,7 +130,7 @@ mod tests {
             deadlines.push(Timestamp(*time), Due { client: 0, lookup: Some(0) });
         }
         times.sort_unstable();
-        assert_eq!(deadlines.first(), Some(Timestamp(times[0])));
+        assert_eq!(deadlines.first().map(|(at, _)| at), Some(Timestamp(times[0])));
         let mut out = Vec::new();
         for now in 0..=211 {
             while let Some((at, _)) = deadlines.pop_until(Timestamp(now)) {

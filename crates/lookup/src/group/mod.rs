@@ -214,12 +214,13 @@ impl Lookups {
             if let Event::Asked(asked) = event {
                 self.links.set(asked.exchange, Link::held(id));
             }
-            if known.held.is_empty() {
-                self.deadlines.push(now + self.patience, Due { client: id, lookup: None });
-            }
             known.held.push((now, event.take()));
             self.held += 1;
-            if known.held.len() >= ENOUGH_EVENTS {
+            let held = known.held.len();
+            if held == 1 {
+                self.wait_for(id);
+            }
+            if held >= ENOUGH_EVENTS {
                 self.decide(id, now);
             } else if self.held >= MOST_HELD {
                 self.decide_the_most_talkative(now);
@@ -273,13 +274,20 @@ impl Lookups {
             if let Some(lookup) = due.lookup {
                 self.with_client(due.client, |client, around| client.look_at(lookup, at, around));
             } else if let Some((first, _)) = known.held.first() {
-                let decided_at = *first + self.patience;
-                if decided_at <= now {
+                if *first + self.patience <= now {
                     self.decide(due.client, now);
                 } else {
-                    self.deadlines.push(decided_at, due);
+                    self.wait_for(due.client);
                 }
             }
+        }
+    }
+
+    /// Has a client's search list decided when its patience is over.
+    fn wait_for(&mut self, id: ClientId) {
+        let known = self.clients.get(id as usize);
+        if let Some((first, _)) = known.and_then(|known| known.held.first()) {
+            self.deadlines.push(*first + self.patience, Due { client: id, lookup: None });
         }
     }
 
@@ -327,8 +335,25 @@ impl Lookups {
     }
 
     /// When something is over at the soonest if no more events come; `None` where nothing is under way.
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().filter(|_| self.open.lookups + self.held > 0)
+    pub(crate) fn next_deadline(&mut self) -> Option<Timestamp> {
+        loop {
+            let (at, due) = self.deadlines.first()?;
+            let is_due = match (due.lookup, self.clients.get(due.client as usize)) {
+                (Some(lookup), _) => {
+                    self.with_client(due.client, |client, around| client.is_due(lookup, at, around))
+                }
+                (None, Some(known)) => known.held.first().map(|(first, _)| *first + self.patience <= at),
+                (None, None) => None,
+            };
+            if is_due == Some(true) {
+                return Some(at);
+            }
+            self.deadlines.pop_until(at);
+            if let (Some(false), None) = (is_due, due.lookup) {
+                // This client waits since later.
+                self.wait_for(due.client);
+            }
+        }
     }
 
     /// The search lists that were read from the traffic.

@@ -145,7 +145,7 @@ impl Conversation {
     pub(crate) fn live(
         &self,
         pipeline: &mut Pipeline,
-        next_look: &dyn Fn(&Pipeline, Timestamp) -> Option<Timestamp>,
+        next_look: &dyn Fn(&mut Pipeline, Timestamp) -> Option<Timestamp>,
     ) -> Vec<(Timestamp, Lookup)> {
         let end = self.now() + Nanos::from_millis(3_600_000);
         let mut clock = self.packets.first().map_or(end, |(at, _)| *at);
