@@ -124,19 +124,22 @@ impl Glance {
         let sign = |sign, shown| if shown { sign } else { 0 };
         let answering = answering_step(lookup);
         let mut signs = sign(ANSWERED_UNDER_SUFFIX, answering.is_some_and(|step| step.suffix.is_some()));
-        let mut server = None;
+        // The server before, and whether it is on the internet.
+        let mut before: Option<(IpAddr, bool)> = None;
         for step in &lookup.steps {
             // NODATA counts for the step, which may be of several questions.
             signs |= sign(WASTED, step.wasted) | sign_of(step.outcome);
             for (index, question) in step.questions.iter().enumerate() {
                 let resent = step.questions[..index].iter().any(|earlier| is_resend(earlier, question));
-                let another = *server.get_or_insert(question.server) != question.server;
-                let outside = step.suffix.is_some() && is_on_the_internet(question.server);
+                let known = before.filter(|(server, _)| *server == question.server);
+                let (_, outside) =
+                    known.unwrap_or_else(|| (question.server, is_on_the_internet(question.server)));
                 signs |= sign_of(question.outcome)
                     | sign(UNANSWERED, question.latency.is_none())
                     | sign(RESENT, resent)
-                    | sign(SEVERAL_SERVERS, another)
-                    | sign(ON_THE_INTERNET, outside);
+                    | sign(SEVERAL_SERVERS, before.is_some() && known.is_none())
+                    | sign(ON_THE_INTERNET, step.suffix.is_some() && outside);
+                before = Some((question.server, outside));
             }
         }
         Self(signs)

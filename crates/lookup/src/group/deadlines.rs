@@ -63,7 +63,11 @@ impl Deadlines {
 
     /// The soonest entry; nothing is due before that.
     pub(super) fn first(&self) -> Option<(Timestamp, Due)> {
-        let place = self.fronts.iter().position(|front| *front == self.soonest)?;
+        self.front(self.fronts.iter().position(|front| *front == self.soonest)?)
+    }
+
+    /// The soonest entry at one place.
+    fn front(&self, place: usize) -> Option<(Timestamp, Due)> {
         match self.queues.get(place) {
             Some(queue) => queue.front().copied(),
             None => self.heap.peek().map(|Reverse(entry)| *entry),
@@ -76,13 +80,11 @@ impl Deadlines {
             return None;
         }
         let place = self.fronts.iter().position(|front| *front == self.soonest)?;
-        let (entry, next) = match self.queues.get_mut(place) {
-            Some(queue) => (queue.pop_front(), queue.front().map(|(at, _)| *at)),
-            None => {
-                let entry = self.heap.pop().map(|Reverse(entry)| entry);
-                (entry, self.heap.peek().map(|Reverse((at, _))| *at))
-            }
+        let entry = match self.queues.get_mut(place) {
+            Some(queue) => queue.pop_front(),
+            None => self.heap.pop().map(|Reverse(entry)| entry),
         };
+        let next = self.front(place).map(|(at, _)| at);
         self.fronts[place] = next.unwrap_or(NEVER);
         self.soonest = self.fronts.into_iter().fold(NEVER, Timestamp::min);
         self.entries -= usize::from(entry.is_some());
