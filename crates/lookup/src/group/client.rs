@@ -284,7 +284,7 @@ impl Client {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began);
-        if !entrance.is_likely_begun()
+        if !entrance.is_likely_begun
             && let Some((id, walks)) = self.loose_fit(asked, now)
         {
             let fit = Fit { relation: Relation::Next, walks: Some(walks) };

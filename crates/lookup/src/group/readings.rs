@@ -60,6 +60,10 @@ pub(crate) struct Entrance {
     pub(crate) servers: Servers,
     /// Bytes that all that takes, about.
     pub(crate) weight: usize,
+    /// Whether the question is some name's first candidate with a suffix: otherwise somebody typed the whole of it.
+    pub(crate) is_likely_begun: bool,
+    /// Every reading, each where the question stands in it.
+    walks: Walks,
 }
 
 /// How a lookup comes to its nameservers.
@@ -97,19 +101,19 @@ impl Entrance {
         expected.sort_unstable();
         expected.dedup();
         let weight = typed.iter().map(|typed| typed.weight()).sum();
-        Self { typed, expected, servers, weight }
-    }
-
-    /// Whether the question is some name's first candidate with a suffix: otherwise somebody typed the whole of it.
-    pub(crate) fn is_likely_begun(&self) -> bool {
-        self.typed.iter().any(|typed| typed.entry == 0 && typed.walk[0].suffix.is_some())
+        let is_likely_begun = typed.iter().any(|typed| typed.entry == 0 && typed.walk[0].suffix.is_some());
+        let index = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        let walk = |(typed, name): (usize, &Rc<TypedName>)| Walk {
+            typed: index(typed),
+            position: index(name.entry),
+        };
+        let walks = typed.iter().enumerate().map(walk).collect();
+        Self { typed, expected, servers, weight, is_likely_begun, walks }
     }
 
     /// Every reading, each where the question stands in it.
     pub(crate) fn walks(&self) -> Walks {
-        let index = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
-        let walks = self.typed.iter().enumerate();
-        walks.map(|(typed, name)| Walk { typed: index(typed), position: index(name.entry) }).collect()
+        Walks::from_slice(&self.walks)
     }
 }
 
