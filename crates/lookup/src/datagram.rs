@@ -27,21 +27,19 @@ pub struct Datagram<'a> {
     pub cut: bool,
 }
 
-/// An address and a port: a `SocketAddr` in words, as many are made, moved and compared.
+/// An address and a port: a `SocketAddr` in whole words, as many are made, moved and compared. Words that are written in
+/// pieces and read as one make a processor wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The address as a number, its upper and its lower half.
     address: [u64; 2],
-    port: u16,
-    version: Version,
+    /// The port, and which kind of address it is.
+    port_and_version: u64,
 }
 
-/// Which kind of address it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Version {
-    V4,
-    V6,
-}
+/// Which kind of address it is: above the bits of a port.
+const V4: u64 = 0;
+const V6: u64 = 1 << 16;
 
 impl Endpoint {
     /// This port at this address.
@@ -51,34 +49,36 @@ impl Endpoint {
             IpAddr::V6(address) => {
                 let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
                 let bits = address.to_bits();
-                Self { address: [half(bits >> 64), half(bits)], port, version: Version::V6 }
+                Self { address: [half(bits >> 64), half(bits)], port_and_version: u64::from(port) | V6 }
             }
         }
     }
 
     /// This port at the IPv4 address with this number.
+    #[inline]
     fn v4(address: u32, port: u16) -> Self {
-        Self { address: [0, u64::from(address)], port, version: Version::V4 }
+        Self { address: [0, u64::from(address)], port_and_version: u64::from(port) | V4 }
     }
 
     /// The address.
     pub fn ip(self) -> IpAddr {
         let [upper, lower] = self.address;
-        match self.version {
-            Version::V4 => IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(lower).unwrap_or_default())),
-            Version::V6 => IpAddr::V6(Ipv6Addr::from_bits(u128::from(upper) << 64 | u128::from(lower))),
+        match self.v4_bits() {
+            Some(bits) => IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(bits).unwrap_or_default())),
+            None => IpAddr::V6(Ipv6Addr::from_bits(u128::from(upper) << 64 | u128::from(lower))),
         }
     }
 
     /// The port.
+    #[inline]
     pub fn port(self) -> u16 {
-        self.port
+        u16::try_from(self.port_and_version & u64::from(u16::MAX)).unwrap_or_default()
     }
 
     /// The bits of an IPv4 address.
     #[inline]
     pub(crate) fn v4_bits(self) -> Option<u64> {
-        (self.version == Version::V4).then_some(self.address[1])
+        (self.port_and_version & V6 == 0).then_some(self.address[1])
     }
 }
 
@@ -90,7 +90,7 @@ impl From<SocketAddr> for Endpoint {
 
 impl From<Endpoint> for SocketAddr {
     fn from(it: Endpoint) -> Self {
-        Self::new(it.ip(), it.port)
+        Self::new(it.ip(), it.port())
     }
 }
 
@@ -156,7 +156,8 @@ impl Datagram<'_> {
     /// Whether it came from one of these ports or went to one.
     #[inline]
     fn is_of(&self, ports: &[u16]) -> bool {
-        ports.iter().any(|port| *port == self.source.port || *port == self.destination.port)
+        let (source, destination) = (self.source.port(), self.destination.port());
+        ports.iter().any(|port| *port == source || *port == destination)
     }
 }
 
