@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::datagram::Endpoint;
+use crate::datagram::{Datagram, Endpoint};
 use crate::message::{Edns, Kind, Message, QName, Response};
 use crate::time::{Nanos, Timestamp};
 
@@ -102,14 +102,6 @@ pub(crate) struct Asked {
     pub(crate) authentic_data: bool,
 }
 
-/// Where a message came from and went to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Path {
-    pub(crate) source: Endpoint,
-    pub(crate) destination: Endpoint,
-    pub(crate) transport: Transport,
-}
-
 /// Messages that led to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Leftovers {
@@ -166,8 +158,8 @@ impl Socket {
 
     #[inline]
     fn new(
-        client: Endpoint,
-        server: Endpoint,
+        client: &Endpoint,
+        server: &Endpoint,
         transport: Transport,
         id: u16,
         seeds: &[RandomState; 2],
@@ -182,7 +174,7 @@ impl Socket {
 
     /// Two hashes with seeds that no stranger knows: twice as many bits again would make all others slower.
     #[inline(never)]
-    fn hashed(client: Endpoint, server: Endpoint, rest: u64, seeds: &[RandomState; 2]) -> Self {
+    fn hashed(client: &Endpoint, server: &Endpoint, rest: u64, seeds: &[RandomState; 2]) -> Self {
         let ends = (client.ip(), server.ip());
         let [one, other] = seeds.each_ref().map(|seed| seed.hash_one((ends, rest)));
         Self([one, other | Self::IPV6])
@@ -234,12 +226,19 @@ enum Matched {
 }
 
 impl Attempts {
-    /// Takes one message, and puts into `found` what it means; nothing when it is a copy.
+    /// Takes one message that this datagram carried, or ended, and puts into `found` what it means; nothing when it is a copy.
     #[inline]
-    pub(crate) fn advance(&mut self, message: Message, path: &Path, now: Timestamp, found: &mut Vec<Found>) {
+    pub(crate) fn advance(
+        &mut self,
+        message: Message,
+        datagram: &Datagram<'_>,
+        now: Timestamp,
+        found: &mut Vec<Found>,
+    ) {
         self.forget(now);
-        let Path { source, destination, transport } = *path;
-        let id = message.id;
+        // Left where they lie until they are needed: they were written a moment ago.
+        let Datagram { source, destination, .. } = datagram;
+        let (id, transport) = (message.id, datagram.transport());
         match message.kind {
             Kind::Query => {
                 let Some((name, qtype)) = message.question else { return };
@@ -249,8 +248,8 @@ impl Attempts {
                     at: now,
                     event: Event::Asked(Asked {
                         exchange,
-                        client: source,
-                        server: destination,
+                        client: *source,
+                        server: *destination,
                         transport,
                         id,
                         name,
@@ -264,7 +263,7 @@ impl Attempts {
                 let socket = Socket::new(destination, source, transport, id, &self.seeds);
                 let event = match self.answered(socket, message.question.as_ref(), &response, now) {
                     Matched::To(exchange) => Event::Answered { exchange, response },
-                    Matched::ToNothing => Event::Stray { to: destination, id },
+                    Matched::ToNothing => Event::Stray { to: *destination, id },
                     Matched::Copy => return,
                 };
                 found.push(Found { at: now, event });
@@ -423,19 +422,20 @@ fn settles(response: &Response) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datagram::Carrier;
     use dnsprobe_resolv::Outcome;
 
-    fn path(port: u16) -> Path {
-        Path {
-            source: Endpoint::new([10, 244, 1, 7].into(), port),
-            destination: Endpoint::new([10, 96, 0, 10].into(), 53),
-            transport: Transport::Udp,
-        }
+    fn datagram(source: Endpoint, destination: Endpoint) -> Datagram<'static> {
+        Datagram { source, destination, carrier: Carrier::Udp, payload: &[], cut: false }
     }
 
-    fn back(port: u16) -> Path {
+    fn path(port: u16) -> Datagram<'static> {
+        datagram(Endpoint::new([10, 244, 1, 7].into(), port), Endpoint::new([10, 96, 0, 10].into(), 53))
+    }
+
+    fn back(port: u16) -> Datagram<'static> {
         let there = path(port);
-        Path { source: there.destination, destination: there.source, transport: Transport::Udp }
+        datagram(there.destination, there.source)
     }
 
     fn query(id: u16, name: &str) -> Message {
@@ -455,7 +455,12 @@ mod tests {
         })
     }
 
-    fn advance(attempts: &mut Attempts, message: Message, path: Path, now: Timestamp) -> Option<Event> {
+    fn advance(
+        attempts: &mut Attempts,
+        message: Message,
+        path: Datagram<'_>,
+        now: Timestamp,
+    ) -> Option<Event> {
         let mut found = Vec::new();
         attempts.advance(message, &path, now, &mut found);
         found.pop().map(|found| found.event)
@@ -484,10 +489,8 @@ mod tests {
     fn an_answer_finds_its_question_between_ipv6_addresses() {
         let mut attempts = Attempts::default();
         let end = |last: u16, port| Endpoint::new([0xfd00, 0, 0, 0, 0, 0, 0, last].into(), port);
-        let there =
-            |server| Path { source: end(7, 4000), destination: end(server, 53), transport: Transport::Udp };
-        let back =
-            |server| Path { source: end(server, 53), destination: end(7, 4000), transport: Transport::Udp };
+        let there = |server| datagram(end(7, 4000), end(server, 53));
+        let back = |server| datagram(end(server, 53), end(7, 4000));
         let asked = [10, 11]
             .map(|server| exchange(advance(&mut attempts, query(1, "a."), there(server), MS(0))).unwrap());
         let answered = [11, 10].map(|server| {

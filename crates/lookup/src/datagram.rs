@@ -10,6 +10,8 @@ use pnet_packet::ipv6::Ipv6Packet;
 use pnet_packet::tcp::{TcpFlags, TcpPacket};
 use pnet_packet::udp::UdpPacket;
 
+use dnsprobe_resolv::Transport;
+
 use crate::frame::{Frame, LinkType};
 
 /// What a UDP datagram or a TCP segment carries.
@@ -153,6 +155,15 @@ pub fn decode<'a>(frame: &Frame<'a>, ports: &[u16]) -> Result<Datagram<'a>, Skip
 }
 
 impl Datagram<'_> {
+    /// Over what it was sent.
+    #[inline]
+    pub(crate) fn transport(&self) -> Transport {
+        match self.carrier {
+            Carrier::Udp => Transport::Udp,
+            Carrier::Tcp { .. } => Transport::Tcp,
+        }
+    }
+
     /// Whether it came from one of these ports or went to one.
     #[inline]
     fn is_of(&self, ports: &[u16]) -> bool {

@@ -11,8 +11,7 @@ use std::net::IpAddr;
 
 use dnsprobe_resolv::QType;
 
-use crate::attempt::Path;
-use crate::datagram::Endpoint;
+use crate::datagram::{Datagram, Endpoint};
 use crate::message::{Kind, Message, QName};
 use crate::time::{Nanos, Timestamp};
 
@@ -67,8 +66,8 @@ impl Relay {
     }
 
     /// Tells whose message it is, and gives the embedded server the port that the application knows.
-    pub(crate) fn advance(&mut self, message: &Message, path: &mut Path, now: Timestamp) -> Turn {
-        let inside = self.restore(&mut path.source) | self.restore(&mut path.destination);
+    pub(crate) fn advance(&mut self, message: &Message, datagram: &mut Datagram<'_>, now: Timestamp) -> Turn {
+        let inside = self.restore(&mut datagram.source) | self.restore(&mut datagram.destination);
         let Some(question) = &message.question else { return Turn::Own };
         match (&message.kind, inside) {
             (Kind::Query, true) => self.ask(question.clone(), message.id, now),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dnsprobe_resolv::{Resolver, ResolverId, Situation, Transport};
+use dnsprobe_resolv::{Resolver, ResolverId, Situation};
 
-use crate::attempt::{Attempts, Found, Leftovers, Path};
+use crate::attempt::{Attempts, Found, Leftovers};
 use crate::datagram::{self, Carrier, Datagram, Skipped};
 use crate::embedded::{Embedded, Relay, Turn};
 use crate::frame::Frame;
@@ -215,7 +215,7 @@ impl Pipeline {
     #[inline]
     fn datagram(&mut self, datagram: &Datagram<'_>, at: Timestamp) {
         match datagram.carrier {
-            Carrier::Udp => self.message(datagram.payload, datagram, Transport::Udp, at),
+            Carrier::Udp => self.message(datagram.payload, datagram, at),
             Carrier::Tcp { sequence, syn, end } => {
                 let segment = Segment { sequence, syn, end, payload: datagram.payload };
                 self.segment(segment, datagram, at);
@@ -228,47 +228,48 @@ impl Pipeline {
     fn segment(&mut self, segment: Segment<'_>, datagram: &Datagram<'_>, at: Timestamp) {
         let direction = (datagram.source, datagram.destination);
         for message in self.streams.advance(direction, segment, at) {
-            self.message(&message, datagram, Transport::Tcp, at);
+            self.message(&message, datagram, at);
         }
     }
 
+    /// Takes a message that this datagram carried, or ended.
     #[inline]
-    fn message(&mut self, payload: &[u8], datagram: &Datagram<'_>, transport: Transport, at: Timestamp) {
-        let path = Path { source: datagram.source, destination: datagram.destination, transport };
+    fn message(&mut self, payload: &[u8], datagram: &Datagram<'_>, at: Timestamp) {
         // Each way by itself: what one gives need not be put where the other would put it.
         match message::usual(payload, &mut self.names) {
-            Some(message) => self.decoded(message, &path, at),
-            None => self.unusual(payload, &path, at),
+            Some(message) => self.decoded(message, datagram, at),
+            None => self.unusual(payload, datagram, at),
         }
     }
 
     #[inline(never)]
-    fn unusual(&mut self, payload: &[u8], path: &Path, at: Timestamp) {
+    fn unusual(&mut self, payload: &[u8], datagram: &Datagram<'_>, at: Timestamp) {
         match message::general::decode(payload, &mut self.names) {
-            Ok(message) => self.decoded(message, path, at),
+            Ok(message) => self.decoded(message, datagram, at),
             Err(NotAMessage::Malformed | NotAMessage::NoSingleQuestion) => self.counters.malformed += 1,
             Err(NotAMessage::OtherOpcode) => {}
         }
     }
 
     #[inline]
-    fn decoded(&mut self, message: Message, path: &Path, at: Timestamp) {
+    fn decoded(&mut self, message: Message, datagram: &Datagram<'_>, at: Timestamp) {
         self.counters.messages += 1;
         if self.relay.is_some() || self.clients.is_some() {
-            self.sifted(message, *path, at);
+            self.sifted(message, *datagram, at);
         } else {
-            self.attempts.advance(message, path, at, &mut self.found);
+            self.attempts.advance(message, datagram, at, &mut self.found);
         }
     }
 
     /// Takes a message where not all are those of the clients that count, or not sent by them.
     #[inline(never)]
-    fn sifted(&mut self, mut message: Message, mut path: Path, at: Timestamp) {
-        let client = if matches!(message.kind, Kind::Query) { path.source } else { path.destination };
+    fn sifted(&mut self, mut message: Message, mut datagram: Datagram<'_>, at: Timestamp) {
+        let asks = matches!(message.kind, Kind::Query);
+        let client = if asks { datagram.source } else { datagram.destination };
         if self.clients.as_ref().is_some_and(|clients| !clients.contains(&client.ip())) {
             return;
         }
-        match self.relay.as_mut().map(|relay| relay.advance(&message, &mut path, at)) {
+        match self.relay.as_mut().map(|relay| relay.advance(&message, &mut datagram, at)) {
             Some(Turn::PassedOn) => return,
             Some(Turn::Answered(upstream)) => {
                 if let Kind::Response(response) = &mut message.kind {
@@ -277,6 +278,6 @@ impl Pipeline {
             }
             Some(Turn::Own) | None => {}
         }
-        self.attempts.advance(message, &path, at, &mut self.found);
+        self.attempts.advance(message, &datagram, at, &mut self.found);
     }
 }

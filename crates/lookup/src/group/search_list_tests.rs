@@ -24,8 +24,13 @@ fn events(walks: &[&[&str]]) -> Vec<(Timestamp, Event)> {
                 authentic_data: false,
                 kind,
             };
-            let path =
-                |source, destination| crate::attempt::Path { source, destination, transport: Transport::Udp };
+            let path = |source, destination| crate::datagram::Datagram {
+                source,
+                destination,
+                carrier: crate::datagram::Carrier::Udp,
+                payload: &[],
+                cut: false,
+            };
             let query = message(crate::message::Kind::Query);
             attempts.advance(query, &path(client, server), Timestamp(now), &mut found);
             now += 1_000_000;
