@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::message::Response;
-use dnsprobe_resolv::{QType, Transport};
+use dnsprobe_resolv::QType;
 
 use crate::datagram::Endpoint;
 
