@@ -134,8 +134,11 @@ impl Seen {
 
     /// What each lookup took, in ns.
     fn latencies(&self) -> Vec<i64> {
-        let latency = |lookup: &Value| nanos(&lookup["totals"]["latency_us"]);
-        self.report.lookups.iter().filter_map(latency).collect()
+        let latency = |lookup: &Value| {
+            nanos(&lookup["totals"]["latency_us"])
+                .unwrap_or_else(|| panic!("every one was answered: {lookup}"))
+        };
+        self.report.lookups.iter().map(latency).collect()
     }
 
     fn addresses(&self) -> Vec<(&str, &BTreeSet<IpAddr>)> {

@@ -436,6 +436,7 @@ impl Client {
             shown: &self.resolvers,
             detected: around.detected,
             one_at_a_time: readings.one_at_a_time(),
+            timeout: Some(readings.timeout()),
         };
         let told = readings.told();
         let shown = told.map_or_else(|| fingerprint(&open, &beforehand), |told| Fingerprint::given(told.id));

@@ -5,12 +5,14 @@
 
 use std::net::IpAddr;
 
-use dnsprobe_resolv::{Outcome, QType, ResolverId};
+use dnsprobe_resolv::{Outcome, QType, ResolverId, Transport};
 use smallvec::SmallVec;
 
+use super::fit::EARLY;
 use super::open::{Open, OpenStep, Sent};
 use crate::attempt::Asked;
 use crate::lookup::ResolverFrom;
+use crate::time::Nanos;
 
 /// What one lookup shows of its resolver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(crate) struct Beforehand<'a> {
     pub(crate) detected: &'a [ResolverId],
     /// Whether `resolv.conf` has glibc ask for one type at a time.
     pub(crate) one_at_a_time: bool,
+    /// After this musl asks nothing any more, as far as is known.
+    pub(crate) timeout: Option<Nanos>,
 }
 
 /// The resolver that a lookup shows. What was detected decides between look-alikes; a sure sign stands against it, since
@@ -97,7 +101,7 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
         Pairs::SamePort if signs.one_port_for_all => {
             Fingerprint::sure(ResolverId::CAres, "one port for all candidates, no OPT record")
         }
-        Pairs::SamePort => libc(&signs, before),
+        Pairs::SamePort => libc(open, &signs, beforehand),
         Pairs::TwoPorts if signs.low_ports => Fingerprint::sure(
             ResolverId::Hickory,
             "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
@@ -111,8 +115,9 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
 }
 
 /// Whether the packets look like musl's, as far as they go, after what the same client showed before.
-pub(crate) fn looks_like_musl(open: &Open, shown: &[ResolverId]) -> bool {
-    by_signs(open, &Beforehand { shown, ..Beforehand::default() }).id == ResolverId::Musl
+pub(crate) fn looks_like_musl(open: &Open, shown: &[ResolverId], timeout: Nanos) -> bool {
+    let beforehand = Beforehand { shown, timeout: Some(timeout), ..Beforehand::default() };
+    by_signs(open, &beforehand).id == ResolverId::Musl
 }
 
 /// The EDNS size, and whether there is a cookie.
@@ -180,7 +185,8 @@ fn one_after_the_other(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Finger
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
 /// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
-fn libc(signs: &Signs<'_>, before: &[ResolverId]) -> Fingerprint {
+fn libc(open: &Open, signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerprint {
+    let before = beforehand.shown;
     let only = |id| before.contains(&id) && !before.iter().any(|it| LIBCS.contains(it) && *it != id);
     if signs.candidates == 1 && only_channels(before) {
         return Fingerprint::likely(ResolverId::CAres, AS_BEFORE);
@@ -190,6 +196,13 @@ fn libc(signs: &Signs<'_>, before: &[ResolverId]) -> Fingerprint {
     }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
+    let not_musls = || is_asked_as_by_no_musl(open, beforehand.timeout);
+    if signs.pairs_seen == 1 && most_close && not_musls() {
+        return Fingerprint::likely(
+            ResolverId::Glibc,
+            "A and AAAA from one port, and again as musl never does",
+        );
+    }
     if signs.pairs_seen >= 2 && most_close {
         return Fingerprint::sure(
             ResolverId::Musl,
@@ -198,7 +211,7 @@ fn libc(signs: &Signs<'_>, before: &[ResolverId]) -> Fingerprint {
     }
     if !most_close {
         // A busy machine may put musl's ids of a pair far apart, too.
-        if only(ResolverId::Musl) && (signs.pairs_seen == 1 || signs.close_ids > 0) {
+        if only(ResolverId::Musl) && (signs.pairs_seen == 1 || signs.close_ids > 0) && !not_musls() {
             return Fingerprint::likely(ResolverId::Musl, AS_BEFORE);
         }
         if signs.candidates == 1 {
@@ -362,6 +375,21 @@ fn one_port_per_server(open: &Open) -> bool {
     ports.len() < questions && ports.len() <= servers.len() + resends && servers.len() > 1
 }
 
+/// Whether a candidate was asked for as musl never does: it keeps one socket for all transmissions, and sends none once its
+/// timeout is over (1.2.5 `src/network/res_msend.c`).
+fn is_asked_as_by_no_musl(open: &Open, timeout: Option<Nanos>) -> bool {
+    let again = || open.steps.iter().filter(|step| !step.is_asked_once());
+    let until = |step: &OpenStep| step.last_sent() - step.begun() + EARLY;
+    again().any(is_moved) || timeout.is_some_and(|timeout| again().any(|step| until(step) >= timeout))
+}
+
+/// Whether a question was sent again over UDP from another port than before.
+fn is_moved(step: &OpenStep) -> bool {
+    let mut udp = step.sent.iter().map(|sent| &sent.asked).filter(|asked| asked.transport == Transport::Udp);
+    let Some(first) = udp.next() else { return false };
+    udp.any(|asked| asked.qtype == first.qtype && asked.client != first.client)
+}
+
 fn several_servers_at_once(step: &OpenStep) -> bool {
     let Some(first) = step.sent.first() else { return false };
     let before_answer = |at| step.answers.first().is_none_or(|answer| at < answer.at);
@@ -417,7 +445,7 @@ fn pass_of(open: &Open, first: QType, second: QType) -> bool {
 fn burst(open: &Open) -> bool {
     open.steps.windows(2).any(|pair| {
         let unanswered = |at| pair[0].answers.first().is_none_or(|answer| at < answer.at);
-        let soon = pair[1].begun() - pair[0].last_sent() < crate::time::Nanos::from_millis(10);
+        let soon = pair[1].begun() - pair[0].last_sent() < Nanos::from_millis(10);
         soon && unanswered(pair[1].begun())
     })
 }

@@ -48,7 +48,7 @@ const SECOND: Nanos = Nanos::from_millis(1_000);
 /// How much later than its timeout a resolver does something about it, on a very busy machine.
 const LATE: Nanos = Nanos::from_millis(400);
 /// How much sooner it may seem to: some of that time passed before the packet was captured.
-const EARLY: Nanos = Nanos::from_millis(20);
+pub(super) const EARLY: Nanos = Nanos::from_millis(20);
 /// So much later than its other half a question may come, from a process that was stopped in between.
 const STRAY: Nanos = Nanos::from_millis(250);
 /// What belongs together is sent within this time, or this soon after an answer.

@@ -431,7 +431,9 @@ impl Open {
             let patient = if once { twice.max(CHANNEL_TIMEOUT) } else { twice };
             return step.last_sent() + patient + LEAST_PATIENCE;
         };
-        let musl = || told.map_or_else(|| looks_like_musl(self, shown), |told| told.id == ResolverId::Musl);
+        let musl = || {
+            told.map_or_else(|| looks_like_musl(self, shown, timeout()), |told| told.id == ResolverId::Musl)
+        };
         if found.no_answer && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout() + LINGER;

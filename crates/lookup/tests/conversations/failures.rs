@@ -84,3 +84,41 @@ fn host_fails_with_any_of_its_questions() {
     let lookups = talk.lookups(known());
     assert_eq!((lookups[0].resolver.id, lookups[0].outcome), ("bind-host", Outcome::NxDomain));
 }
+
+/// A pair with ids as close as musl's would be, asked again after a second by who does so at this port.
+fn asked_again_after_a_second(port: u16, last: u8) -> Lookup {
+    let conf = b"search shop.svc.cluster.local\nnameserver 10.96.0.9\nnameserver 10.96.0.10\n\
+        options ndots:5 timeout:1 attempts:2\n";
+    let server = |last| SocketAddrV4::new([10, 96, 0, last].into(), 53);
+    let client = |port| SocketAddrV4::new([10, 244, 1, 7].into(), port);
+    let pair = [(QType::A, 500), (QType::Aaaa, 800)];
+    let mut talk = Conversation::new();
+    for (qtype, id) in pair {
+        talk.between(client(40_000), server(9), (FIRST, qtype, id), None);
+    }
+    talk.wait_ms(1_001);
+    for (qtype, id) in pair {
+        talk.between(client(port), server(last), (FIRST, qtype, id), None);
+    }
+    talk.wait_ms(40);
+    for (qtype, id) in pair {
+        talk.between(server(last), client(port), (FIRST, qtype, id), Some(Say::Address));
+    }
+    let lookups = talk.lookups(SearchList::Known(Some(conf.to_vec())));
+    assert_eq!(lookups.len(), 1);
+    lookups[0].clone()
+}
+
+#[test]
+fn who_asks_again_from_another_port_is_not_musl_whatever_the_ids() {
+    let lookup = asked_again_after_a_second(40_001, 10);
+    assert_eq!((lookup.resolver.id, lookup.outcome), ("glibc", Outcome::Answer));
+    assert_eq!(lookup.latency, Some(Nanos::from_millis(1_041)));
+}
+
+#[test]
+fn who_asks_again_when_musl_has_given_up_is_not_musl() {
+    let lookup = asked_again_after_a_second(40_000, 9);
+    assert_eq!((lookup.resolver.id, lookup.outcome), ("glibc", Outcome::Answer));
+    assert_eq!(lookup.latency, Some(Nanos::from_millis(1_041)));
+}
