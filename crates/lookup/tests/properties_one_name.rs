@@ -1,4 +1,5 @@
-//! What must hold where several threads of glibc look one name up at the same moment, each in its manner and with losses.
+//! What must hold where several threads of glibc, and of musl, look one name up at the same moment, each in its manner and
+//! with losses.
 
 #![expect(clippy::unwrap_used, reason = "tests, their helpers included")]
 
@@ -25,6 +26,8 @@ const CANDIDATES: [&str; 4] = [
 #[derive(Debug, Clone, Copy)]
 enum Manner {
     AtOnce,
+    /// The same with ids from a clock, as musl does.
+    FromAClock,
     InTurn,
     FromAnotherPort,
     /// At once, and the second is lost: both once more after the timeout, in turn.
@@ -40,13 +43,26 @@ enum Does {
 }
 
 fn manner() -> impl Strategy<Value = Manner> {
-    use Manner::{AtOnce, FromAnotherPort, InTurn, LosesOne};
-    prop_oneof![6 => Just(AtOnce), 4 => Just(InTurn), 4 => Just(FromAnotherPort), 1 => Just(LosesOne)]
+    use Manner::{AtOnce, FromAClock, FromAnotherPort, InTurn, LosesOne};
+    prop_oneof![6 => Just(AtOnce), 3 => Just(FromAClock), 4 => Just(InTurn), 4 => Just(FromAnotherPort), 1 => Just(LosesOne)]
+}
+
+/// The ids of a pair are from a clock from this port on, and else unrelated.
+const FROM_A_CLOCK: u16 = 50_000;
+
+fn id(qtype: QType, port: u16) -> u16 {
+    let first = port.wrapping_mul(31);
+    match qtype {
+        A => first,
+        _ if port >= FROM_A_CLOCK => first.wrapping_add(70),
+        _ => first ^ 0x5a5a,
+    }
 }
 
 /// Those that nothing was lost of.
 fn lasting_manner() -> impl Strategy<Value = Manner> {
-    prop_oneof![Just(Manner::AtOnce), Just(Manner::InTurn), Just(Manner::FromAnotherPort)]
+    use Manner::{AtOnce, FromAClock, FromAnotherPort, InTurn};
+    prop_oneof![Just(AtOnce), Just(FromAClock), Just(InTurn), Just(FromAnotherPort)]
 }
 
 /// Threads by the manner of each candidate, and whose turn it is after which pause in milliseconds.
@@ -62,6 +78,7 @@ fn does(thread: u16, manners: [Manner; 4]) -> VecDeque<Does> {
     let mut all = VecDeque::new();
     let ports = (40_000 + 100 * thread..).step_by(2);
     for ((candidate, manner), port) in manners.iter().enumerate().zip(ports) {
+        let port = if matches!(manner, Manner::FromAClock) { FROM_A_CLOCK + port % 10_000 } else { port };
         let other = if matches!(manner, Manner::FromAnotherPort) { port + 1 } else { port };
         let in_turn = [
             Asks(candidate, A, port),
@@ -71,7 +88,7 @@ fn does(thread: u16, manners: [Manner; 4]) -> VecDeque<Does> {
         ];
         let at_once = [in_turn[0], in_turn[2], in_turn[1], in_turn[3]];
         match manner {
-            Manner::AtOnce => all.extend(at_once),
+            Manner::AtOnce | Manner::FromAClock => all.extend(at_once),
             Manner::InTurn | Manner::FromAnotherPort => all.extend(in_turn),
             Manner::LosesOne => {
                 all.extend(&at_once[..3]);
@@ -88,7 +105,6 @@ fn played(threads: &[[Manner; 4]], turns: &[(usize, i64)]) -> (Conversation, usi
     let mut talk = Conversation::new();
     let mut to_do: Vec<_> = (0..).zip(threads).map(|(thread, manners)| does(thread, *manners)).collect();
     let mut asked = 0;
-    let id = |qtype: QType, port: u16| port.wrapping_mul(31) ^ if qtype == A { 0 } else { 0x5a5a };
     // Before the next packet: with the last it ends.
     let mut wait = 0;
     for (thread, pause) in turns {

@@ -263,7 +263,7 @@ const HTTPS: u16 = 65;
 /// How far above the first id of a pair musl's second lies at most, with room for a slow machine.
 pub(super) const CLOSE: u16 = 2_048;
 /// How far it lies above as a rule: the nanoseconds between making the two.
-const VERY_CLOSE: u16 = 512;
+pub(super) const VERY_CLOSE: u16 = 512;
 /// Linux hands out ports from here on unless a program picks its own (`ip_local_port_range`).
 const EPHEMERAL: u16 = 32_768;
 

@@ -1,4 +1,4 @@
-//! Lookups of one name at the same moment by threads of glibc that ask for their pairs in manners of their own.
+//! Lookups of one name at the same moment by threads of glibc that ask for their pairs in manners of their own, and by musl.
 
 use super::one_name::{FIRST, TIMEOUT_1};
 use super::*;
@@ -24,9 +24,16 @@ fn answered(talk: &mut Conversation, name: &str, qtype: QType, port: u16) {
     talk.answer(name, qtype, port, id(qtype, port), Say::NxDomain);
 }
 
-/// Those of a pair are unrelated.
+/// Those of a pair are unrelated, but from this port on.
+const FROM_A_CLOCK: u16 = 50_000;
+
 fn id(qtype: QType, port: u16) -> u16 {
-    if qtype == QType::A { port.wrapping_mul(31) } else { port.wrapping_mul(31) ^ 0x5a5a }
+    let first = port.wrapping_mul(31);
+    match qtype {
+        QType::A => first,
+        _ if port >= FROM_A_CLOCK => first.wrapping_add(70),
+        _ => first ^ 0x5a5a,
+    }
 }
 
 /// Both types at once, answered a millisecond later.
@@ -151,4 +158,44 @@ fn who_lost_a_half_asks_in_turn_from_then_on() {
     let first = [lost, again, [half, other]].concat();
     let second = [elsewhere, [half_elsewhere, other_elsewhere]].concat();
     assert_eq!(times(&talk), [first, second]);
+}
+
+#[test]
+fn musl_is_told_from_glibc_by_its_ids() {
+    let mut talk = Conversation::new();
+    let glibc = at_once(&mut talk, FIRST, 41_000);
+    let musl = at_once(&mut talk, FIRST, FROM_A_CLOCK);
+    // Who waited longest is taken for the one that goes on, and is not.
+    let musl_more =
+        [at_once(&mut talk, SECOND, FROM_A_CLOCK + 1), at_once(&mut talk, AS_IS, FROM_A_CLOCK + 2)].concat();
+    let glibc_more = [at_once(&mut talk, SECOND, 41_001), at_once(&mut talk, AS_IS, 41_002)].concat();
+    assert_eq!(times(&talk), [[&glibc[..], &glibc_more].concat(), [&musl[..], &musl_more].concat()]);
+}
+
+#[test]
+fn candidates_of_musl_and_of_glibc_that_were_mixed_up_are_exchanged() {
+    let mut talk = Conversation::new();
+    let glibc = at_once(&mut talk, FIRST, 41_000);
+    let musl = at_once(&mut talk, FIRST, FROM_A_CLOCK);
+    let both = [QType::A, QType::Aaaa];
+    let musls_half = sent(&mut talk, SECOND, QType::A, FROM_A_CLOCK + 1);
+    let glibcs = both.map(|qtype| sent(&mut talk, SECOND, qtype, 41_001));
+    let musls = [musls_half, sent(&mut talk, SECOND, QType::Aaaa, FROM_A_CLOCK + 1)];
+    talk.wait_ms(1);
+    for port in [41_001, FROM_A_CLOCK + 1] {
+        for qtype in both {
+            answered(&mut talk, SECOND, qtype, port);
+        }
+    }
+    assert_eq!(times(&talk), [[glibc, glibcs].concat(), [musl, musls].concat()]);
+}
+
+#[test]
+fn one_pair_with_ids_as_from_a_clock_may_be_glibcs() {
+    let mut talk = Conversation::new();
+    let lucky = at_once(&mut talk, FIRST, FROM_A_CLOCK);
+    let other = at_once(&mut talk, FIRST, 41_000);
+    let lucky_more = at_once(&mut talk, SECOND, 40_001);
+    let other_more = at_once(&mut talk, SECOND, 41_001);
+    assert_eq!(times(&talk), [[lucky, lucky_more].concat(), [other, other_more].concat()]);
 }

@@ -3,12 +3,15 @@
 //! glibc asks for both types at once until one half of a pair was lost; from then on its thread asks for the second when it
 //! has the answer to the first, and after another loss from a port of its own (2.36 `resolv/res_send.c`, `send_dg`). So
 //! lookups of one name that look alike may differ in their manner, but which one a question has shows only when the other
-//! half comes, or has not come with the answer to the first.
+//! half comes, or has not come with the answer to the first. What shows then, too, is whether it was musl's, which takes both
+//! ids from a clock (1.2.5 `src/network/res_mkquery.c`), where another process of the pod asks for the same.
+
+use dnsprobe_resolv::{QType, ResolverId};
 
 use super::{Client, Entry, QUESTION, Surroundings};
 use crate::attempt::Asked;
 use crate::group::OpenId;
-use crate::group::fingerprint::CLOSE;
+use crate::group::fingerprint::{CLOSE, VERY_CLOSE};
 use crate::group::fit::{AT_ONCE, Relation, fit};
 use crate::group::links::Link;
 use crate::group::open::{Open, OpenStep, Readiness, Sent, Walk, Walks};
@@ -17,8 +20,10 @@ use crate::time::Timestamp;
 /// How a pair was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
-    /// Both at once.
+    /// Both at once, with unrelated ids.
     AtOnce,
+    /// Both at once, with ids from a clock, one right after the other: musl.
+    FromAClock,
     /// The second after the answer to the first.
     InTurn,
     /// The same from another port.
@@ -31,7 +36,9 @@ impl Manner {
     /// Whether one thread may ask like this, and like that.
     fn fits(self, other: Self) -> bool {
         match (self, other) {
-            (Self::NotAtOnce, other) | (other, Self::NotAtOnce) => other != Self::AtOnce,
+            (Self::NotAtOnce, other) | (other, Self::NotAtOnce) => {
+                !matches!(other, Self::AtOnce | Self::FromAClock)
+            }
             (one, other) => one == other,
         }
     }
@@ -50,10 +57,11 @@ impl Manner {
 
     /// How a candidate was begun.
     fn at_first(step: &OpenStep) -> Option<Self> {
-        if !is_glibcs(step) {
-            return None;
-        }
-        let (first, rest) = step.sent.split_first()?;
+        let (first, rest) = match ids(step) {
+            Ids::Unrelated => step.sent.split_first()?,
+            Ids::FromAClock => return Some(Self::FromAClock),
+            Ids::Unknown => return None,
+        };
         match rest.iter().find(|sent| sent.asked.qtype != first.asked.qtype) {
             Some(second) => Self::of(step, first, second),
             None => (rest.is_empty() && step.is_answered()).then_some(Self::NotAtOnce),
@@ -62,17 +70,25 @@ impl Manner {
 
     /// How it was asked for in the end, after what was lost.
     fn at_last(step: &OpenStep) -> Option<Self> {
-        if !is_glibcs(step) {
-            return None;
-        }
-        let (second, before) = step.sent.split_last()?;
+        let (second, before) = match ids(step) {
+            Ids::Unrelated => step.sent.split_last()?,
+            Ids::FromAClock => return Some(Self::FromAClock),
+            Ids::Unknown => return None,
+        };
         let first = before.iter().rfind(|sent| sent.asked.qtype != second.asked.qtype)?;
         Self::of(step, first, second)
     }
 
     /// That of a lookup whose candidates these are.
     fn known(steps: &[OpenStep]) -> Option<Self> {
-        steps.iter().rev().find_map(Self::at_last)
+        let mut shown = steps.iter().rev().filter_map(Self::at_last);
+        let latest = shown.next()?;
+        // Unrelated ids may look like a clock's by chance, and not the other way round.
+        if latest == Self::FromAClock {
+            shown.find(|it| *it != latest).or(Some(latest))
+        } else {
+            Some(latest)
+        }
     }
 }
 
@@ -83,12 +99,28 @@ enum Sure {
     No,
 }
 
-/// Whether glibc may have asked this: without EDNS, and with ids that are not taken from a clock one after the other, as
-/// musl's are, which sends the halves of a pair by themselves.
-fn is_glibcs(step: &OpenStep) -> bool {
-    let close = |one: u16, other: u16| (1..CLOSE).contains(&other.wrapping_sub(one));
-    step.sent.iter().all(|sent| sent.asked.edns.is_none())
-        && !step.sent.windows(2).any(|pair| close(pair[0].asked.id, pair[1].asked.id))
+/// What the ids of a candidate's questions say of who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    /// They may be glibc's.
+    Unrelated,
+    /// They are musl's, which sends the halves of a pair by themselves.
+    FromAClock,
+    /// They may be anybody's, or those of one who asks with EDNS and so in a manner of its own.
+    Unknown,
+}
+
+fn ids(step: &OpenStep) -> Ids {
+    if step.sent.iter().any(|sent| sent.asked.edns.is_some()) {
+        return Ids::Unknown;
+    }
+    let first = |qtype| step.sent.iter().map(|sent| &sent.asked).find(|asked| asked.qtype == qtype);
+    let (Some(a), Some(aaaa)) = (first(QType::A), first(QType::Aaaa)) else { return Ids::Unrelated };
+    match aaaa.id.wrapping_sub(a.id) {
+        1..=VERY_CLOSE if a.client == aaaa.client => Ids::FromAClock,
+        1..CLOSE => Ids::Unknown,
+        _ => Ids::Unrelated,
+    }
 }
 
 /// Where the half of this type from another socket is, if the other half came from the one that asks now.
@@ -112,7 +144,9 @@ impl Client {
         let (Some(manner), Some(known)) = (Manner::at_first(step), Manner::known(earlier)) else {
             return false;
         };
-        if manner.fits(known) {
+        let by_chance =
+            manner == Manner::AtOnce && known == Manner::FromAClock && self.may_be_by_chance(earlier);
+        if by_chance || manner.fits(known) {
             return false;
         }
         if let Some((other, walks)) = self.waits_for(id, manner) {
@@ -122,6 +156,12 @@ impl Client {
             |sure| self.alike(id).find(|other| self.may_exchange(id, *other, (manner, known), sure));
         let other = exchanging(Sure::Yes).or_else(|| exchanging(Sure::No));
         other.is_some_and(|other| self.exchange(id, other, around))
+    }
+
+    /// Whether it may be by chance that the ids of these candidates look like a clock's: with one pair, as long as nothing else
+    /// shows musl here. A pair that is surely musl's will turn up elsewhere then.
+    fn may_be_by_chance(&self, steps: &[OpenStep]) -> bool {
+        steps.len() == 1 && !self.resolvers.contains(&ResolverId::Musl)
     }
 
     /// The lookup that asked the other half of this question from the same socket, where one from elsewhere was taken for it
@@ -203,7 +243,10 @@ impl Client {
                 (Some(it), Sure::No) => it == Manner::NotAtOnce && it.fits(known),
                 (None, Sure::Yes) => false,
                 // What is still to come decides.
-                (None, Sure::No) => others.sent.len() == 1 && known != Manner::AtOnce && is_glibcs(others),
+                (None, Sure::No) => {
+                    let shows_at_once = known == Manner::AtOnce && manner != Manner::FromAClock;
+                    others.sent.len() == 1 && !shows_at_once && ids(others) == Ids::Unrelated
+                }
             }
             && after(step, before)
             && after(others, earlier)
