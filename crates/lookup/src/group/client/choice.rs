@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 
 use smallvec::SmallVec;
 
+use super::manner::is_musls;
 use super::{Client, Entry, leads_on};
 use crate::attempt::Asked;
 use crate::group::OpenId;
 use crate::group::fit::{Fit, Relation, fit, loosely, may_ask, overdue};
 use crate::group::open::{Readiness, Walks};
-use crate::group::turns::{Line, Waiting};
+use crate::group::turns::{Coming, Line, Waiting};
 use crate::time::Timestamp;
 
 /// A lookup that a question fits.
@@ -131,9 +132,9 @@ impl Client {
             let Some(Entry { lookup: open, number, .. }) = self.open.get(id as usize) else { continue };
             let Some(since) = open.step().last_answer().filter(|_| may_ask(open, now)) else { continue };
             let expects = fits.iter().any(|it| it.number == *number);
-            line.push(Waiting { since, number: *number, expects });
+            line.push(Waiting { since, number: *number, expects, from_a_clock: is_musls(open) });
         }
-        self.turns.take(&line, asked.edns.is_some(), now)
+        self.turns.take(&line, Coming { at: now, id: asked.id, edns: asked.edns.is_some() })
     }
 
     /// The lookup that is nearest to asking this, where several of the name run at once and each has yet to hear something.

@@ -123,6 +123,11 @@ fn ids(step: &OpenStep) -> Ids {
     }
 }
 
+/// Whether the ids of a lookup's questions are from a clock, as musl's are.
+pub(super) fn is_musls(open: &Open) -> bool {
+    Manner::known(&open.steps) == Some(Manner::FromAClock)
+}
+
 /// Where the half of this type from another socket is, if the other half came from the one that asks now.
 fn place_taken(step: &OpenStep, asked: &Asked) -> Option<usize> {
     let [first, second] = &step.sent[..] else { return None };
