@@ -251,11 +251,25 @@ fn alias(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     follows.then_some(Relation::Alias)
 }
 
-/// Whether an earlier candidate was asked for one type only, and this is the other.
+/// Whether a candidate was asked for one type only, and this is the other.
 fn missing(open: &Open, asked: &Asked, now: Timestamp) -> Option<Relation> {
+    if is_late_half(open, asked) {
+        return Some(Relation::Missing);
+    }
     let place = open.missing_from(asked)?;
     let step = &open.steps[place];
     (now - step.last_sent() < STRAY).then_some(Relation::Missing)
+}
+
+/// Whether this is the other half of the candidate being asked, however late, of one who asked for those before from a port
+/// for each type: the machine stood still in between, and no walk begins there.
+fn is_late_half(open: &Open, asked: &Asked) -> bool {
+    let Some((step, earlier)) = open.steps.split_last() else { return false };
+    let pair = earlier.iter().rev().find(|step| step.standings().len() > 1);
+    let [only] = step.standings() else { return false };
+    step.name == asked.name
+        && only.qtype != asked.qtype
+        && pair.is_some_and(|pair| !pair.is_pair_of_one_port())
 }
 
 /// Whether this question begins a candidate with the type that the one before began with. Libcs do always; Go, which

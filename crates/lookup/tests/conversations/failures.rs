@@ -1,6 +1,6 @@
 //! Nameservers that refuse, fail or are late.
 
-use super::one_name::{FIRST, TIMEOUT_1};
+use super::one_name::{FIRST, SECOND, TIMEOUT_1};
 use super::wire::ALIAS;
 use super::*;
 
@@ -121,4 +121,26 @@ fn who_asks_again_when_musl_has_given_up_is_not_musl() {
     let lookup = asked_again_after_a_second(40_000, 9);
     assert_eq!((lookup.resolver.id, lookup.outcome), ("glibc", Outcome::Answer));
     assert_eq!(lookup.latency, Some(Nanos::from_millis(1_041)));
+}
+
+#[test]
+fn the_other_half_of_a_machine_at_a_standstill_begins_no_lookup() {
+    let mut talk = Conversation::new();
+    talk.edns = Some(1_232);
+    let mut ask = |name: &str, qtype: QType, port: u16, pause: i64, say: Say| {
+        talk.wait_ms(pause);
+        talk.ask(name, qtype, port, port);
+        talk.wait_ms(1);
+        talk.answer(name, qtype, port, port, say);
+    };
+    ask(FIRST, QType::Aaaa, 40_000, 0, Say::NxDomain);
+    ask(FIRST, QType::A, 40_001, 0, Say::NxDomain);
+    ask(SECOND, QType::Aaaa, 40_002, 0, Say::NxDomain);
+    ask(SECOND, QType::A, 40_003, 400, Say::NxDomain);
+    ask("www.example.com", QType::Aaaa, 40_004, 0, Say::Address);
+    ask("www.example.com", QType::A, 40_005, 0, Say::Address);
+    let lookups = talk.lookups(SearchList::Known(Some(TIMEOUT_1.to_vec())));
+    let questions =
+        lookups.iter().map(|lookup| lookup.steps.iter().map(|step| step.questions.len()).collect());
+    assert_eq!(questions.collect::<Vec<Vec<_>>>(), [[2, 2, 2]]);
 }

@@ -1,9 +1,8 @@
 //! Lookups of one name at the same moment by threads of glibc that ask for their pairs in manners of their own, and by musl.
 
-use super::one_name::{FIRST, TIMEOUT_1};
+use super::one_name::{FIRST, SECOND, TIMEOUT_1};
 use super::*;
 
-const SECOND: &str = "www.example.com.svc.cluster.local";
 const AS_IS: &str = "www.example.com";
 
 /// A question that is answered NXDOMAIN a millisecond later; gives when it left.

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) const FIRST: &str = "www.example.com.shop.svc.cluster.local";
-const SECOND: &str = "www.example.com.svc.cluster.local";
+pub(super) const SECOND: &str = "www.example.com.svc.cluster.local";
 pub(super) const TIMEOUT_1: &[u8] =
     b"search shop.svc.cluster.local svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5 timeout:1\n";
 
