@@ -198,3 +198,23 @@ fn one_pair_with_ids_as_from_a_clock_may_be_glibcs() {
     let other_more = at_once(&mut talk, SECOND, 41_001);
     assert_eq!(times(&talk), [[lucky, lucky_more].concat(), [other, other_more].concat()]);
 }
+
+#[test]
+fn who_keeps_its_socket_keeps_its_candidates_whatever_the_ids() {
+    let mut talk = Conversation::new();
+    let musl = at_once(&mut talk, FIRST, FROM_A_CLOCK);
+    let channel = at_once(&mut talk, FIRST, 41_000);
+    // By chance the ids of the channel lie close together this time.
+    let both = [QType::A, QType::Aaaa];
+    let lucky = both.map(|qtype| {
+        let at = talk.now();
+        talk.ask(SECOND, qtype, 41_000, id(qtype, FROM_A_CLOCK));
+        at
+    });
+    talk.wait_ms(1);
+    for qtype in both {
+        talk.answer(SECOND, qtype, 41_000, id(qtype, FROM_A_CLOCK), Say::NxDomain);
+    }
+    let musl_more = at_once(&mut talk, SECOND, FROM_A_CLOCK + 1);
+    assert_eq!(times(&talk), [[musl, musl_more].concat(), [channel, lucky].concat()]);
+}

@@ -128,6 +128,14 @@ pub(super) fn is_musls(open: &Open) -> bool {
     Manner::known(&open.steps) == Some(Manner::FromAClock)
 }
 
+/// Whether a candidate was asked from the socket of the one before it: then it is a channel's, whatever its ids. The libcs open
+/// one for each.
+fn keeps_socket(step: &OpenStep, earlier: &[OpenStep]) -> bool {
+    let socket = |sent: &Sent| sent.asked.client;
+    let before = earlier.last().and_then(|step| step.sent.last()).map(socket);
+    before.is_some() && step.sent.first().map(socket) == before
+}
+
 /// Where the half of this type from another socket is, if the other half came from the one that asks now.
 fn place_taken(step: &OpenStep, asked: &Asked) -> Option<usize> {
     let [first, second] = &step.sent[..] else { return None };
@@ -151,7 +159,7 @@ impl Client {
         };
         let by_chance =
             manner == Manner::AtOnce && known == Manner::FromAClock && self.may_be_by_chance(earlier);
-        if by_chance || manner.fits(known) {
+        if by_chance || manner.fits(known) || keeps_socket(step, earlier) {
             return false;
         }
         if let Some((other, walks)) = self.waits_for(id, manner) {
@@ -242,6 +250,7 @@ impl Client {
             earlier.last().and_then(OpenStep::last_answer).is_some_and(|heard| heard <= step.begun())
         };
         step.name == others.name
+            && !keeps_socket(others, before)
             && Manner::known(before).is_some_and(|it| it.fits(manner))
             && match (Manner::at_first(others), sure) {
                 (Some(it), Sure::Yes) => it.fits(known) && !it.fits(manner),
