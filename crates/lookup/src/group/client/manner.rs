@@ -99,6 +99,9 @@ enum Sure {
     No,
 }
 
+/// In fewer nanoseconds than this nobody makes a question (measured: 40 and more); whose ids are closer counts them.
+const SOONEST: u16 = 16;
+
 /// What the ids of a candidate's questions say of who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ids {
@@ -117,7 +120,7 @@ fn ids(step: &OpenStep) -> Ids {
     let first = |qtype| step.sent.iter().map(|sent| &sent.asked).find(|asked| asked.qtype == qtype);
     let (Some(a), Some(aaaa)) = (first(QType::A), first(QType::Aaaa)) else { return Ids::Unrelated };
     match aaaa.id.wrapping_sub(a.id) {
-        1..=VERY_CLOSE if a.client == aaaa.client => Ids::FromAClock,
+        SOONEST..=VERY_CLOSE if a.client == aaaa.client => Ids::FromAClock,
         1..CLOSE => Ids::Unknown,
         _ => Ids::Unrelated,
     }
