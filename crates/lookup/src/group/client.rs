@@ -284,13 +284,14 @@ impl Client {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began);
-        if !entrance.is_likely_begun
-            && let Some((id, walks)) = self.loose_fit(asked, now)
-        {
+        let likely = entrance.is_likely_begun;
+        if !likely && let Some((id, walks)) = self.loose_fit(asked, now) {
             let fit = Fit { relation: Relation::Next, walks: Some(walks) };
             self.add(id, asked, Place::Fitting(fit), around, now);
             return id;
         }
+        // It may be a later candidate of one that is taken to ask something else.
+        let certain = likely || self.expecting.of(asked.name.fingerprint()).is_empty();
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
         around.open.lookups += 1;
         around.open.bytes += weight;
@@ -301,6 +302,7 @@ impl Client {
         around.links.set(asked.exchange, Link::to(around.me, id));
         place.insert(Entry {
             lookup: Open {
+                certain,
                 cut: may_have_begun_before && follows_a_stray(asked, around.strays, now),
                 ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
             },

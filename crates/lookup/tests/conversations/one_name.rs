@@ -287,3 +287,15 @@ fn a_channel_that_stalls_runs_beside_those_that_come_and_go_as_long_as_it_waits(
         certain(&talk).into_iter().filter(|(name, _)| name.starts_with("www")).collect();
     assert_eq!(of_the_name.iter().map(|(_, certain)| *certain).collect::<Vec<_>>(), [false, false]);
 }
+
+#[test]
+fn who_begins_where_another_is_expected_is_not_certain() {
+    let mut talk = Conversation::new();
+    talk.ask(FIRST, QType::A, 40_000, 7);
+    talk.ask(FIRST, QType::Aaaa, 40_000, 30_000);
+    talk.wait_ms(1);
+    talk.pair(SECOND, 41_000, Say::Address);
+    talk.pair("db.shop.svc.cluster.local", 42_000, Say::Address);
+    let begun_there: Vec<_> = certain(&talk).into_iter().filter(|(name, _)| name.contains("svc")).collect();
+    assert_eq!(begun_there, [(SECOND.to_owned(), false)]);
+}
