@@ -50,7 +50,7 @@ impl Default for Deadlines {
 impl Deadlines {
     /// Has something looked at.
     pub(super) fn push(&mut self, at: Timestamp, due: Due) {
-        let fits = |queue: &VecDeque<(Timestamp, Due)>| queue.back().is_none_or(|(last, _)| *last <= at);
+        let fits = |queue: &VecDeque<(Timestamp, Due)>| queue.back().is_none_or(|last| *last <= (at, due));
         let place = self.queues.iter().position(fits).unwrap_or(QUEUES);
         match self.queues.get_mut(place) {
             Some(queue) => queue.push_back((at, due)),
@@ -63,7 +63,15 @@ impl Deadlines {
 
     /// The soonest entry; nothing is due before that.
     pub(super) fn first(&self) -> Option<(Timestamp, Due)> {
-        self.front(self.fronts.iter().position(|front| *front == self.soonest)?)
+        self.front(self.soonest_place()?)
+    }
+
+    /// Where the soonest entry is. Of several of one time it is the same whenever they were noted.
+    fn soonest_place(&self) -> Option<usize> {
+        let mut places = (0..).zip(&self.fronts).filter(|(_, front)| **front == self.soonest);
+        let (first, _) = places.next()?;
+        let due = |place: usize| self.front(place).map(|(_, due)| due);
+        Some(places.fold(first, |best, (other, _)| if due(other) < due(best) { other } else { best }))
     }
 
     /// The soonest entry at one place.
@@ -79,7 +87,7 @@ impl Deadlines {
         if self.nothing_until(now) {
             return None;
         }
-        let place = self.fronts.iter().position(|front| *front == self.soonest)?;
+        let place = self.soonest_place()?;
         let entry = match self.queues.get_mut(place) {
             Some(queue) => queue.pop_front(),
             None => self.heap.pop().map(|Reverse(entry)| entry),
@@ -142,6 +150,22 @@ mod tests {
         }
         assert_eq!(out, times);
         assert_eq!(deadlines.first(), None);
+    }
+
+    #[test]
+    fn entries_of_one_time_come_out_alike_however_they_went_in() {
+        let entry = |(at, lookup): (i64, u32)| (Timestamp(at), Due { client: 0, lookup: Some(lookup) });
+        let entries = [(5, 1), (9, 7), (7, 2), (9, 4), (9, 6), (6, 3), (9, 5)];
+        let out = |entries: &[(i64, u32)]| {
+            let mut deadlines = Deadlines::default();
+            entries.iter().map(|it| entry(*it)).for_each(|(at, due)| deadlines.push(at, due));
+            std::iter::from_fn(|| deadlines.pop_until(Timestamp(9))).collect::<Vec<_>>()
+        };
+        let reversed: Vec<_> = entries.into_iter().rev().collect();
+        assert_eq!(out(&entries), out(&reversed));
+        let mut sorted = entries;
+        sorted.sort_unstable();
+        assert_eq!(out(&entries), sorted.map(entry));
     }
 
     #[test]
