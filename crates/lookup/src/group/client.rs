@@ -284,14 +284,15 @@ impl Client {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began);
-        let likely = entrance.is_likely_begun;
-        if !likely && let Some((id, walks)) = self.loose_fit(asked, now) {
+        if !entrance.is_likely_begun
+            && let Some((id, walks)) = self.loose_fit(asked, now)
+        {
             let fit = Fit { relation: Relation::Next, walks: Some(walks) };
             self.add(id, asked, Place::Fitting(fit), around, now);
             return id;
         }
         // It may be a later candidate of one that is taken to ask something else.
-        let certain = likely || self.expecting.of(asked.name.fingerprint()).is_empty();
+        let certain = entrance.is_likely_begun || self.expecting.of(asked.name.fingerprint()).is_empty();
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
         around.open.lookups += 1;
         around.open.bytes += weight;

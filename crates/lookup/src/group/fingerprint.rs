@@ -101,7 +101,7 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
         Pairs::SamePort if signs.one_port_for_all => {
             Fingerprint::sure(ResolverId::CAres, "one port for all candidates, no OPT record")
         }
-        Pairs::SamePort => libc(open, &signs, beforehand),
+        Pairs::SamePort => libc(&signs, beforehand),
         Pairs::TwoPorts if signs.low_ports => Fingerprint::sure(
             ResolverId::Hickory,
             "A and AAAA from two ports, one below 32768, which Linux does not hand out by itself",
@@ -184,8 +184,8 @@ fn one_after_the_other(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Finger
 }
 
 /// glibc or musl: both ask the pair from one port. musl takes its ids from the clock, so the second lies a little
-/// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are random (2.36 `resolv/res_mkquery.c`).
-fn libc(open: &Open, signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerprint {
+/// above the first (1.2.5 `src/network/res_mkquery.c`); glibc's are shuffled and look unrelated (2.36 `include/random-bits.h`).
+fn libc(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerprint {
     let before = beforehand.shown;
     let only = |id| before.contains(&id) && !before.iter().any(|it| LIBCS.contains(it) && *it != id);
     if signs.candidates == 1 && only_channels(before) {
@@ -196,7 +196,7 @@ fn libc(open: &Open, signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerpr
     }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
-    let not_musls = || is_asked_as_by_no_musl(open, beforehand.timeout);
+    let not_musls = || is_asked_as_by_no_musl(signs.open, beforehand.timeout);
     if signs.pairs_seen == 1 && most_close && not_musls() {
         return Fingerprint::likely(
             ResolverId::Glibc,
