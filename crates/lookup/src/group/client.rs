@@ -46,6 +46,8 @@ const STILL_OPEN: Nanos = Nanos::from_millis(250);
 const REACTION: Nanos = Nanos::from_millis(50);
 /// So long after a capture began, a walk may have begun before it.
 pub(super) const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
+/// Later than everything.
+const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// One client's lookups under construction.
 #[derive(Debug, Default)]
@@ -69,7 +71,9 @@ struct Entry {
     lookup: Open,
     /// Which of its client's lookups this is.
     number: u64,
-    /// When `deadlines` has it looked at: no later than it is over, should nothing more come.
+    /// When it is over should nothing more come, or sooner: put off where it was later than that.
+    due: Timestamp,
+    /// When `deadlines` has it looked at, no later than that.
     noted: Timestamp,
     /// Fingerprints of names that it may expect beside those of its entrance.
     aliases: SmallVec<[u64; 2]>,
@@ -184,9 +188,10 @@ impl Client {
         let Some(entry) = self.open.get(id as usize).filter(|entry| entry.noted == noted) else {
             return false;
         };
-        let deadline = self.deadline(entry, around);
+        let deadline = if entry.due > noted { entry.due } else { self.deadline(entry, around) };
         if deadline > noted {
-            self.open[id as usize].noted = Timestamp(i64::MAX);
+            let entry = &mut self.open[id as usize];
+            (entry.due, entry.noted) = (NEVER, NEVER);
             self.note(id, deadline, around);
         }
         deadline <= noted
@@ -308,12 +313,14 @@ impl Client {
                 ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
             },
             number: self.begun,
-            noted: Timestamp(i64::MAX),
+            due: NEVER,
+            // It is not over sooner, whatever comes, and most are over by then.
+            noted: now + LEAST_PATIENCE,
             aliases: SmallVec::new(),
             weight,
         });
-        // It is not over sooner, whatever comes; most are over by then, and when the others will be need not be known yet.
-        self.note(id, now + LEAST_PATIENCE, around);
+        around.deadlines.push(now + LEAST_PATIENCE, Due { client: around.me, lookup: Some(id) });
+        self.schedule(id, around);
         id
     }
 
@@ -327,7 +334,7 @@ impl Client {
     ) {
         around.links.set(asked.exchange, Link::to(around.me, id));
         let only_puts_off = place.is_of_a_pair();
-        let Some(Entry { lookup: open, weight, noted, .. }) = self.open.get_mut(id as usize) else { return };
+        let Some(Entry { lookup: open, weight, due, .. }) = self.open.get_mut(id as usize) else { return };
         *weight += QUESTION;
         around.open.bytes += QUESTION;
         match place {
@@ -348,7 +355,7 @@ impl Client {
             }
         }
         let doubtful = !open.certain;
-        if open.is_full() || !(only_puts_off || *noted <= now + LEAST_PATIENCE) {
+        if open.is_full() || !(only_puts_off || *due <= now + LEAST_PATIENCE) {
             self.schedule(id, around);
         } else if only_puts_off && doubtful {
             self.put_right(id, around);
@@ -408,13 +415,16 @@ impl Client {
         readings.timeout().max(if channel { CHANNEL_TIMEOUT } else { Nanos(0) })
     }
 
-    /// Has a lookup looked at by then, unless that was noted for sooner.
+    /// Has a lookup looked at by then, unless it is sooner anyway.
     fn note(&mut self, id: OpenId, deadline: Timestamp, around: &mut Surroundings<'_>) {
-        let Some(entry) = self.open.get_mut(id as usize).filter(|entry| deadline < entry.noted) else {
+        let Some(entry) = self.open.get_mut(id as usize).filter(|entry| deadline < entry.due) else {
             return;
         };
-        entry.noted = deadline;
-        around.deadlines.push(deadline, Due { client: around.me, lookup: Some(id) });
+        entry.due = deadline;
+        if deadline < entry.noted {
+            entry.noted = deadline;
+            around.deadlines.push(deadline, Due { client: around.me, lookup: Some(id) });
+        }
     }
 
     fn close(&mut self, id: OpenId, around: &mut Surroundings<'_>, end: End) {
