@@ -11,7 +11,7 @@ use dnsprobe_resolv::{ResolverId, Transport};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use super::deadlines::{Deadlines, Due};
+use super::deadlines::{Deadlines, Due, NEVER};
 use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
 use super::finish::{End, Room, Waits, finish, may_be_of, reading};
@@ -46,8 +46,6 @@ const STILL_OPEN: Nanos = Nanos::from_millis(250);
 const REACTION: Nanos = Nanos::from_millis(50);
 /// So long after a capture began, a walk may have begun before it.
 pub(super) const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
-/// Later than everything.
-const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// One client's lookups under construction.
 #[derive(Debug, Default)]

@@ -38,7 +38,7 @@ pub(super) struct Deadlines {
 }
 
 /// Later than everything.
-const NEVER: Timestamp = Timestamp(i64::MAX);
+pub(super) const NEVER: Timestamp = Timestamp(i64::MAX);
 
 impl Default for Deadlines {
     fn default() -> Self {
