@@ -24,8 +24,9 @@ const REUSE: Nanos = Nanos::from_millis(60_000);
 /// Exchanges remembered of one port, server and id: a resolver has one or two, only a flood has more.
 const MOST_OF_A_SOCKET: usize = 64;
 /// An exchange that was answered for good is remembered this long, to know copies of its packets. They are no more than
-/// milliseconds apart; the longer, the more memory each packet has to find its own in.
-const SETTLED: Nanos = Nanos::from_millis(250);
+/// milliseconds apart; the longer, the more memory has each packet to find its own in, more than a processor's cache in the
+/// end.
+const SETTLED: Nanos = Nanos::from_millis(100);
 /// What is due within this is forgotten at once.
 const AT_ONCE: Nanos = Nanos::from_millis(8);
 /// Exchanges of the last moments remembered at once.
@@ -333,7 +334,12 @@ impl Attempts {
         exchange.answers += 1;
         exchange.answered = now;
         exchange.settled |= settles(response);
-        Matched::To(exchange.id)
+        let id = exchange.id;
+        if exchange.is_over() && now - exchange.sent >= SETTLED {
+            // It waits among those without an answer by now, where it would stay for long.
+            self.fresh.push_back((now, id));
+        }
+        Matched::To(id)
     }
 
     /// The slot of an exchange that is so.
@@ -378,9 +384,13 @@ impl Attempts {
             self.remove(id.slot());
         }
         let due = |queue: &VecDeque<(Timestamp, ExchangeId)>, age| queue.front().map(|(at, _)| *at + age);
-        let soonest = [due(&self.fresh, SETTLED), due(&self.waiting, REUSE)].into_iter().flatten().min();
-        // What comes next is no older than that, as far as clocks agree; a little later will do, for several at once.
-        self.nothing_until = soonest.unwrap_or(now + SETTLED).max(now + AT_ONCE);
+        // What comes next is no older than now, as far as clocks agree; a little later will do, for several at once.
+        let of_next = now + SETTLED;
+        let soonest = [due(&self.fresh, SETTLED), due(&self.waiting, REUSE)]
+            .into_iter()
+            .flatten()
+            .fold(of_next, Timestamp::min);
+        self.nothing_until = soonest.max(now + AT_ONCE);
     }
 
     /// An exchange that is remembered and was not sent again since then.
@@ -534,6 +544,19 @@ mod tests {
             first
         );
         assert_eq!(attempts.leftovers, Leftovers::default());
+    }
+
+    #[test]
+    fn what_was_answered_late_is_forgotten_as_soon_as_what_was_answered_at_once() {
+        let mut attempts = Attempts::default();
+        advance(&mut attempts, query(1, "a."), path(4000), MS(0));
+        // Something else keeps the clock going.
+        advance(&mut attempts, query(2, "b."), path(4001), MS(300));
+        advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(301));
+        advance(&mut attempts, query(3, "c."), path(4001), MS(900));
+        let left = [1, 2, 3]
+            .map(|id| attempts.exchanges.iter().any(|(_, it)| it.id.0 >> ExchangeId::SLOT_BITS == id));
+        assert_eq!(left, [false, true, true]);
     }
 
     #[test]
