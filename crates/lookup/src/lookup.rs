@@ -125,6 +125,27 @@ pub enum ResolverFrom {
 }
 
 impl Lookup {
+    /// One without a name or a question, for another to be put in its place.
+    pub fn of_nothing() -> Self {
+        let resolver =
+            ResolverSeen { id: "", version: None, api: None, from: ResolverFrom::Assumed, evidence: None };
+        Self {
+            name: Rc::default(),
+            start: None,
+            client: None,
+            resolver,
+            steps: Vec::new(),
+            outcome: Outcome::Unknown,
+            addresses: Vec::new(),
+            error: None,
+            latency: None,
+            certain: false,
+            partial: false,
+            doubtful_dot: false,
+            findings: Vec::new(),
+        }
+    }
+
     /// How much of its latency an embedded server took for itself: of every candidate the longest of what its questions
     /// waited beyond the real server's answer. `None` where no such server is between.
     pub fn embedded(&self) -> Option<Nanos> {

@@ -137,15 +137,15 @@ impl Pipeline {
         if self.advance(frame) { self.over().collect() } else { Vec::new() }
     }
 
-    /// The lookups that are over. Each is put together when its turn comes: those that are dropped before the next one take
-    /// no memory but the first one's.
+    /// The lookups that are over.
     pub fn over(&mut self) -> impl Iterator<Item = Lookup> {
-        std::iter::from_fn(|| self.lookups.next_over())
+        self.lookups.over()
     }
 
-    /// Takes a lookup back that nobody needs any more: the next one is put together in its memory.
-    pub fn reuse(&mut self, lookup: Lookup) {
-        self.lookups.reuse(lookup);
+    /// Puts the next of the lookups that are over in the place of one that nobody needs any more, and in its memory; tells
+    /// whether there was one. Who goes through them this way needs no more memory than for the largest.
+    pub fn next_over(&mut self, lookup: &mut Lookup) -> bool {
+        self.lookups.next_over(lookup)
     }
 
     /// Takes one frame; tells whether lookups may be over by its time.

@@ -39,6 +39,13 @@ pub(super) struct Done {
     pub(super) seen_at: Rc<SeenAt>,
 }
 
+impl Done {
+    /// Nothing, for something to be put in its place.
+    pub(super) fn nothing() -> Self {
+        Self { lookup: Lookup::of_nothing(), seen_at: Rc::default() }
+    }
+}
+
 impl Line {
     fn new(pipeline: Pipeline, seen_at: SeenAt) -> Self {
         Self { pipeline, seen_at: Rc::new(seen_at), departures: Departures::default() }
@@ -50,11 +57,16 @@ impl Line {
         finished.into_iter().map(|lookup| self.hold_against_plan(lookup)).collect()
     }
 
-    fn hold_against_plan(&mut self, mut lookup: Lookup) -> Done {
+    fn hold_against_plan(&mut self, lookup: Lookup) -> Done {
+        let mut done = Done { lookup, seen_at: Rc::clone(&self.seen_at) };
+        self.judge(&mut done.lookup);
+        done
+    }
+
+    fn judge(&mut self, lookup: &mut Lookup) {
         if let Some(conf) = &self.seen_at.conf {
-            lookup.findings.extend(self.departures.judge(&lookup, conf));
+            lookup.findings.extend(self.departures.judge(lookup, conf));
         }
-        Done { lookup, seen_at: Rc::clone(&self.seen_at) }
     }
 }
 
@@ -141,19 +153,18 @@ impl Lane {
         !self.ready.is_empty()
     }
 
-    /// One of the lookups that are over.
-    pub(super) fn next_over(&mut self) -> Option<Done> {
+    /// Puts one of the lookups that are over in the place of one that nobody needs any more; tells whether there was one.
+    pub(super) fn next_over(&mut self, done: &mut Done) -> bool {
         if self.sharing.is_some() {
-            return self.ready.pop_front();
+            return self.ready.pop_front().map(|ready| *done = ready).is_some();
         }
         let line = &mut self.lines[0];
-        let lookup = line.pipeline.over().next()?;
-        Some(line.hold_against_plan(lookup))
-    }
-
-    /// Takes a lookup back that was shown.
-    pub(super) fn reuse(&mut self, done: Done) {
-        self.lines[0].pipeline.reuse(done.lookup);
+        let any = line.pipeline.next_over(&mut done.lookup);
+        if any {
+            line.judge(&mut done.lookup);
+            done.seen_at.clone_from(&line.seen_at);
+        }
+        any
     }
 
     fn shared_frame(&mut self, frame: &Frame<'_>) -> Vec<Done> {

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     order: Order,
     /// Lookups that wait for their turn.
     waiting: Vec<Done>,
+    /// One that was shown: the next is put together in its memory.
+    shown: Option<Done>,
     detail: Detail,
     wording: Wording,
     pace: Pace,
@@ -194,6 +196,7 @@ impl Session {
             conntrack: None,
             order: Order::Finished,
             waiting: Vec::new(),
+            shown: None,
             detail: ui.detail,
             pace: Pace::Live,
             wording: if args.summary { Wording::Counted } else { Wording::Shown },
@@ -328,23 +331,26 @@ impl Session {
     /// Shows what is over in a namespace, each before the next is put together. Apart, as most frames end nothing.
     #[inline(never)]
     fn show_those_of(&mut self, source: SourceId) -> ControlFlow<()> {
-        let next = |lanes: &mut BTreeMap<SourceId, Lane>| lanes.get_mut(&source)?.next_over();
-        let Some(mut done) = next(&mut self.lanes) else { return ControlFlow::Continue(()) };
-        self.begin_rows();
-        loop {
-            if self.order == Order::Begun {
-                self.waiting.push(done);
-            } else {
-                self.show_one(&done)?;
-                if let Some(lane) = self.lanes.get_mut(&source) {
-                    lane.reuse(done);
-                }
+        let mut done = self.shown.take().unwrap_or_else(Done::nothing);
+        let flow = self.show_each_of(source, &mut done);
+        self.shown = Some(done);
+        flow
+    }
+
+    fn show_each_of(&mut self, source: SourceId, done: &mut Done) -> ControlFlow<()> {
+        let mut any = false;
+        while self.lanes.get_mut(&source).is_some_and(|lane| lane.next_over(done)) {
+            if !any {
+                self.begin_rows();
+                any = true;
             }
-            match next(&mut self.lanes) {
-                Some(another) => done = another,
-                None => return self.end_rows(),
+            if self.order == Order::Begun {
+                self.waiting.push(std::mem::replace(done, Done::nothing()));
+            } else {
+                self.show_one(done)?;
             }
         }
+        if any { self.end_rows() } else { ControlFlow::Continue(()) }
     }
 
     /// Does something with the packet file, if there is one.

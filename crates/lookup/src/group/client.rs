@@ -14,11 +14,12 @@ use smallvec::SmallVec;
 use super::deadlines::{Deadlines, Due, NEVER};
 use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
-use super::finish::{End, Room, Waits, finish, may_be_of, reading};
+use super::finish::{End, Waits, finish, may_be_of, reading};
 use super::fit::{Fit, Relation};
 use super::links::{Link, Links};
-use super::open::{CHANNEL_TIMEOUT, LEAST_PATIENCE, Open, Standing, Steps};
+use super::open::{CHANNEL_TIMEOUT, LEAST_PATIENCE, Open, Standing};
 use super::readings::{Began, Readings};
+use super::steps::Steps;
 use super::turns::Turns;
 use super::{ClientId, ListId, Load, OpenId, Stray};
 use crate::attempt::{Asked, Event, ExchangeId};
@@ -131,7 +132,7 @@ impl Closed {
     pub(crate) fn take_room(&mut self) -> Option<Steps> {
         let mut steps = std::mem::take(&mut self.open.steps);
         steps.clear();
-        (steps.capacity() <= USUAL_STEPS).then_some(steps)
+        (steps.room() <= USUAL_STEPS).then_some(steps)
     }
 }
 
@@ -458,26 +459,26 @@ impl Client {
         around.over.push_back(Closed { client: around.me, list: around.list, open, shown, end });
     }
 
-    /// Puts a lookup of this client into its final form. `readings` is its `resolv.conf`.
+    /// Puts a lookup of this client into its final form, and that in the place of one that nobody needs any more. `readings` is
+    /// its `resolv.conf`.
     pub(crate) fn complete(
         &mut self,
         closed: &Closed,
         readings: &Readings,
         wording: &Wording,
-        room: Room,
-    ) -> Lookup {
+        lookup: &mut Lookup,
+    ) {
         let Closed { open, shown, end, .. } = closed;
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        let mut lookup = finish(open, *shown, readings.told(), waits, *end, room);
+        finish(open, *shown, readings.told(), waits, *end, lookup);
         let as_is = || {
             let name = lookup.name.trim_end_matches('.');
             self.as_is.iter().rev().find(|(known, _)| **known == *name).map(|(_, address)| *address)
         };
         let mut found = std::mem::take(&mut lookup.findings);
-        put_findings(&lookup, shown.id, readings, as_is, wording, &mut found);
+        put_findings(lookup, shown.id, readings, as_is, wording, &mut found);
         lookup.findings = found;
-        self.remember_as_is(&lookup);
-        lookup
+        self.remember_as_is(lookup);
     }
 
     /// Marks the lookups of this name that ran at the same moment, since the packets do not say which of them asked what;

@@ -311,7 +311,7 @@ impl<'a> Signs<'a> {
             candidates: open.steps.len(),
         };
         let mut of_one_port = 0;
-        for step in &open.steps {
+        for step in open.steps.iter() {
             for Sent { asked, .. } in &step.sent {
                 signs.note(asked, first);
             }
@@ -358,7 +358,7 @@ fn one_port_per_server(open: &Open) -> bool {
     let mut ports: SmallVec<[u16; 8]> = SmallVec::new();
     let mut servers: SmallVec<[IpAddr; 4]> = SmallVec::new();
     let (mut questions, mut resends) = (0, 0);
-    for step in &open.steps {
+    for step in open.steps.iter() {
         questions += step.standings().len();
         resends += step.sent.len() - step.standings().len();
         for Sent { asked, .. } in &step.sent {

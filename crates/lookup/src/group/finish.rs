@@ -12,7 +12,7 @@ use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
 use super::patterns::TypedName;
-use crate::lookup::{Finding, Lookup, Question, Questions, ResolverSeen, Step};
+use crate::lookup::{Lookup, Question, Questions, ResolverSeen, Step};
 use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
 
@@ -25,26 +25,8 @@ pub(crate) enum End {
     CaptureEnded,
 }
 
-/// Memory of a lookup that nobody needs any more, empty: the next one is put together in it.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
-    steps: Vec<Step>,
-    addresses: Vec<IpAddr>,
-    findings: Vec<Finding>,
-}
-
-impl Room {
-    /// That of this lookup.
-    pub(crate) fn of(lookup: Lookup) -> Self {
-        let Lookup { mut steps, mut addresses, mut findings, .. } = lookup;
-        steps.clear();
-        addresses.clear();
-        findings.clear();
-        Self { steps, addresses, findings }
-    }
-}
-
-/// Makes a lookup of what was gathered, as this resolver does.
+/// Makes a lookup of what was gathered, as this resolver does, without findings: in the place of one that nobody needs any
+/// more, whose memory it takes.
 ///
 /// `waits` are the resolver's; what comes later found nobody waiting.
 pub(crate) fn finish(
@@ -53,9 +35,8 @@ pub(crate) fn finish(
     told: Option<Resolver>,
     waits: Waits,
     end: End,
-    room: Room,
-) -> Lookup {
-    let Room { mut steps, mut addresses, findings } = room;
+    into: &mut Lookup,
+) {
     let id = shown.id;
     let late = came_too_late(open.step(), id, waits);
     // Who gave up has not come to the end of his walk.
@@ -69,42 +50,48 @@ pub(crate) fn finish(
     };
     let wasted = |step: &OpenStep| last == Outcome::Answer && open.step().name != step.name;
     let ended = ended_at(open.step()).filter(|_| !late);
-    steps.reserve(open.steps.len());
+    into.steps.truncate(open.steps.len());
     for (index, step) in open.steps.iter().enumerate() {
         let next = open.steps.get(index + 1);
         let until = next.map(OpenStep::begun).or(ended);
-        steps.push(Step {
-            candidate: step.name.shared(),
-            suffix: suffix_of(typed, step),
-            outcome: if next.is_some() { outcome(step) } else { last },
-            added: until.map(|until| (until - step.begun()).max(Nanos(0))),
-            wasted: wasted(step),
-            questions: Questions::new(),
-            why: None,
-        });
-        if let Some(made) = steps.last_mut() {
-            put_questions(step, &mut made.questions);
-        }
+        let made = place(&mut into.steps, index, step);
+        made.suffix = suffix_of(typed, step);
+        made.outcome = if next.is_some() { outcome(step) } else { last };
+        made.added = until.map(|until| (until - step.begun()).max(Nanos(0)));
+        made.wasted = wasted(step);
+        put_questions(step, &mut made.questions);
     }
+    into.addresses.clear();
     if last == Outcome::Answer {
-        put_addresses(open.step(), &mut addresses);
+        put_addresses(open.step(), &mut into.addresses);
     }
-    let start = open.steps.first().map(OpenStep::begun);
-    Lookup {
-        name: Rc::clone(&typed.name),
-        start,
-        client: Some(open.client),
-        resolver: seen(shown, told),
-        outcome: last,
-        addresses,
-        error: None,
-        latency: steps.iter().map(|step| step.added).sum(),
-        certain: open.certain,
-        partial: end == End::CaptureEnded || typed.entry > 0,
-        doubtful_dot: false,
-        findings,
-        steps,
+    into.name.clone_from(&typed.name);
+    into.start = open.steps.first().map(OpenStep::begun);
+    into.client = Some(open.client);
+    into.resolver = seen(shown, told);
+    into.outcome = last;
+    into.error = None;
+    into.latency = into.steps.iter().map(|step| step.added).sum();
+    into.certain = open.certain;
+    into.partial = end == End::CaptureEnded || typed.entry > 0;
+    into.doubtful_dot = false;
+    into.findings.clear();
+}
+
+/// Where a step of the final form goes, with its candidate and without questions: steps are large, so they stay where they
+/// are from one lookup to the next.
+fn place<'s>(steps: &'s mut Vec<Step>, index: usize, step: &OpenStep) -> &'s mut Step {
+    if index < steps.len() {
+        let place = &mut steps[index];
+        place.candidate = step.name.shared();
+        place.questions.clear();
+        place.why = None;
+    } else {
+        let (suffix, outcome, added, wasted, why) = (None, Outcome::Unknown, None, false, None);
+        let candidate = step.name.shared();
+        steps.push(Step { candidate, suffix, outcome, added, wasted, questions: Questions::new(), why });
     }
+    &mut steps[index]
 }
 
 /// How a resolver makes one outcome of a pair.

@@ -14,6 +14,7 @@ mod open;
 mod patterns;
 pub(crate) mod readings;
 mod search_list;
+mod steps;
 mod turns;
 
 use std::cell::Cell;
@@ -26,10 +27,9 @@ use slab::Slab;
 
 use client::{BEGAN_BEFORE, Client, Closed, Surroundings};
 use deadlines::{Deadlines, Due};
-use finish::Room;
 use links::{Link, Links};
-use open::Steps;
 pub use search_list::InferredConf;
+use steps::Steps;
 
 use crate::attempt::{COPY, Event};
 use crate::datagram::Endpoint;
@@ -106,8 +106,6 @@ pub(crate) struct Lookups {
     over: VecDeque<Closed>,
     /// Room of such lookups, to be used again.
     spare: Vec<Steps>,
-    /// The same of one in its final form.
-    room: Room,
     began: Option<Timestamp>,
     detected: Vec<ResolverId>,
     wording: Wording,
@@ -160,7 +158,6 @@ impl Lookups {
             deadlines: Deadlines::default(),
             over: VecDeque::new(),
             spare: Vec::new(),
-            room: Room::default(),
             began: None,
             detected: Vec::new(),
             wording: Wording::All,
@@ -291,17 +288,17 @@ impl Lookups {
         }
     }
 
-    /// Takes out one of the lookups that are over, in the order in which they ended.
-    pub(crate) fn next_over(&mut self) -> Option<Lookup> {
+    /// Takes out one of the lookups that are over, in the order in which they ended, and puts it in the place of this one;
+    /// tells whether there was one.
+    pub(crate) fn next_over(&mut self, lookup: &mut Lookup) -> bool {
         loop {
-            let closed = self.over.front_mut()?;
+            let Some(closed) = self.over.front_mut() else { return false };
             let known = self.clients.get_mut(closed.client as usize);
             let (Some(known), Some((_, readings))) = (known, self.lists.get(closed.list)) else {
                 self.over.pop_front();
                 continue;
             };
-            let room = std::mem::take(&mut self.room);
-            let mut lookup = known.client.complete(closed, readings, &self.wording, room);
+            known.client.complete(closed, readings, &self.wording, lookup);
             if let Some(conf) = &known.inferred {
                 lookup.doubt_the_dot(conf.searched_below);
             }
@@ -309,13 +306,16 @@ impl Lookups {
                 self.spare.extend(closed.take_room());
             }
             self.over.pop_front();
-            return Some(lookup);
+            return true;
         }
     }
 
-    /// Takes the memory of a lookup that nobody needs any more.
-    pub(crate) fn reuse(&mut self, lookup: Lookup) {
-        self.room = Room::of(lookup);
+    /// The lookups that are over, each by itself.
+    pub(crate) fn over(&mut self) -> impl Iterator<Item = Lookup> {
+        std::iter::from_fn(|| {
+            let mut lookup = Lookup::of_nothing();
+            self.next_over(&mut lookup).then_some(lookup)
+        })
     }
 
     /// Everything that is left, at the end of a capture.
@@ -329,7 +329,7 @@ impl Lookups {
             self.decide(id, now);
             self.with_client(id, Client::finish);
         }
-        let mut over: Vec<Lookup> = std::iter::from_fn(|| self.next_over()).collect();
+        let mut over: Vec<Lookup> = self.over().collect();
         over.sort_by_key(|lookup| lookup.start);
         over
     }

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::fingerprint::looks_like_musl;
 use super::patterns::TypedName;
 use super::readings::Entrance;
+use super::steps::Steps;
 use crate::attempt::{Asked, ExchangeId};
 use crate::datagram::Endpoint;
 use crate::message::{QName, Response};
@@ -39,9 +40,6 @@ pub(crate) struct Open {
     /// Whether the client had an answer right before to a question that was not captured.
     pub(crate) cut: bool,
 }
-
-/// The candidates of a lookup, in the order they were begun.
-pub(crate) type Steps = Vec<OpenStep>;
 
 /// The readings of a lookup; as a rule there are few.
 pub(crate) type Walks = SmallVec<[Walk; 6]>;
@@ -126,13 +124,25 @@ impl Standing {
 }
 
 impl OpenStep {
-    /// Begins another step with its first question: put together where it stays, as it is large.
-    fn begin(steps: &mut Steps, at: Timestamp, asked: &Asked) {
-        let (sent, answers, standings) = (SmallVec::new(), SmallVec::new(), Standings::new());
-        steps.push(Self { name: asked.name.clone(), sent, answers, standings });
-        if let Some(step) = steps.last_mut() {
-            step.standings.push(Standing::new(at, asked.qtype));
-            step.sent.push(Sent::new(at, asked));
+    /// An empty one.
+    pub(super) fn of(name: QName) -> Self {
+        Self { name, sent: SmallVec::new(), answers: SmallVec::new(), standings: Standings::new() }
+    }
+
+    /// Begins an empty one with its first question.
+    pub(super) fn begin(&mut self, at: Timestamp, asked: &Asked) {
+        self.name.clone_from(&asked.name);
+        self.standings.push(Standing::new(at, asked.qtype));
+        self.sent.push(Sent::new(at, asked));
+    }
+
+    /// Empties it; what was large gives its memory back.
+    pub(super) fn clear(&mut self) {
+        self.sent.clear();
+        self.answers.clear();
+        self.standings.clear();
+        if self.sent.spilled() || self.answers.spilled() || self.standings.spilled() {
+            *self = Self::of(self.name.clone());
         }
     }
 
@@ -293,7 +303,7 @@ impl Open {
     /// Begins a lookup with its first question; `steps` is room for its candidates, empty.
     pub(crate) fn new(asked: &Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
         let client = asked.client.ip();
-        OpenStep::begin(&mut steps, at, asked);
+        steps.begin(at, asked);
         let walks = entrance.walks();
         Self { client, entrance, walks, steps, certain: true, channel: false, cut: false }
     }
@@ -403,7 +413,7 @@ impl Open {
 
     /// Adds a transmission that begins another candidate.
     pub(crate) fn ask_next(&mut self, asked: &Asked, at: Timestamp) {
-        OpenStep::begin(&mut self.steps, at, asked);
+        self.steps.begin(at, asked);
     }
 
     /// Adds an answer to the step that asked.
