@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr};
 
 use dnsprobe_resolv::{QType, Transport};
 use foldhash::fast::RandomState;
@@ -72,14 +71,6 @@ pub(crate) enum Event {
         /// Under which id.
         id: u16,
     },
-}
-
-impl Event {
-    /// Moves it out, and leaves one behind that tells of nothing.
-    pub(crate) fn take(&mut self) -> Self {
-        let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        std::mem::replace(self, Self::Stray { to: nobody, id: 0 })
-    }
 }
 
 /// An event and its time.

@@ -205,11 +205,9 @@ impl Pipeline {
 
     /// Holds what was found against lookups.
     fn group(&mut self) {
-        // Where they lie: moving each through all stages would cost more than some stages do.
-        for Found { at, event } in &mut self.found {
-            self.lookups.advance(event, *at);
+        for Found { at, event } in self.found.drain(..) {
+            self.lookups.advance(event, at);
         }
-        self.found.clear();
     }
 
     #[inline]

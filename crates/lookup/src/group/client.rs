@@ -137,11 +137,11 @@ impl Closed {
 }
 
 impl Client {
-    /// Takes one event; what an answer holds is moved out of it.
-    pub(crate) fn advance(&mut self, event: &mut Event, around: &mut Surroundings<'_>, now: Timestamp) {
+    /// Takes one event.
+    pub(crate) fn advance(&mut self, event: Event, around: &mut Surroundings<'_>, now: Timestamp) {
         match event {
             Event::Asked(asked) => self.asked(asked, around, now),
-            Event::Answered { exchange, response } => self.answered(*exchange, response, around, now),
+            Event::Answered { exchange, response } => self.answered(exchange, response, around, now),
             // Tells of no lookup.
             Event::Stray { .. } => {}
         }
@@ -208,21 +208,21 @@ impl Client {
         }
     }
 
-    fn asked(&mut self, asked: &Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+    fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
         let port = asked.client.port();
         let asked_last = self.by_port.get(&port).copied();
-        let shared = self.shares_socket(asked_last, asked, now);
+        let shared = self.shares_socket(asked_last, &asked, now);
         if shared {
             self.remember(ResolverId::CAres);
         }
-        let id = if let Some((id, place)) = self.resent(asked, around) {
+        let id = if let Some((id, place)) = self.resent(&asked, around) {
             self.add(id, asked, Place::Step(place), around, now);
             id
-        } else if let Some(id) = self.made_room(asked, asked_last, around) {
+        } else if let Some(id) = self.made_room(&asked, asked_last, around) {
             let fit = Fit { relation: Relation::Partner, walks: None };
             self.add(id, asked, Place::Fitting(fit), around, now);
             id
-        } else if let Some((id, fit)) = self.best_fit(asked, asked_last, now) {
+        } else if let Some((id, fit)) = self.best_fit(&asked, asked_last, now) {
             self.add(id, asked, Place::Fitting(fit), around, now);
             id
         } else {
@@ -284,12 +284,12 @@ impl Client {
         Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
-    fn begin(&mut self, asked: &Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
+    fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
         let may_have_begun_before = now - around.began < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began);
         if !entrance.is_likely_begun
-            && let Some((id, walks)) = self.loose_fit(asked, now)
+            && let Some((id, walks)) = self.loose_fit(&asked, now)
         {
             let fit = Fit { relation: Relation::Next, walks: Some(walks) };
             self.add(id, asked, Place::Fitting(fit), around, now);
@@ -305,10 +305,11 @@ impl Client {
         let id = open_id(place.key());
         self.expecting.add(entrance.expected.iter().copied(), id);
         around.links.set(asked.exchange, Link::to(around.me, id));
+        let cut = may_have_begun_before && follows_a_stray(&asked, around.strays, now);
         place.insert(Entry {
             lookup: Open {
                 certain,
-                cut: may_have_begun_before && follows_a_stray(asked, around.strays, now),
+                cut,
                 ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
             },
             number: self.begun,
@@ -323,14 +324,7 @@ impl Client {
         id
     }
 
-    fn add(
-        &mut self,
-        id: OpenId,
-        asked: &Asked,
-        place: Place,
-        around: &mut Surroundings<'_>,
-        now: Timestamp,
-    ) {
+    fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
         around.links.set(asked.exchange, Link::to(around.me, id));
         let only_puts_off = place.is_of_a_pair();
         let Some(Entry { lookup: open, weight, due, .. }) = self.open.get_mut(id as usize) else { return };
@@ -338,7 +332,7 @@ impl Client {
         around.open.bytes += QUESTION;
         match place {
             Place::Step(place) => open.ask_earlier(place, asked, now),
-            Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(asked) {
+            Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(&asked) {
                 Some(place) => open.ask_earlier(place, asked, now),
                 None => open.ask(asked, now),
             },
@@ -364,7 +358,7 @@ impl Client {
     fn answered(
         &mut self,
         exchange: ExchangeId,
-        response: &mut Response,
+        response: Response,
         around: &mut Surroundings<'_>,
         now: Timestamp,
     ) {
@@ -376,7 +370,7 @@ impl Client {
             entry.aliases.push(alias);
             self.expecting.add([alias], id);
         }
-        entry.lookup.answer(exchange, now, response.take());
+        entry.lookup.answer(exchange, now, response);
         if !entry.lookup.step().is_answered() {
             // It waits for the rest as long as it did before.
             return;

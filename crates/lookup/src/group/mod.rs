@@ -196,22 +196,22 @@ impl Lookups {
         }
     }
 
-    /// Takes one event; what an answer holds is moved out of it.
-    pub(crate) fn advance(&mut self, event: &mut Event, now: Timestamp) {
+    /// Takes one event.
+    pub(crate) fn advance(&mut self, event: Event, now: Timestamp) {
         self.pass(now);
         if let Event::Stray { to, id } = event {
-            self.note_stray(*to, *id, now);
+            self.note_stray(to, id, now);
             return;
         }
-        let Some(id) = self.client_of(event) else { return };
+        let Some(id) = self.client_of(&event) else { return };
         let known = &mut self.clients[id as usize];
         if known.list.is_some() {
             self.with_client(id, |client, around| client.advance(event, around, now));
         } else {
-            if let Event::Asked(asked) = event {
+            if let Event::Asked(asked) = &event {
                 self.links.set(asked.exchange, Link::held(id));
             }
-            known.held.push((now, event.take()));
+            known.held.push((now, event));
             self.held += 1;
             let held = known.held.len();
             if held == 1 {
@@ -423,9 +423,9 @@ impl Lookups {
         known.inferred = Some(conf);
         // As if the time of these events were now; what others have to do waits.
         let others = std::mem::take(&mut self.deadlines);
-        for (at, mut event) in held {
+        for (at, event) in held {
             self.expire(at);
-            self.with_client(id, |client, around| client.advance(&mut event, around, at));
+            self.with_client(id, |client, around| client.advance(event, around, at));
         }
         self.expire(now);
         let own = std::mem::replace(&mut self.deadlines, others);

@@ -74,8 +74,8 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    fn new(at: Timestamp, asked: &Asked) -> Self {
-        Self { at, asked: asked.clone() }
+    fn new(at: Timestamp, asked: Asked) -> Self {
+        Self { at, asked }
     }
 }
 
@@ -130,7 +130,7 @@ impl OpenStep {
     }
 
     /// Begins an empty one with its first question.
-    pub(super) fn begin(&mut self, at: Timestamp, asked: &Asked) {
+    pub(super) fn begin(&mut self, at: Timestamp, asked: Asked) {
         self.name.clone_from(&asked.name);
         self.standings.push(Standing::new(at, asked.qtype));
         self.sent.push(Sent::new(at, asked));
@@ -301,7 +301,7 @@ pub(crate) enum SocketSays {
 
 impl Open {
     /// Begins a lookup with its first question; `steps` is room for its candidates, empty.
-    pub(crate) fn new(asked: &Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
+    pub(crate) fn new(asked: Asked, at: Timestamp, entrance: Rc<Entrance>, mut steps: Steps) -> Self {
         let client = asked.client.ip();
         steps.begin(at, asked);
         let walks = entrance.walks();
@@ -348,14 +348,14 @@ impl Open {
     }
 
     /// Adds a transmission to the candidate being asked.
-    pub(crate) fn ask(&mut self, asked: &Asked, at: Timestamp) {
+    pub(crate) fn ask(&mut self, asked: Asked, at: Timestamp) {
         if let Some(step) = self.steps.last_mut() {
             step.add(Sent::new(at, asked));
         }
     }
 
     /// Adds a transmission to an earlier candidate.
-    pub(crate) fn ask_earlier(&mut self, place: usize, asked: &Asked, at: Timestamp) {
+    pub(crate) fn ask_earlier(&mut self, place: usize, asked: Asked, at: Timestamp) {
         if let Some(step) = self.steps.get_mut(place) {
             step.add(Sent::new(at, asked));
         }
@@ -412,7 +412,7 @@ impl Open {
     }
 
     /// Adds a transmission that begins another candidate.
-    pub(crate) fn ask_next(&mut self, asked: &Asked, at: Timestamp) {
+    pub(crate) fn ask_next(&mut self, asked: Asked, at: Timestamp) {
         self.steps.begin(at, asked);
     }
 

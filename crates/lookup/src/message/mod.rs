@@ -81,11 +81,6 @@ impl Response {
         Self::empty(outcome, false)
     }
 
-    /// Moves out what there is.
-    pub(crate) fn take(&mut self) -> Self {
-        Self { content: self.content.take(), ..*self }
-    }
-
     /// Addresses among the answers, in their order.
     pub fn addresses(&self) -> &[IpAddr] {
         self.content.as_ref().map(|content| &content.addresses[..]).unwrap_or_default()
