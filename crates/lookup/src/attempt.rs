@@ -14,6 +14,7 @@ use slab::Slab;
 
 use crate::datagram::{Datagram, Endpoint};
 use crate::message::{Edns, Kind, Message, QName, Response};
+use crate::place::put;
 use crate::time::{Nanos, Timestamp};
 
 /// A query seen again this soon without an answer in between is a copy: no resolver resends that fast.
@@ -236,7 +237,7 @@ impl Attempts {
                 let Some((name, qtype)) = message.question else { return };
                 let socket = Socket::new(source, destination, transport, id, &self.seeds);
                 let Some(exchange) = self.asked(socket, (name.clone(), qtype), now) else { return };
-                found.push(Found {
+                put(found, || Found {
                     at: now,
                     event: Event::Asked(Asked {
                         exchange,
@@ -253,12 +254,15 @@ impl Attempts {
             }
             Kind::Response(response) => {
                 let socket = Socket::new(destination, source, transport, id, &self.seeds);
-                let event = match self.answered(socket, message.question.as_ref(), &response, now) {
-                    Matched::To(exchange) => Event::Answered { exchange, response },
-                    Matched::ToNothing => Event::Stray { to: *destination, id },
-                    Matched::Copy => return,
-                };
-                found.push(Found { at: now, event });
+                match self.answered(socket, message.question.as_ref(), &response, now) {
+                    Matched::To(exchange) => {
+                        put(found, || Found { at: now, event: Event::Answered { exchange, response } });
+                    }
+                    Matched::ToNothing => {
+                        found.push(Found { at: now, event: Event::Stray { to: *destination, id } });
+                    }
+                    Matched::Copy => {}
+                }
             }
         }
     }

@@ -28,6 +28,7 @@ pub mod message;
 pub mod observed;
 pub mod pcap;
 mod pipeline;
+mod place;
 pub mod summary;
 mod tcp;
 pub mod time;
@@ -37,7 +38,7 @@ pub use embedded::Embedded;
 pub use frame::{Frame, LinkType};
 pub use group::{GivenUp, InferredConf, SearchList};
 pub use lookup::{
-    Evidence, Finding, FindingCode, Lookup, Question, Questions, ResolverFrom, ResolverSeen, Step, Totals,
+    Evidence, Finding, FindingCode, Lookup, Question, ResolverFrom, ResolverSeen, Step, Totals,
 };
 pub use observed::Observed;
 pub use pipeline::{Counters, Pipeline};

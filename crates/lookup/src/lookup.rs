@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use dnsprobe_resolv::{Outcome, QType, Transport};
-use smallvec::SmallVec;
 
 use crate::time::{Nanos, Timestamp};
 
@@ -40,9 +39,6 @@ pub struct Lookup {
     pub findings: Vec<Finding>,
 }
 
-/// The transmissions of one candidate; as a rule for A and AAAA.
-pub type Questions = SmallVec<[Question; 2]>;
-
 /// One candidate of a lookup.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -57,7 +53,7 @@ pub struct Step {
     /// True for a candidate that did not answer, in a lookup that was answered.
     pub wasted: bool,
     /// Every transmission, in wire order.
-    pub questions: Questions,
+    pub questions: Vec<Question>,
     /// What the resolver did next and why, in words; `None` where only packets were seen.
     pub why: Option<String>,
 }

@@ -50,7 +50,6 @@ fn dotted(start: f64, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dnsprobe_lookup::Questions;
     use dnsprobe_resolv::Outcome;
 
     fn steps(added: &[Option<i64>]) -> Vec<Step> {
@@ -60,7 +59,7 @@ mod tests {
             outcome: Outcome::Answer,
             added: added.map(Nanos),
             wasted: false,
-            questions: Questions::new(),
+            questions: Vec::new(),
             why: None,
         };
         added.iter().map(step).collect()

@@ -105,7 +105,7 @@ fn step() -> impl Strategy<Value = Step> {
             outcome,
             added,
             wasted,
-            questions: questions.into(),
+            questions,
             why,
         },
     )

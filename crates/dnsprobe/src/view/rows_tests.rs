@@ -71,7 +71,7 @@ fn step(suffix: &str, added: Option<Nanos>, questions: Vec<Question>) -> Step {
     let suffix: Option<std::rc::Rc<str>> = (!suffix.is_empty()).then(|| suffix.into());
     let wasted = suffix.is_some();
     let outcome = if wasted { Outcome::NxDomain } else { Outcome::Answer };
-    Step { candidate: "x.".into(), suffix, outcome, added, wasted, questions: questions.into(), why: None }
+    Step { candidate: "x.".into(), suffix, outcome, added, wasted, questions, why: None }
 }
 
 fn printed(merging: Merging, lookups: &[Lookup]) -> String {

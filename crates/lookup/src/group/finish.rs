@@ -12,7 +12,7 @@ use dnsprobe_resolv::{Outcome, Resolver, ResolverId};
 use super::fingerprint::Fingerprint;
 use super::open::{Answered, Open, OpenStep, Sent, Standing, is_no_answer};
 use super::patterns::TypedName;
-use crate::lookup::{Lookup, Question, Questions, ResolverSeen, Step};
+use crate::lookup::{Lookup, Question, ResolverSeen, Step};
 use crate::message::QName;
 use crate::time::{Nanos, Timestamp};
 
@@ -89,7 +89,7 @@ fn place<'s>(steps: &'s mut Vec<Step>, index: usize, step: &OpenStep) -> &'s mut
     } else {
         let (suffix, outcome, added, wasted, why) = (None, Outcome::Unknown, None, false, None);
         let candidate = step.name.shared();
-        steps.push(Step { candidate, suffix, outcome, added, wasted, questions: Questions::new(), why });
+        steps.push(Step { candidate, suffix, outcome, added, wasted, questions: Vec::new(), why });
     }
     &mut steps[index]
 }
@@ -233,12 +233,12 @@ fn put_addresses(step: &OpenStep, into: &mut Vec<IpAddr>) {
 }
 
 /// Puts the transmissions of a candidate where they stay: they are large.
-fn put_questions(step: &OpenStep, into: &mut Questions) {
+fn put_questions(step: &OpenStep, into: &mut Vec<Question>) {
     let once = step.is_asked_once();
     let paired = if once { SmallVec::new() } else { pair_up(step) };
-    for (index, sent) in step.sent.iter().enumerate() {
+    into.extend(step.sent.iter().enumerate().map(|(index, sent)| {
         let answer = if once { step.answer_to(sent.asked.exchange) } else { paired[index] };
-        into.push(Question {
+        Question {
             qname: sent.asked.name.shared(),
             qtype: sent.asked.qtype,
             server: sent.asked.server.ip(),
@@ -249,8 +249,8 @@ fn put_questions(step: &OpenStep, into: &mut Questions) {
             latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
             alias: answer.and_then(|answer| answer.response.first_alias()).map(QName::shared),
             upstream: answer.and_then(|answer| answer.response.upstream),
-        });
-    }
+        }
+    }));
 }
 
 /// The pass over the nameservers: how often this server was asked this question, over this transport.

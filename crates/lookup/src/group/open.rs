@@ -13,6 +13,7 @@ use super::steps::Steps;
 use crate::attempt::{Asked, ExchangeId};
 use crate::datagram::Endpoint;
 use crate::message::{QName, Response};
+use crate::place::put;
 use crate::time::{Nanos, Timestamp};
 
 /// c-ares takes no `timeout` from the file before 1.22 and waits this long (`ARES_DEFAULT_TIMEOUT` of 1.18).
@@ -24,6 +25,11 @@ const MOST_BACKED_OFF: Nanos = Nanos::from_millis(30_000);
 const MOST_OF_A_STEP: usize = 128;
 /// Candidates kept of one lookup: Kubernetes allows 32 suffixes, and `getent` walks the list twice.
 const MOST_STEPS: usize = 128;
+
+/// Transmissions of a candidate as a rule: for A and AAAA.
+const USUAL: usize = 2;
+/// Transmissions whose memory goes to another candidate.
+const MOST_KEPT: usize = 8;
 
 /// A lookup under construction.
 #[derive(Debug)]
@@ -58,25 +64,17 @@ pub(crate) struct Walk {
 pub(crate) struct OpenStep {
     pub(crate) name: QName,
     /// In the order of their times; as a rule A and AAAA.
-    pub(crate) sent: SmallVec<[Sent; 2]>,
-    pub(crate) answers: SmallVec<[Answered; 2]>,
-    standings: Standings,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) answers: Vec<Answered>,
+    /// Where its questions stand, by type.
+    standings: Vec<Standing>,
 }
-
-/// Where the questions of a step stand; as a rule A and AAAA.
-pub(crate) type Standings = SmallVec<[Standing; 2]>;
 
 /// One transmission.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) at: Timestamp,
     pub(crate) asked: Asked,
-}
-
-impl Sent {
-    fn new(at: Timestamp, asked: Asked) -> Self {
-        Self { at, asked }
-    }
 }
 
 /// One answer.
@@ -126,14 +124,19 @@ impl Standing {
 impl OpenStep {
     /// An empty one.
     pub(super) fn of(name: QName) -> Self {
-        Self { name, sent: SmallVec::new(), answers: SmallVec::new(), standings: Standings::new() }
+        Self {
+            name,
+            sent: Vec::with_capacity(USUAL),
+            answers: Vec::with_capacity(USUAL),
+            standings: Vec::with_capacity(USUAL),
+        }
     }
 
     /// Begins an empty one with its first question.
     pub(super) fn begin(&mut self, at: Timestamp, asked: Asked) {
         self.name.clone_from(&asked.name);
         self.standings.push(Standing::new(at, asked.qtype));
-        self.sent.push(Sent::new(at, asked));
+        put(&mut self.sent, || Sent { at, asked });
     }
 
     /// Empties it; what was large gives its memory back.
@@ -141,31 +144,29 @@ impl OpenStep {
         self.sent.clear();
         self.answers.clear();
         self.standings.clear();
-        if self.sent.spilled() || self.answers.spilled() || self.standings.spilled() {
+        if self.sent.capacity().max(self.answers.capacity()) > MOST_KEPT {
             *self = Self::of(self.name.clone());
         }
     }
 
     /// Adds a transmission where its time puts it: two packets that left on two processors at once may be captured in
     /// either order, and each capture of them in its own.
-    fn add(&mut self, sent: Sent) {
-        let place = self.sent.partition_point(|earlier| earlier.at <= sent.at);
+    fn add(&mut self, at: Timestamp, asked: Asked) {
+        let place = self.sent.partition_point(|earlier| earlier.at <= at);
         let is_last = place == self.sent.len();
-        let other_type = self.standings.iter().all(|standing| standing.qtype != sent.asked.qtype);
+        let other_type = self.standings.iter().all(|standing| standing.qtype != asked.qtype);
         if is_last && other_type && self.is_asked_once() {
-            self.standings.push(Standing {
-                since: self.sent[0].at.min(sent.at),
-                ..Standing::new(sent.at, sent.asked.qtype)
-            });
-            self.sent.push(sent);
+            self.standings
+                .push(Standing { since: self.sent[0].at.min(at), ..Standing::new(at, asked.qtype) });
+            put(&mut self.sent, || Sent { at, asked });
         } else {
-            self.sent.insert(place, sent);
+            self.sent.insert(place, Sent { at, asked });
             self.stand();
         }
     }
 
     /// Takes out a transmission, with the answers to it.
-    pub(super) fn take_out(&mut self, place: usize) -> (Sent, SmallVec<[Answered; 2]>) {
+    pub(super) fn take_out(&mut self, place: usize) -> (Sent, Vec<Answered>) {
         let sent = self.sent.remove(place);
         let (its, rest) = std::mem::take(&mut self.answers)
             .into_iter()
@@ -176,21 +177,23 @@ impl OpenStep {
     }
 
     /// Puts a transmission in, with the answers to it.
-    pub(super) fn put_in(&mut self, sent: Sent, answers: SmallVec<[Answered; 2]>) {
-        self.add(sent);
-        answers.into_iter().for_each(|answer| self.hear(answer));
+    pub(super) fn put_in(&mut self, sent: Sent, answers: Vec<Answered>) {
+        self.add(sent.at, sent.asked);
+        for answer in answers {
+            self.hear(answer.exchange, answer.at, answer.response);
+        }
     }
 
-    fn hear(&mut self, answered: Answered) {
+    fn hear(&mut self, exchange: ExchangeId, at: Timestamp, response: Response) {
         if self.is_asked_once() {
             // With one transmission there is nothing to mix up, even when the clocks of two CPUs differ by a little.
-            let asked = self.sent.iter().position(|sent| sent.asked.exchange == answered.exchange);
+            let asked = self.sent.iter().position(|sent| sent.asked.exchange == exchange);
             if let Some(standing) = asked.and_then(|asked| self.standings.get_mut(asked)) {
-                standing.answer.get_or_insert(Heard::of(&answered));
+                standing.answer.get_or_insert(Heard { at, outcome: response.outcome });
             }
-            self.answers.push(answered);
+            put(&mut self.answers, || Answered { exchange, at, response });
         } else {
-            self.answers.push(answered);
+            self.answers.push(Answered { exchange, at, response });
             self.stand();
         }
     }
@@ -208,7 +211,8 @@ impl OpenStep {
 
     /// Finds out anew where the questions stand.
     fn stand(&mut self) {
-        let mut standings = Standings::new();
+        let mut standings = std::mem::take(&mut self.standings);
+        standings.clear();
         for sent in &self.sent {
             match standings.iter_mut().find(|standing| standing.qtype == sent.asked.qtype) {
                 Some(standing) => standing.last_sent = sent.at,
@@ -350,14 +354,14 @@ impl Open {
     /// Adds a transmission to the candidate being asked.
     pub(crate) fn ask(&mut self, asked: Asked, at: Timestamp) {
         if let Some(step) = self.steps.last_mut() {
-            step.add(Sent::new(at, asked));
+            step.add(at, asked);
         }
     }
 
     /// Adds a transmission to an earlier candidate.
     pub(crate) fn ask_earlier(&mut self, place: usize, asked: Asked, at: Timestamp) {
         if let Some(step) = self.steps.get_mut(place) {
-            step.add(Sent::new(at, asked));
+            step.add(at, asked);
         }
     }
 
@@ -420,7 +424,7 @@ impl Open {
     pub(crate) fn answer(&mut self, exchange: ExchangeId, at: Timestamp, response: Response) {
         let asked_in = |step: &&mut OpenStep| step.sent.iter().any(|sent| sent.asked.exchange == exchange);
         if let Some(step) = self.steps.iter_mut().rev().find(asked_in) {
-            step.hear(Answered { exchange, at, response });
+            step.hear(exchange, at, response);
         }
     }
 
