@@ -76,9 +76,10 @@ pub(crate) enum Event {
 
 /// An event and its time.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub(crate) struct Found {
-    pub(crate) at: Timestamp,
     pub(crate) event: Event,
+    pub(crate) at: Timestamp,
 }
 
 /// One transmission of a question.
