@@ -27,6 +27,7 @@ use crate::findings::{Wording, put_findings};
 use crate::lookup::Lookup;
 use crate::map::Map;
 use crate::message::{QName, Response};
+use crate::place::put;
 use crate::time::{Nanos, Timestamp};
 
 /// Bytes that a lookup under construction takes without its walks, about.
@@ -450,7 +451,7 @@ impl Client {
             self.remember(shown.id);
         }
         open.certain &= !self.mark_those_beside(&open, self.timeout(readings));
-        around.over.push_back(Closed { client: around.me, list: around.list, open, shown, end });
+        put(around.over, || Closed { client: around.me, list: around.list, open, shown, end });
     }
 
     /// Puts a lookup of this client into its final form, and that in the place of one that nobody needs any more. `readings` is

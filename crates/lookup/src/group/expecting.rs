@@ -28,7 +28,11 @@ impl Expecting {
     /// The lookups that may expect the name with this fingerprint.
     pub(super) fn of(&self, name: u64) -> Ids {
         if self.many.is_empty() {
-            return self.few.iter().filter(|(known, _)| *known == name).map(|(_, id)| *id).collect();
+            let mut alike = Ids::new();
+            for (_, id) in self.few.iter().filter(|(known, _)| *known == name) {
+                alike.push(*id);
+            }
+            return alike;
         }
         let alike = self.many.get(&name).map(SmallVec::as_slice).unwrap_or_default();
         SmallVec::from_slice(&alike[..alike.len().min(MOST_ALIKE)])

@@ -96,9 +96,8 @@ impl Records {
                 _ => {}
             }
         }
-        let outcome = verdict(header).outcome(found);
-        let truncated = header.metadata.truncation;
-        Response::new(outcome, truncated, Content { addresses, first_alias, last_alias: alias })
+        let content = Content { addresses, first_alias, last_alias: alias };
+        Response::new(verdict(header), found, content.boxed())
     }
 }
 

@@ -63,22 +63,24 @@ struct Content {
     last_alias: Option<QName>,
 }
 
+impl Content {
+    /// Apart from the answer, as most have none.
+    fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
 impl Response {
     /// An answer with these records.
-    fn new(outcome: Outcome, truncated: bool, content: Content) -> Self {
-        let content = (content != Content::default()).then(|| Box::new(content));
-        Self { outcome, truncated, upstream: None, content }
-    }
-
-    /// An answer without records.
-    fn empty(outcome: Outcome, truncated: bool) -> Self {
-        Self { outcome, truncated, upstream: None, content: None }
+    #[inline]
+    fn new(verdict: Verdict, found: Found, content: Option<Box<Content>>) -> Self {
+        Self { outcome: verdict.outcome(found), truncated: verdict.truncated, upstream: None, content }
     }
 
     /// An answer that comes to this and holds no record.
     #[cfg(test)]
     pub(crate) fn bare(outcome: Outcome) -> Self {
-        Self::empty(outcome, false)
+        Self { outcome, truncated: false, upstream: None, content: None }
     }
 
     /// Addresses among the answers, in their order.

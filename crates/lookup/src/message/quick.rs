@@ -50,11 +50,11 @@ pub(super) fn decode(message: &[u8], names: &mut Names) -> Option<Message> {
     let is_response = high & 0x80 != 0;
     let kind = if is_response {
         let verdict = verdict(header);
-        Kind::Response(if verdict.answers == 0 {
-            Response::empty(verdict.outcome(Found::Nothing), verdict.truncated)
-        } else {
-            wire.response(wire.answers(at, verdict.answers, qtype)?, verdict, names)
-        })
+        let (found, content) = match verdict.answers {
+            0 => (Found::Nothing, None),
+            answers => wire.content(wire.answers(at, answers, qtype)?, names),
+        };
+        Kind::Response(Response::new(verdict, found, content))
     } else {
         if count(6) != 0 || count(8) != 0 {
             return None;
@@ -286,7 +286,7 @@ impl<'a> Wire<'a> {
         Some(Edns { payload_size: record.class, cookie })
     }
 
-    fn response(&self, answers: Answers, verdict: Verdict, names: &mut Names) -> Response {
+    fn content(&self, answers: Answers, names: &mut Names) -> (Found, Option<Box<Content>>) {
         let mut name = |at: usize| self.alias(at, names);
         let first_alias = answers.first_alias.and_then(&mut name);
         let alias = if answers.last_alias == answers.first_alias {
@@ -300,7 +300,7 @@ impl<'a> Wire<'a> {
             (false, None) => Found::Nothing,
         };
         let content = Content { addresses: answers.addresses, first_alias, last_alias: alias };
-        Response::new(verdict.outcome(found), verdict.truncated, content)
+        (found, content.boxed())
     }
 
     fn alias(&self, at: usize, names: &mut Names) -> Option<QName> {
