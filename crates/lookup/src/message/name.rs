@@ -182,6 +182,26 @@ impl Latest {
     }
 }
 
+/// Whether these bytes begin with those. Names are of all lengths: what is done for each is the same for nearly all of them, as
+/// a processor cannot foresee where a loop over the next one will end.
+#[inline]
+fn begins_with(question: &[u8], wire: &[u8]) -> bool {
+    const WINDOW: usize = 16;
+    let length = wire.len();
+    let Some(question) = question.get(..length) else { return false };
+    if !(WINDOW..=4 * WINDOW).contains(&length) {
+        return question == wire;
+    }
+    let window = |bytes: &[u8], at: usize| {
+        let window: Option<&[u8; WINDOW]> = bytes.get(at..).and_then(<[u8]>::first_chunk);
+        window.map_or(0, |window| u128::from_le_bytes(*window))
+    };
+    // The last of them reach back over what was compared before.
+    let differs = |at: usize| window(question, at) ^ window(wire, at);
+    let places = [0, WINDOW, 2 * WINDOW, 3 * WINDOW];
+    places.into_iter().fold(0, |differ, at| differ | differs(at.min(length - WINDOW))) == 0
+}
+
 impl Names {
     /// The name that a message asks for if its question, the rest of it from there on, is one of the latest; without a look
     /// at each label, as they were looked at when the name was first seen.
@@ -191,7 +211,7 @@ impl Names {
         let name = self.asked.0[Latest::place_of_question(question.len(), begins)].as_ref()?;
         let wire = &name.0.wire[..];
         // The root's label ends it.
-        (question.get(wire.len()) == Some(&0) && question.starts_with(wire)).then_some(name)
+        (question.get(wire.len()) == Some(&0) && begins_with(question, wire)).then_some(name)
     }
 
     /// The name that begins a question and has labels of this length together, to be known when it is asked for again.
@@ -206,7 +226,8 @@ impl Names {
     /// The name with these labels, each with its length in front and without the root's.
     pub(crate) fn intern(&mut self, wire: &[u8]) -> QName {
         let place = Latest::place(wire);
-        if let Some(latest) = self.latest.0[place].as_ref().filter(|latest| latest.0.wire[..] == *wire) {
+        let same = |latest: &&QName| latest.0.wire.len() == wire.len() && begins_with(wire, &latest.0.wire);
+        if let Some(latest) = self.latest.0[place].as_ref().filter(same) {
             return latest.clone();
         }
         let name = self.find_or_add(wire);
@@ -244,6 +265,20 @@ mod tests {
         assert_eq!(wire.fingerprint(), QName::new("wWw.example.com.").fingerprint());
         assert_ne!(wire, QName::new("www.example.org"));
         assert_eq!(names.intern(b"").as_str(), ".");
+    }
+
+    #[test]
+    fn names_of_all_lengths_are_told_apart_by_each_of_their_bytes() {
+        let bytes: Vec<u8> = (0..100).collect();
+        for length in 0..=bytes.len() {
+            assert!(begins_with(&bytes, &bytes[..length]));
+            for changed in 0..length {
+                let mut other = bytes[..length].to_vec();
+                other[changed] ^= 0x20;
+                assert!(!begins_with(&bytes, &other), "byte {changed} of {length}");
+            }
+        }
+        assert!(!begins_with(&bytes[..20], &bytes[..21]));
     }
 
     #[test]
