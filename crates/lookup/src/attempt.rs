@@ -26,7 +26,7 @@ const MOST_OF_A_SOCKET: usize = 64;
 /// An exchange that was answered for good is remembered this long, to know copies of its packets. They are no more than
 /// milliseconds apart; the longer, the more memory has each packet to find its own in, more than a processor's cache in the
 /// end.
-const SETTLED: Nanos = Nanos::from_millis(100);
+const SETTLED: Nanos = Nanos::from_millis(50);
 /// What is due within this is forgotten at once.
 const AT_ONCE: Nanos = Nanos::from_millis(8);
 /// Exchanges of the last moments remembered at once.
