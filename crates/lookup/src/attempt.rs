@@ -24,8 +24,8 @@ const REUSE: Nanos = Nanos::from_millis(60_000);
 /// Exchanges remembered of one port, server and id: a resolver has one or two, only a flood has more.
 const MOST_OF_A_SOCKET: usize = 64;
 /// An exchange that was answered for good is remembered this long, to know copies of its packets. They are no more than
-/// milliseconds apart; the longer, the more memory has each packet to find its own in, more than a processor's cache in the
-/// end.
+/// milliseconds apart; the longer it is, the more exchanges there are to find a packet's own among, and in the end they are
+/// more than a processor's cache holds.
 const SETTLED: Nanos = Nanos::from_millis(50);
 /// What is due within this is forgotten at once.
 const AT_ONCE: Nanos = Nanos::from_millis(8);
@@ -74,7 +74,7 @@ pub(crate) enum Event {
     },
 }
 
-/// An event and its time.
+/// An event and its time. In this order: then its parts lie so that they are read in the pieces in which it is moved.
 #[derive(Debug, Clone)]
 #[repr(C)]
 pub(crate) struct Found {

@@ -127,6 +127,16 @@ proptest! {
     }
 
     #[test]
+    fn a_lookup_in_the_place_of_another_is_what_it_would_be_by_itself(moves in moves()) {
+        let talk = played(ONE, &moves, 1);
+        for search in searches() {
+            let each = talk.play_without_end(&mut Pipeline::new(vec![53], search.clone()));
+            let in_one_place = talk.play_in_one_place(&mut Pipeline::new(vec![53], search));
+            prop_assert_eq!(in_one_place, each);
+        }
+    }
+
+    #[test]
     fn copies_of_every_packet_change_only_the_counters(moves in moves()) {
         for search in searches() {
             let play = |copies| {

@@ -116,13 +116,28 @@ impl Conversation {
     }
 
     pub(crate) fn play_without_end(&self, pipeline: &mut Pipeline) -> Vec<Lookup> {
+        self.frames().flat_map(|frame| pipeline.frame(&frame)).collect()
+    }
+
+    /// The same, each lookup in the place of the one before.
+    #[allow(dead_code, reason = "not every file of tests saves memory")]
+    pub(crate) fn play_in_one_place(&self, pipeline: &mut Pipeline) -> Vec<Lookup> {
         let mut lookups = Vec::new();
-        for (at, bytes) in &self.packets {
-            let original_len = u32::try_from(bytes.len()).unwrap();
-            let frame = Frame { at: *at, link: LinkType::ETHERNET, bytes, original_len, interface: 1 };
-            lookups.extend(pipeline.frame(&frame));
+        let mut place = Lookup::of_nothing();
+        for frame in self.frames() {
+            pipeline.advance(&frame);
+            while pipeline.next_over(&mut place) {
+                lookups.push(place.clone());
+            }
         }
         lookups
+    }
+
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.packets.iter().map(|(at, bytes)| {
+            let original_len = u32::try_from(bytes.len()).unwrap();
+            Frame { at: *at, link: LinkType::ETHERNET, bytes, original_len, interface: 1 }
+        })
     }
 
     /// When its first packet was captured.
