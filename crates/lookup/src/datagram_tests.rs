@@ -208,3 +208,22 @@ fn usual_frames_are_read_quickly() {
     let frame = ethernet(&[0x0800], &ipv4_udp(4000, 53, 0, 0, QUERY));
     assert_eq!(quick::decode(LinkType::ETHERNET, &frame).map(|it| it.payload), Some(QUERY));
 }
+
+#[test]
+fn endpoints_differ_by_each_part_of_them() {
+    let v6 = |first: u16, last: u16, port| Endpoint::new([first, 0, 0, 0, 0, 0, 0, last].into(), port);
+    let all = [
+        v6(0xfd00, 7, 53),
+        v6(0xfd01, 7, 53),
+        v6(0xfd00, 8, 53),
+        v6(0xfd00, 7, 54),
+        v6(0, 7, 53),
+        // The same bits, but another kind of address.
+        Endpoint::new([0, 0, 0, 7].into(), 53),
+    ];
+    for (index, one) in all.iter().enumerate() {
+        for (other_index, other) in all.iter().enumerate() {
+            assert_eq!(one == other, index == other_index, "{one:?} and {other:?}");
+        }
+    }
+}

@@ -88,11 +88,10 @@ fn lookups(lane: &mut Lane, asked: &[(&str, u16)]) -> Vec<Done> {
             let original_len = u32::try_from(bytes.len()).unwrap();
             let at = Timestamp(at * 1_000_000);
             lane.advance(&Frame { at, link: LinkType::RAW, bytes: &bytes, original_len, interface: 1 });
-            let mut next = || {
-                let mut done = Done::nothing();
-                lane.next_over(&mut done).then_some(done)
-            };
-            done.extend(std::iter::from_fn(&mut next));
+            let mut place = Done::nothing();
+            while lane.next_over(&mut place) {
+                done.push(std::mem::replace(&mut place, Done::nothing()));
+            }
         }
     }
     done.extend(lane.finish());

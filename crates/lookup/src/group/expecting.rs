@@ -28,6 +28,7 @@ impl Expecting {
     /// The lookups that may expect the name with this fingerprint.
     pub(super) fn of(&self, name: u64) -> Ids {
         if self.many.is_empty() {
+            // Made where it is given back; what is collected is moved there.
             let mut alike = Ids::new();
             for (_, id) in self.few.iter().filter(|(known, _)| *known == name) {
                 alike.push(*id);

@@ -54,7 +54,7 @@ pub(crate) fn finish(
     for (index, step) in open.steps.iter().enumerate() {
         let next = open.steps.get(index + 1);
         let until = next.map(OpenStep::begun).or(ended);
-        let made = place(&mut into.steps, index, step);
+        let made = step_at(index, &mut into.steps, step);
         made.suffix = suffix_of(typed, step);
         made.outcome = if next.is_some() { outcome(step) } else { last };
         made.added = until.map(|until| (until - step.begun()).max(Nanos(0)));
@@ -78,17 +78,16 @@ pub(crate) fn finish(
     into.findings.clear();
 }
 
-/// Where a step of the final form goes, with its candidate and without questions: steps are large, so they stay where they
-/// are from one lookup to the next.
-fn place<'s>(steps: &'s mut Vec<Step>, index: usize, step: &OpenStep) -> &'s mut Step {
-    if index < steps.len() {
-        let place = &mut steps[index];
-        place.candidate = step.name.shared();
-        place.questions.clear();
-        place.why = None;
+/// The step of this number in the final form, with its candidate and without questions. Steps are large, so they stay where
+/// they are from one lookup to the next.
+fn step_at<'s>(index: usize, steps: &'s mut Vec<Step>, step: &OpenStep) -> &'s mut Step {
+    let candidate = step.name.shared();
+    if let Some(known) = steps.get_mut(index) {
+        known.candidate = candidate;
+        known.questions.clear();
+        known.why = None;
     } else {
         let (suffix, outcome, added, wasted, why) = (None, Outcome::Unknown, None, false, None);
-        let candidate = step.name.shared();
         steps.push(Step { candidate, suffix, outcome, added, wasted, questions: Vec::new(), why });
     }
     &mut steps[index]

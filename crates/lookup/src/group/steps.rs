@@ -66,3 +66,71 @@ impl DerefMut for Steps {
         &mut self.all[..self.begun]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attempt::{Attempts, Event};
+    use crate::datagram::{Carrier, Datagram, Endpoint};
+    use crate::message::{Kind, Message, QName};
+    use dnsprobe_resolv::QType;
+
+    /// Questions for names, one after the other.
+    fn asked(names: &[&str]) -> Vec<Asked> {
+        let mut found = Vec::new();
+        let mut attempts = Attempts::default();
+        let source = Endpoint::new([10, 244, 1, 7].into(), 40_000);
+        let destination = Endpoint::new([10, 96, 0, 10].into(), 53);
+        let datagram = Datagram { source, destination, carrier: Carrier::Udp, payload: &[], cut: false };
+        for (id, name) in (1..).zip(names) {
+            let question = Some((QName::new(name), QType::A));
+            let message = Message { id, question, edns: None, authentic_data: false, kind: Kind::Query };
+            attempts.advance(message, &datagram, Timestamp(0), &mut found);
+        }
+        let questions = found.into_iter().filter_map(|found| match found.event {
+            Event::Asked(asked) => Some(asked),
+            _ => None,
+        });
+        questions.collect()
+    }
+
+    fn names(steps: &Steps) -> Vec<&str> {
+        steps.iter().map(|step| step.name.as_str()).collect()
+    }
+
+    #[test]
+    fn nothing_of_the_lookup_before_is_left() {
+        let mut steps = Steps::default();
+        for asked in asked(&["a.", "b.", "c."]) {
+            steps.begin(Timestamp(1), asked);
+        }
+        assert_eq!(names(&steps), ["a.", "b.", "c."]);
+        steps.clear();
+        assert!(steps.is_empty());
+        for asked in asked(&["d.", "e."]) {
+            steps.begin(Timestamp(2), asked);
+        }
+        assert_eq!(names(&steps), ["d.", "e."]);
+        for step in steps.iter() {
+            let sent = |step: &OpenStep| step.sent.iter().map(|sent| sent.at).collect::<Vec<_>>();
+            assert_eq!((sent(step), step.answers.len(), step.standings().len()), (vec![Timestamp(2)], 0, 1));
+        }
+    }
+
+    #[test]
+    fn a_candidate_from_elsewhere_comes_last_whatever_room_there_is() {
+        let mut steps = Steps::default();
+        for asked in asked(&["a.", "b.", "c."]) {
+            steps.begin(Timestamp(1), asked);
+        }
+        let last = steps.pop().unwrap();
+        steps.clear();
+        for asked in asked(&["d."]) {
+            steps.begin(Timestamp(2), asked);
+        }
+        steps.push(last);
+        assert_eq!(names(&steps), ["d.", "c."]);
+        assert_eq!(steps.pop().map(|step| step.name), Some(QName::new("c.")));
+        assert_eq!(names(&steps), ["d."]);
+    }
+}
