@@ -167,12 +167,17 @@ impl Pipeline {
         true
     }
 
-    /// Notes that time has passed without a frame.
+    /// Notes that time has passed without a frame; gives the lookups that are over.
     pub fn silence(&mut self, now: Timestamp) -> Vec<Lookup> {
+        self.pass(now);
+        self.over().collect()
+    }
+
+    /// Notes that time has passed without a frame.
+    pub fn pass(&mut self, now: Timestamp) {
         self.group();
         self.now = self.now.max(now);
         self.lookups.pass(self.now);
-        self.over().collect()
     }
 
     /// Until when [`Self::silence`] gives nothing, unless frames come before; it may give nothing then, either. `None` where

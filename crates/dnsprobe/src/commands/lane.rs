@@ -181,8 +181,16 @@ impl Lane {
         all
     }
 
-    /// Notes that time has passed.
-    pub(super) fn silence(&mut self, now: Timestamp) -> Vec<Done> {
+    /// Notes that time has passed: lookups may be over by then.
+    pub(super) fn silence(&mut self, now: Timestamp) {
+        if self.sharing.is_none() {
+            return self.lines[0].pipeline.pass(now);
+        }
+        let done = self.shared_silence(now);
+        self.ready.extend(done);
+    }
+
+    fn shared_silence(&mut self, now: Timestamp) -> Vec<Done> {
         let ready = self.sharing.as_mut().map_or_else(Vec::new, |sharing| sharing.ready(now));
         let mut done = self.take(ready);
         // What waits has its own time.

@@ -375,14 +375,14 @@ impl Session {
 
     /// Notes that time has passed.
     pub(crate) fn silence(&mut self, now: Timestamp) -> ControlFlow<()> {
-        let mut lanes = std::mem::take(&mut self.lanes);
         let mut flow = ControlFlow::Continue(());
-        for lane in lanes.values_mut() {
-            if self.show(lane.silence(now)).is_break() {
+        self.lanes.values_mut().for_each(|lane| lane.silence(now));
+        let sources: Vec<SourceId> = self.lanes.keys().copied().collect();
+        for source in sources {
+            if self.show_those_of(source).is_break() {
                 flow = ControlFlow::Break(());
             }
         }
-        self.lanes = lanes;
         self.keep(PacketFile::flush);
         if let Err(error) = self.reporter.tick(now).and_then(|()| self.reporter.flush()) {
             self.failed = Some(error.into());
