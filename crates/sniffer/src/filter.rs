@@ -22,7 +22,7 @@ use assembler::{Assembler, Label};
 
 /// How many different ports one program holds.
 pub const MAX_PORTS: usize = 32;
-/// How many IPv6 extension headers are walked: classic BPF has no loops, so each costs about forty instructions.
+/// How many IPv6 extension headers are walked: classic BPF has no loops, so each costs some thirty instructions.
 pub const MAX_EXTENSIONS: u32 = 6;
 /// How many in-line VLAN tags are walked.
 pub const MAX_TAGS: u32 = 2;
@@ -47,8 +47,9 @@ const AUTHENTICATION: u32 = 51;
 const DESTINATION_OPTIONS: u32 = 60;
 const IPV6_LEN: u32 = 40;
 
-/// The scratch word that holds the protocol number while the accumulator is needed.
-const PROTOCOL: u32 = 0;
+/// The scratch words that hold the number of an IPv6 header and its first four bytes while the accumulator is needed.
+const NUMBER: u32 = 0;
+const FIRST_WORD: u32 = 1;
 
 /// The program for these ports.
 ///
@@ -156,68 +157,73 @@ fn walk_ipv4(code: &mut Assembler) {
 fn walk_ipv6(code: &mut Assembler) {
     code.place(Label::Ipv6);
     code.load_byte_x(6);
-    code.store(PROTOCOL);
+    code.store(NUMBER);
     code.move_from_x();
     code.add(IPV6_LEN);
     code.move_to_x();
-    code.load(PROTOCOL);
+    code.load(NUMBER);
     for header in 0..MAX_EXTENSIONS {
         step_over_extension(code, header);
     }
     code.if_equal(UDP, Label::Ports);
     code.if_equal(TCP, Label::Ports);
+    code.refuse();
+    code.place(Label::LaterFragment);
+    code.load(FIRST_WORD);
+    code.shift_right(24);
+    code.unless_equal(UDP, Label::Refuse6);
+    code.accept();
     code.place(Label::Refuse6);
     code.refuse();
 }
 
 /// With the header's number in A and its offset in X: leaves both for the next header.
+///
+/// All that matters is in its first four bytes: the number of the next one, its own length, and whose turn in a datagram a
+/// fragment is. Loads from a packet are by far the longest instructions for the kernel to compile, so there is one.
 fn step_over_extension(code: &mut Assembler, header: u32) {
     let options = Label::Options(header);
     let fragment = Label::Fragment(header);
     let authentication = Label::Authentication(header);
     let advance = Label::Advance(header);
-    let ports_absent = Label::LaterFragment(header);
     code.if_equal(UDP, Label::Ports);
     code.if_equal(TCP, Label::Ports);
+    code.store(NUMBER);
+    code.load_word_x(0);
+    code.store(FIRST_WORD);
+    code.load(NUMBER);
     code.if_equal(FRAGMENT, fragment);
     code.if_equal(AUTHENTICATION, authentication);
-    for known in [HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS] {
-        code.if_equal(known, options);
-    }
-    code.refuse();
+    code.if_equal(HOP_BY_HOP, options);
+    code.if_equal(ROUTING, options);
+    code.unless_equal(DESTINATION_OPTIONS, Label::Refuse6);
 
+    // The second byte counts eights beyond the first eight bytes.
     code.place(options);
-    code.load_byte_x(0);
-    code.store(PROTOCOL);
-    code.load_byte_x(1);
-    code.add(1);
-    code.shift_left(3);
+    code.load(FIRST_WORD);
+    code.shift_right(16 - 3);
+    code.and(0xff << 3);
     code.go(advance);
 
+    // It counts fours beyond them.
     code.place(authentication);
-    code.load_byte_x(0);
-    code.store(PROTOCOL);
-    code.load_byte_x(1);
-    code.add(2);
-    code.shift_left(2);
+    code.load(FIRST_WORD);
+    code.shift_right(16 - 2);
+    code.and(0xff << 2);
     code.go(advance);
 
+    // There are none beyond them.
     code.place(fragment);
-    code.load_byte_x(0);
-    code.store(PROTOCOL);
-    code.load_half_x(2);
-    code.if_bits(0xfff8, ports_absent);
-    code.load_immediate(8);
-    code.go(advance);
-    code.place(ports_absent);
-    code.load(PROTOCOL);
-    code.unless_equal(UDP, Label::Refuse6);
-    code.accept();
+    code.load(FIRST_WORD);
+    code.if_bits(0xfff8, Label::LaterFragment);
+    code.load_immediate(0);
 
     code.place(advance);
+    code.add(8);
     code.add_x();
     code.move_to_x();
-    code.load(PROTOCOL);
+    code.load(FIRST_WORD);
+    code.shift_right(24);
 }
 
 fn compare_ports(code: &mut Assembler, ports: &[u16]) {

@@ -90,15 +90,25 @@ impl AsFd for Netns {
 ///
 /// On a thread of [`visiting`] no other is started.
 pub fn run_in<T: Send>(netns: &Netns, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
-    if VISITS.get() {
-        return enter(netns).map(|()| work());
+    if VISITS.get() != Visits::None {
+        return visit(netns).map(|()| work());
     }
     on_own_thread(|| enter(netns).map(|()| work()))
 }
 
 thread_local! {
-    /// Whether this thread goes from namespace to namespace until it ends.
-    static VISITS: Cell<bool> = const { Cell::new(false) };
+    static VISITS: Cell<Visits> = const { Cell::new(Visits::None) };
+}
+
+/// Whether a thread goes from namespace to namespace until it ends, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visits {
+    /// It does not.
+    None,
+    /// It does, and is where it began.
+    Begun,
+    /// It has entered this one, by device and inode.
+    In(u64, u64),
 }
 
 /// Runs `work`, which looks into many namespaces, on a thread of its own that enters one after the other: on a busy
@@ -107,7 +117,7 @@ thread_local! {
 /// The thread is somewhere among them when `work` goes on and ends with it, so `work` must not depend on where it is.
 pub fn visiting<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
     on_own_thread(|| {
-        VISITS.set(true);
+        VISITS.set(Visits::Begun);
         Ok(work())
     })
 }
@@ -125,11 +135,27 @@ pub(crate) fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Error> + S
     }
 }
 
+/// Moves a thread that visits namespaces into `netns`. It knows where it is: to ask costs more than to move.
+fn visit(netns: &Netns) -> Result<(), Error> {
+    let there = Visits::In(netns.device, netns.inode);
+    match VISITS.get() {
+        here if here == there => return Ok(()),
+        Visits::In(..) => go_to(netns)?,
+        Visits::None | Visits::Begun => enter(netns)?,
+    }
+    VISITS.set(there);
+    Ok(())
+}
+
 /// Moves the calling thread into `netns`, unless it is there.
 pub(crate) fn enter(netns: &Netns) -> Result<(), Error> {
     if Netns::current().is_ok_and(|current| current.is(netns)) {
         return Ok(());
     }
+    go_to(netns)
+}
+
+fn go_to(netns: &Netns) -> Result<(), Error> {
     setns(netns, CloneFlags::CLONE_NEWNET).map_err(|source| {
         let object = format!("network namespace {}", netns.inode());
         Error::from_io("enter", object, privileges::TO_ENTER, source.into())

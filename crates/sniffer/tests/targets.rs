@@ -7,7 +7,7 @@ mod common;
 use std::process::Command;
 
 use common::{Ended, Namespace, Watch, require_root};
-use dnsprobe_sniffer::netns::run_in;
+use dnsprobe_sniffer::netns::{run_in, visiting};
 use dnsprobe_sniffer::target::locate;
 use dnsprobe_sniffer::{CaptureOptions, Content, Error, Host, Hostname, Netns, Process, Target, privileges};
 
@@ -38,6 +38,18 @@ fn the_callers_own_thread_stays_where_it_is() {
     let named = Namespace::new("away");
     let inside = run_in(&named.netns, || Netns::current().unwrap().inode()).unwrap();
     assert_eq!(inside, named.netns.inode());
+    assert!(Netns::current().unwrap().is(&before));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn who_visits_one_namespace_after_the_other_is_where_it_was_sent() {
+    require_root();
+    let (before, one, other) = (Netns::current().unwrap(), Namespace::new("one"), Namespace::new("other"));
+    let way = [&before, &one.netns, &one.netns, &other.netns, &before, &other.netns, &one.netns];
+    let visit = |netns: &&Netns| run_in(netns, || Netns::current().unwrap().inode()).unwrap();
+    let seen = visiting(|| way.iter().map(visit).collect::<Vec<_>>()).unwrap();
+    assert_eq!(seen, way.map(Netns::inode));
     assert!(Netns::current().unwrap().is(&before));
 }
 

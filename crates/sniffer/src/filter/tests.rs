@@ -49,6 +49,7 @@ fn compute(code: u32, a: u32, operand: u32) -> u32 {
         libc::BPF_ADD => a.wrapping_add(operand),
         libc::BPF_AND => a & operand,
         libc::BPF_LSH => a << operand,
+        libc::BPF_RSH => a >> operand,
         other => panic!("operation {other:#x} is not interpreted"),
     }
 }
@@ -277,6 +278,29 @@ fn the_longest_program_fits_the_kernel_and_one_more_port_is_an_error() {
     ports.push(u16::MAX);
     let error = program(&ports).unwrap_err();
     assert_eq!(error.to_string(), "a kernel filter holds at most 32 ports, 33 were given");
+}
+
+#[test]
+fn a_jump_that_is_too_far_for_a_byte_is_made_in_two_steps() {
+    for (between, instructions) in [(254, 1), (255, 2), (1_000, 2)] {
+        for (value, passes) in [(0, [true, false]), (1, [false, true])] {
+            let jumps: [fn(&mut Assembler, u32); 2] = [
+                |code, value| code.if_equal(value, Label::Accept),
+                |code, value| code.unless_equal(value, Label::Accept),
+            ];
+            for (jump, passes) in jumps.into_iter().zip(passes) {
+                let mut code = Assembler::default();
+                jump(&mut code, value);
+                (0..between).for_each(|_| code.load_immediate(0));
+                code.refuse();
+                code.place(Label::Accept);
+                code.accept();
+                let program = code.finish();
+                assert_eq!(program.len(), instructions + between + 2);
+                assert_eq!(run(&program, &[], ETHERNET) != 0, passes, "{between} {value}");
+            }
+        }
+    }
 }
 
 /// Frames near to what DNS looks like: most random bytes would be refused at the first test.
