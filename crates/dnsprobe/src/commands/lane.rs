@@ -148,6 +148,11 @@ impl Lane {
         if self.sharing.is_none() {
             return self.lines[0].pipeline.advance(frame);
         }
+        self.advance_shared(frame)
+    }
+
+    #[inline(never)]
+    fn advance_shared(&mut self, frame: &Frame<'_>) -> bool {
         let done = self.shared_frame(frame);
         self.ready.extend(done);
         !self.ready.is_empty()

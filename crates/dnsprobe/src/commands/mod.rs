@@ -14,6 +14,7 @@ pub(crate) mod explain;
 mod gather;
 mod input;
 mod lane;
+mod lanes;
 pub(crate) mod lint;
 pub(crate) mod list;
 mod packet_file;

@@ -1,6 +1,6 @@
 //! What `watch`, `read` and `demo` have in common: frames in, rows out, packets kept beside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -17,6 +17,7 @@ use dnsprobe_sniffer::SourceId;
 use super::chosen;
 use super::conntrack::Counters as Counted;
 use super::lane::{Done, Lane};
+use super::lanes::Lanes;
 use super::packet_file::{PacketFile, Rotation};
 use super::sharing::{Files, Shared, Sharing};
 use crate::cli::{Format, LookupArgs};
@@ -31,7 +32,7 @@ const ONLY: SourceId = SourceId(0);
 
 /// Frames in, rows out; each namespace with a pipeline of its own.
 pub(crate) struct Session {
-    lanes: BTreeMap<SourceId, Lane>,
+    lanes: Lanes,
     ports: Vec<u16>,
     /// The resolver of all packets, where the user said so.
     given: Option<Resolver>,
@@ -180,7 +181,7 @@ impl Session {
             }
         };
         Self {
-            lanes: BTreeMap::new(),
+            lanes: Lanes::default(),
             ports: args.ports.clone(),
             given: None,
             counted: Counters::default(),
@@ -231,20 +232,20 @@ impl Session {
     /// Shows rows as many at a time as is cheapest: all of the input is there.
     pub(crate) fn at_leisure(mut self) -> Self {
         self.pace = Pace::Stored;
-        self.lanes.values_mut().for_each(Lane::at_leisure);
+        self.lanes.iter_mut().for_each(Lane::at_leisure);
         self
     }
 
     /// Shows the rows of a batch of packets at once: `silence` ends it.
     pub(crate) fn in_batches(mut self) -> Self {
         self.pace = Pace::InBatches;
-        self.lanes.values_mut().for_each(|lane| lane.pipeline().in_batches());
+        self.lanes.iter_mut().for_each(|lane| lane.pipeline().in_batches());
         self
     }
 
     /// Tells the only namespace's embedded DNS server.
     pub(crate) fn with_embedded(mut self, embedded: Option<Embedded>) -> Self {
-        if let (Some(embedded), Some(lane)) = (embedded, self.lanes.get_mut(&ONLY)) {
+        if let (Some(embedded), Some(lane)) = (embedded, self.lanes.get_mut(ONLY)) {
             lane.pipeline().with_embedded(embedded);
         }
         self
@@ -253,7 +254,7 @@ impl Session {
     /// Tells who asks in the only namespace, which others share.
     pub(crate) fn with_sharing(mut self, shared: Option<Shared>) -> Self {
         if let Some(shared) = shared
-            && let Some(mut lane) = self.lanes.remove(&ONLY)
+            && let Some(mut lane) = self.lanes.remove(ONLY)
         {
             if shared.files == Files::Own {
                 lane.pipeline().only_of(shared.addresses.clone());
@@ -293,7 +294,7 @@ impl Session {
 
     /// Says of a namespace that others are in it now than when it joined, and what decides how those ask.
     pub(crate) fn rename(&mut self, source: SourceId, seen_at: &SeenAt, situation: &Situation) {
-        if let Some(lane) = self.lanes.get_mut(&source) {
+        if let Some(lane) = self.lanes.get_mut(source) {
             lane.rename(seen_at);
             if !lane.is_in(situation) {
                 lane.with_situation(situation);
@@ -303,7 +304,7 @@ impl Session {
 
     /// Shows what is left of a namespace that is gone.
     pub(crate) fn leave(&mut self, source: SourceId) -> ControlFlow<()> {
-        let Some(mut lane) = self.lanes.remove(&source) else { return ControlFlow::Continue(()) };
+        let Some(mut lane) = self.lanes.remove(source) else { return ControlFlow::Continue(()) };
         let finished = lane.finish();
         self.counted.add(&lane.counters());
         self.inferred.extend(lane.inferred());
@@ -324,7 +325,7 @@ impl Session {
         }
         self.packets_left -= 1;
         self.keep(|packets| packets.write_from(source, frame));
-        let Some(lane) = self.lanes.get_mut(&source) else { return ControlFlow::Continue(()) };
+        let Some(lane) = self.lanes.get_mut(source) else { return ControlFlow::Continue(()) };
         if lane.advance(frame) { self.show_those_of(source) } else { ControlFlow::Continue(()) }
     }
 
@@ -339,7 +340,7 @@ impl Session {
 
     fn show_each_of(&mut self, source: SourceId, done: &mut Done) -> ControlFlow<()> {
         let mut any = false;
-        while self.lanes.get_mut(&source).is_some_and(|lane| lane.next_over(done)) {
+        while self.lanes.get_mut(source).is_some_and(|lane| lane.next_over(done)) {
             if !any {
                 self.begin_rows();
                 any = true;
@@ -376,9 +377,8 @@ impl Session {
     /// Notes that time has passed.
     pub(crate) fn silence(&mut self, now: Timestamp) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
-        self.lanes.values_mut().for_each(|lane| lane.silence(now));
-        let sources: Vec<SourceId> = self.lanes.keys().copied().collect();
-        for source in sources {
+        self.lanes.iter_mut().for_each(|lane| lane.silence(now));
+        for source in self.lanes.sources() {
             if self.show_those_of(source).is_break() {
                 flow = ControlFlow::Break(());
             }
@@ -393,7 +393,7 @@ impl Session {
 
     /// When to call [`Self::silence`] if no frames come before; `None` where only frames bring something.
     pub(crate) fn next_look(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let lanes = self.lanes.values_mut().filter_map(|lane| lane.next_look(now));
+        let lanes = self.lanes.iter_mut().filter_map(|lane| lane.next_look(now));
         lanes.chain(self.reporter.next_tick(now)).min()
     }
 
@@ -415,7 +415,7 @@ impl Session {
 
     /// Tells which resolvers the programs of the only namespace have.
     pub(crate) fn with_resolvers(mut self, present: &[Present]) -> Self {
-        if let Some(lane) = self.lanes.get_mut(&ONLY) {
+        if let Some(lane) = self.lanes.get_mut(ONLY) {
             lane.with_resolvers(present);
         }
         self
@@ -423,7 +423,7 @@ impl Session {
 
     /// Tells what beside the file decides how the clients of the only namespace ask.
     pub(crate) fn with_situation(mut self, situation: &Situation) -> Self {
-        if let Some(lane) = self.lanes.get_mut(&ONLY) {
+        if let Some(lane) = self.lanes.get_mut(ONLY) {
             lane.with_situation(situation);
         }
         self
@@ -441,8 +441,7 @@ impl Session {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let sources: Vec<SourceId> = self.lanes.keys().copied().collect();
-        for source in sources {
+        for source in self.lanes.sources() {
             let _ = self.leave(source);
         }
         self.show_waiting();
