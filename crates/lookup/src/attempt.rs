@@ -82,10 +82,20 @@ pub(crate) struct Found {
     pub(crate) at: Timestamp,
 }
 
+/// Which transmission of its exchange it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transmission {
+    /// The first, so that nothing is known of the exchange yet.
+    First,
+    /// A later one.
+    Again,
+}
+
 /// One transmission of a question.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) exchange: ExchangeId,
+    pub(crate) transmission: Transmission,
     pub(crate) client: Endpoint,
     pub(crate) server: Endpoint,
     pub(crate) transport: Transport,
@@ -237,11 +247,13 @@ impl Attempts {
             Kind::Query => {
                 let Some((name, qtype)) = message.question else { return };
                 let socket = Socket::new(source, destination, transport, id, &self.seeds);
-                let Some(exchange) = self.asked(socket, (name.clone(), qtype), now) else { return };
+                let asked = self.asked(socket, (name.clone(), qtype), now);
+                let Some((exchange, transmission)) = asked else { return };
                 put(found, || Found {
                     at: now,
                     event: Event::Asked(Asked {
                         exchange,
+                        transmission,
                         client: *source,
                         server: *destination,
                         transport,
@@ -268,7 +280,12 @@ impl Attempts {
         }
     }
 
-    fn asked(&mut self, socket: Socket, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
+    fn asked(
+        &mut self,
+        socket: Socket,
+        question: (QName, QType),
+        now: Timestamp,
+    ) -> Option<(ExchangeId, Transmission)> {
         let hash = self.hasher.hash_one(socket);
         if self.find(hash, |exchange| exchange.socket == socket).is_some() {
             if let Some(known) = self.find(hash, |it| it.socket == socket && it.asks(&question)) {
@@ -284,26 +301,34 @@ impl Attempts {
         self.by_socket
             .insert_unique(hash, slot_of(slot), |slot| hasher.hash_one(exchanges[*slot as usize].socket));
         self.fresh.push_back((now, id));
-        Some(id)
+        Some((id, Transmission::First))
     }
 
     /// A question that was asked from this socket before: a copy, a resend, or another one when the port is used again.
-    fn asked_again(&mut self, slot: usize, question: (QName, QType), now: Timestamp) -> Option<ExchangeId> {
+    #[inline(never)]
+    fn asked_again(
+        &mut self,
+        slot: usize,
+        question: (QName, QType),
+        now: Timestamp,
+    ) -> Option<(ExchangeId, Transmission)> {
         let known = &mut self.exchanges[slot];
         if known.answered == NEVER && now - known.sent < COPY {
             self.leftovers.copies += 1;
             return None;
         }
-        if !known.settled && now - known.sent < REUSE {
+        let transmission = if !known.settled && now - known.sent < REUSE {
             known.sent = now;
             known.transmissions = known.transmissions.saturating_add(1);
             known.answered = NEVER;
+            Transmission::Again
         } else {
             self.next += 1;
             *known = Exchange::new(ExchangeId::new(self.next, slot), known.socket, question, now);
-        }
+            Transmission::First
+        };
         self.fresh.push_back((now, known.id));
-        Some(known.id)
+        Some((known.id, transmission))
     }
 
     fn answered(
@@ -317,7 +342,7 @@ impl Attempts {
         let asked = match question {
             Some(question) => self.find(hash, |it| it.socket == socket && it.asks(question)),
             // An answer without a question (a bare header) belongs to whatever was asked last under this id.
-            None => self.of_socket(socket, hash).max().map(ExchangeId::slot),
+            None => self.latest_of(socket, hash),
         };
         let Some(exchange) = asked.and_then(|slot| self.exchanges.get_mut(slot)) else {
             self.leftovers.unmatched_answers += 1;
@@ -344,6 +369,12 @@ impl Attempts {
         self.by_socket.find(hash, found).map(|slot| *slot as usize)
     }
 
+    /// The slot of what was asked last from a socket.
+    #[inline(never)]
+    fn latest_of(&self, socket: Socket, hash: u64) -> Option<usize> {
+        self.of_socket(socket, hash).max().map(ExchangeId::slot)
+    }
+
     /// The exchanges of one socket and id; one is the rule.
     fn of_socket(&self, socket: Socket, hash: u64) -> impl Iterator<Item = ExchangeId> {
         let found = self.by_socket.iter_hash(hash).filter_map(|slot| self.exchanges.get(*slot as usize));
@@ -351,6 +382,7 @@ impl Attempts {
     }
 
     /// Forgets the oldest exchange of a socket that has too many.
+    #[inline(never)]
     fn make_room_for(&mut self, socket: Socket, hash: u64) {
         if self.of_socket(socket, hash).count() >= MOST_OF_A_SOCKET
             && let Some(oldest) = self.of_socket(socket, hash).min()
@@ -426,168 +458,5 @@ fn settles(response: &Response) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::datagram::Carrier;
-    use dnsprobe_resolv::Outcome;
-
-    fn datagram(source: Endpoint, destination: Endpoint) -> Datagram<'static> {
-        Datagram { source, destination, carrier: Carrier::Udp, payload: &[], cut: false }
-    }
-
-    fn path(port: u16) -> Datagram<'static> {
-        datagram(Endpoint::new([10, 244, 1, 7].into(), port), Endpoint::new([10, 96, 0, 10].into(), 53))
-    }
-
-    fn back(port: u16) -> Datagram<'static> {
-        let there = path(port);
-        datagram(there.destination, there.source)
-    }
-
-    fn query(id: u16, name: &str) -> Message {
-        let question = Some((QName::new(name), QType::A));
-        Message { id, question, edns: None, authentic_data: false, kind: Kind::Query }
-    }
-
-    fn answer(id: u16, name: &str, outcome: Outcome) -> Message {
-        Message { kind: Kind::Response(Response::bare(outcome)), ..query(id, name) }
-    }
-
-    fn exchange(event: Option<Event>) -> Option<ExchangeId> {
-        event.and_then(|event| match event {
-            Event::Asked(asked) => Some(asked.exchange),
-            Event::Answered { exchange, .. } => Some(exchange),
-            Event::Stray { .. } => None,
-        })
-    }
-
-    fn advance(
-        attempts: &mut Attempts,
-        message: Message,
-        path: Datagram<'_>,
-        now: Timestamp,
-    ) -> Option<Event> {
-        let mut found = Vec::new();
-        attempts.advance(message, &path, now, &mut found);
-        found.pop().map(|found| found.event)
-    }
-
-    const MS: fn(i64) -> Timestamp = |ms| Timestamp(ms * 1_000_000);
-
-    #[test]
-    fn an_answer_finds_its_question_by_everything_in_the_key() {
-        let mut attempts = Attempts::default();
-        let one = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0))).unwrap();
-        let two = exchange(advance(&mut attempts, query(1, "a."), path(4001), MS(1))).unwrap();
-        assert_ne!(one, two);
-        assert_eq!(
-            exchange(advance(&mut attempts, answer(1, "A.", Outcome::Answer), back(4001), MS(2))),
-            Some(two)
-        );
-        assert_eq!(
-            exchange(advance(&mut attempts, answer(1, "b.", Outcome::Answer), back(4000), MS(3))),
-            None
-        );
-        assert_eq!(attempts.leftovers.unmatched_answers, 1);
-    }
-
-    #[test]
-    fn an_answer_finds_its_question_between_ipv6_addresses() {
-        let mut attempts = Attempts::default();
-        let end = |last: u16, port| Endpoint::new([0xfd00, 0, 0, 0, 0, 0, 0, last].into(), port);
-        let there = |server| datagram(end(7, 4000), end(server, 53));
-        let back = |server| datagram(end(server, 53), end(7, 4000));
-        let asked = [10, 11]
-            .map(|server| exchange(advance(&mut attempts, query(1, "a."), there(server), MS(0))).unwrap());
-        let answered = [11, 10].map(|server| {
-            exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(server), MS(1)))
-        });
-        assert_eq!(answered, [Some(asked[1]), Some(asked[0])]);
-        assert_eq!(exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(12), MS(2))), None);
-    }
-
-    #[test]
-    fn copies_of_a_packet_count_once() {
-        let mut attempts = Attempts::default();
-        assert!(advance(&mut attempts, query(1, "a."), path(4000), MS(0)).is_some());
-        assert!(advance(&mut attempts, query(1, "a."), path(4000), Timestamp(30_000)).is_none());
-        assert!(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(1)).is_some());
-        assert!(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(1)).is_none());
-        assert_eq!(attempts.leftovers.copies, 2);
-    }
-
-    #[test]
-    fn a_resend_after_the_timeout_is_the_same_exchange() {
-        let mut attempts = Attempts::default();
-        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
-        assert_eq!(exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(5000))), first);
-        assert!(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(5001)).is_some());
-    }
-
-    #[test]
-    fn every_transmission_may_be_answered_however_late() {
-        let mut attempts = Attempts::default();
-        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
-        advance(&mut attempts, query(1, "a."), path(4000), MS(1_000));
-        assert_eq!(
-            exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(1_100))),
-            first
-        );
-        // Something else keeps the clock going.
-        advance(&mut attempts, query(2, "b."), path(4001), MS(2_050));
-        assert_eq!(
-            exchange(advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(2_100))),
-            first
-        );
-        assert_eq!(attempts.leftovers, Leftovers::default());
-    }
-
-    #[test]
-    fn what_was_answered_late_is_forgotten_as_soon_as_what_was_answered_at_once() {
-        let mut attempts = Attempts::default();
-        advance(&mut attempts, query(1, "a."), path(4000), MS(0));
-        // Something else keeps the clock going.
-        advance(&mut attempts, query(2, "b."), path(4001), MS(300));
-        advance(&mut attempts, answer(1, "a.", Outcome::Answer), back(4000), MS(301));
-        advance(&mut attempts, query(3, "c."), path(4001), MS(900));
-        let left = [1, 2, 3]
-            .map(|id| attempts.exchanges.iter().any(|(_, it)| it.id.0 >> ExchangeId::SLOT_BITS == id));
-        assert_eq!(left, [false, true, true]);
-    }
-
-    #[test]
-    fn a_resend_at_once_after_an_error_is_no_copy() {
-        let mut attempts = Attempts::default();
-        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
-        assert!(advance(&mut attempts, answer(1, "a.", Outcome::ServFail), back(4000), MS(1)).is_some());
-        assert_eq!(exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(1))), first);
-    }
-
-    #[test]
-    fn a_port_used_again_after_an_answer_is_another_exchange() {
-        let mut attempts = Attempts::default();
-        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
-        assert!(advance(&mut attempts, answer(1, "a.", Outcome::NxDomain), back(4000), MS(1)).is_some());
-        assert_ne!(exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(9))), first);
-    }
-
-    #[test]
-    fn a_bare_header_answers_what_was_asked_under_its_id() {
-        let mut attempts = Attempts::default();
-        let first = exchange(advance(&mut attempts, query(1, "a."), path(4000), MS(0)));
-        let header = Message { question: None, ..answer(1, "a.", Outcome::FormErr) };
-        assert_eq!(exchange(advance(&mut attempts, header, back(4000), MS(1))), first);
-    }
-
-    #[test]
-    fn memory_is_bounded_under_a_flood() {
-        let mut attempts = Attempts::default();
-        let most = MOST_FRESH + MOST_WAITING;
-        for index in 0..(most as i64 + 10) {
-            let message = query((index % 60_000) as u16, &format!("x{index}."));
-            advance(&mut attempts, message, path(4000 + (index / 60_000) as u16), Timestamp(index));
-        }
-        assert!(attempts.exchanges.len() <= most + 1);
-        assert_eq!(attempts.leftovers.forgotten, 9);
-    }
-}
+#[path = "attempt_tests.rs"]
+mod tests;

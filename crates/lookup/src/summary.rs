@@ -115,6 +115,11 @@ impl Summary {
         if let Some(name) = lookup.absolute_name().filter(|_| cost.wasted_questions > 0) {
             self.by_remedy.add(name, &cost);
         }
+        self.note_findings(lookup);
+    }
+
+    #[inline(never)]
+    fn note_findings(&mut self, lookup: &Lookup) {
         for finding in &lookup.findings {
             let first = || Tally { lookups: 0, example: finding.message.clone() };
             let tally = self.by_finding.entry(finding.code).or_insert_with(first);

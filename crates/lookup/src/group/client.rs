@@ -11,18 +11,18 @@ use dnsprobe_resolv::{ResolverId, Transport};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use super::deadlines::{Deadlines, Due, NEVER};
+use super::deadlines::{Due, NEVER};
 use super::expecting::Expecting;
 use super::fingerprint::{Beforehand, Fingerprint, fingerprint};
-use super::finish::{End, Waits, finish, may_be_of, reading};
+use super::finish::{End, Rooms, Waits, finish, may_be_of, reading};
 use super::fit::{Fit, Relation};
-use super::links::{Link, Links};
+use super::links::Link;
 use super::open::{CHANNEL_TIMEOUT, LEAST_PATIENCE, Open, Standing};
 use super::readings::{Began, Readings};
 use super::steps::Steps;
 use super::turns::Turns;
-use super::{ClientId, ListId, Load, OpenId, Stray};
-use crate::attempt::{Asked, Event, ExchangeId};
+use super::{ClientId, Common, ListId, OpenId, Stray};
+use crate::attempt::{Asked, Event, ExchangeId, Transmission};
 use crate::findings::{Wording, put_findings};
 use crate::lookup::Lookup;
 use crate::map::Map;
@@ -110,22 +110,9 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) readings: &'a mut Readings,
     /// Its index.
     pub(crate) list: ListId,
-    /// When the capture began.
-    pub(crate) began: Timestamp,
-    /// The latest answers to questions that were not captured.
-    pub(super) strays: &'a VecDeque<Stray>,
-    /// The resolvers found where the packets come from; empty where nobody looked.
-    pub(crate) detected: &'a [ResolverId],
     /// Which client it is.
     pub(crate) me: ClientId,
-    pub(super) links: &'a mut Links,
-    pub(super) deadlines: &'a mut Deadlines,
-    /// What all clients have under construction.
-    pub(super) open: &'a mut Load,
-    /// Where lookups go that are over.
-    pub(crate) over: &'a mut VecDeque<Closed>,
-    /// Room for the candidates of new ones.
-    pub(crate) spare: &'a mut Vec<Steps>,
+    pub(super) common: &'a mut Common,
 }
 
 impl Closed {
@@ -216,7 +203,9 @@ impl Client {
         if shared {
             self.remember(ResolverId::CAres);
         }
-        let id = if let Some((id, place)) = self.resent(&asked, around) {
+        let id = if asked.transmission == Transmission::Again
+            && let Some((id, place)) = self.resent(&asked, around)
+        {
             self.add(id, asked, Place::Step(place), around, now);
             id
         } else if let Some(id) = self.made_room(&asked, asked_last, around) {
@@ -274,19 +263,25 @@ impl Client {
         if self.resolvers.first() == Some(&id) {
             return;
         }
+        self.remember_first(id);
+    }
+
+    #[inline(never)]
+    fn remember_first(&mut self, id: ResolverId) {
         self.resolvers.retain(|known| *known != id);
         self.resolvers.insert(0, id);
         self.resolvers.truncate(MOST_RESOLVERS);
     }
 
     /// The lookup that holds this very exchange, and the candidate that does.
+    #[inline(never)]
     fn resent(&self, asked: &Asked, around: &Surroundings<'_>) -> Option<(OpenId, usize)> {
-        let id = around.links.get(asked.exchange)?.lookup()?;
+        let id = around.common.links.get(asked.exchange)?.lookup()?;
         Some((id, self.open.get(id as usize)?.lookup.holding(asked.exchange)?))
     }
 
     fn begin(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) -> OpenId {
-        let may_have_begun_before = now - around.began < BEGAN_BEFORE;
+        let may_have_begun_before = now - around.common.began.unwrap_or_default() < BEGAN_BEFORE;
         let began = if may_have_begun_before { Began::HereOrBefore } else { Began::Here };
         let entrance = around.readings.entrance(&asked.name, began);
         if !entrance.is_likely_begun
@@ -299,19 +294,19 @@ impl Client {
         // It may be a later candidate of one that is taken to ask something else.
         let certain = entrance.is_likely_begun || self.expecting.of(asked.name.fingerprint()).is_empty();
         let weight = OPEN_LOOKUP + entrance.weight + entrance.expected.len() * EXPECTED_NAME;
-        around.open.lookups += 1;
-        around.open.bytes += weight;
+        around.common.open.lookups += 1;
+        around.common.open.bytes += weight;
         self.begun += 1;
         let place = self.open.vacant_entry();
         let id = open_id(place.key());
         self.expecting.add(entrance.expected.iter().copied(), id);
-        around.links.set(asked.exchange, Link::to(around.me, id));
-        let cut = may_have_begun_before && follows_a_stray(&asked, around.strays, now);
+        around.common.links.set(asked.exchange, Link::to(around.me, id));
+        let cut = may_have_begun_before && follows_a_stray(&asked, &around.common.strays, now);
         place.insert(Entry {
             lookup: Open {
                 certain,
                 cut,
-                ..Open::new(asked, now, entrance, around.spare.pop().unwrap_or_default())
+                ..Open::new(asked, now, entrance, around.common.spare.pop().unwrap_or_default())
             },
             number: self.begun,
             due: NEVER,
@@ -320,17 +315,17 @@ impl Client {
             aliases: SmallVec::new(),
             weight,
         });
-        around.deadlines.push(now + LEAST_PATIENCE, Due { client: around.me, lookup: Some(id) });
+        around.common.deadlines.push(now + LEAST_PATIENCE, Due { client: around.me, lookup: Some(id) });
         self.schedule(id, around);
         id
     }
 
     fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
-        around.links.set(asked.exchange, Link::to(around.me, id));
+        around.common.links.set(asked.exchange, Link::to(around.me, id));
         let only_puts_off = place.is_of_a_pair();
         let Some(Entry { lookup: open, weight, due, .. }) = self.open.get_mut(id as usize) else { return };
         *weight += QUESTION;
-        around.open.bytes += QUESTION;
+        around.common.open.bytes += QUESTION;
         match place {
             Place::Step(place) => open.ask_earlier(place, asked, now),
             Place::Fitting(Fit { relation: Relation::Missing, .. }) => match open.missing_from(&asked) {
@@ -363,7 +358,7 @@ impl Client {
         around: &mut Surroundings<'_>,
         now: Timestamp,
     ) {
-        let Some(id) = around.links.get(exchange).and_then(Link::lookup) else { return };
+        let Some(id) = around.common.links.get(exchange).and_then(Link::lookup) else { return };
         let Some(entry) = self.open.get_mut(id as usize) else { return };
         if let Some(alias) = response.alias().map(QName::fingerprint)
             && !entry.expects(alias)
@@ -417,19 +412,19 @@ impl Client {
         entry.due = deadline;
         if deadline < entry.noted {
             entry.noted = deadline;
-            around.deadlines.push(deadline, Due { client: around.me, lookup: Some(id) });
+            around.common.deadlines.push(deadline, Due { client: around.me, lookup: Some(id) });
         }
     }
 
     fn close(&mut self, id: OpenId, around: &mut Surroundings<'_>, end: End) {
         let Some(entry) = self.open.try_remove(id as usize) else { return };
-        around.open.lookups -= 1;
-        around.open.bytes -= entry.weight;
+        around.common.open.lookups -= 1;
+        around.common.open.bytes -= entry.weight;
         self.expecting.remove(entry.names(), id);
         let mut open = entry.lookup;
         let mut last_port = None;
         for sent in open.sent() {
-            around.links.clear(sent.asked.exchange);
+            around.common.links.clear(sent.asked.exchange);
             let port = sent.asked.client.port();
             if last_port.replace(port) != Some(port)
                 && let Occupied(asked_last) = self.by_port.entry(port)
@@ -441,7 +436,7 @@ impl Client {
         let readings = &*around.readings;
         let beforehand = Beforehand {
             shown: &self.resolvers,
-            detected: around.detected,
+            detected: &around.common.detected,
             one_at_a_time: readings.one_at_a_time(),
             timeout: Some(readings.timeout()),
         };
@@ -451,7 +446,7 @@ impl Client {
             self.remember(shown.id);
         }
         open.certain &= !self.mark_those_beside(&open, self.timeout(readings));
-        put(around.over, || Closed { client: around.me, list: around.list, open, shown, end });
+        put(&mut around.common.over, || Closed { client: around.me, list: around.list, open, shown, end });
     }
 
     /// Puts a lookup of this client into its final form, and that in the place of one that nobody needs any more. `readings` is
@@ -462,10 +457,11 @@ impl Client {
         readings: &Readings,
         wording: &Wording,
         lookup: &mut Lookup,
+        rooms: &mut Rooms,
     ) {
         let Closed { open, shown, end, .. } = closed;
         let waits = Waits { timeout: readings.timeout(), longest: readings.longest_wait(shown.id) };
-        finish(open, *shown, readings.told(), waits, *end, lookup);
+        finish(open, *shown, readings.told(), waits, *end, lookup, rooms);
         let as_is = || {
             let name = lookup.name.trim_end_matches('.');
             self.as_is.iter().rev().find(|(known, _)| **known == *name).map(|(_, address)| *address)
@@ -518,6 +514,7 @@ impl Place {
 }
 
 /// Whether the client had an answer right before this to a question that was not captured.
+#[inline(never)]
 fn follows_a_stray(asked: &Asked, strays: &VecDeque<Stray>, now: Timestamp) -> bool {
     let client = asked.client.ip();
     strays.iter().any(|stray| stray.to.ip() == client && (Nanos(0)..REACTION).contains(&(now - stray.at)))

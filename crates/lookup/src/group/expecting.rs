@@ -49,15 +49,20 @@ impl Expecting {
         if self.many.is_empty() {
             self.few.extend(names.into_iter().map(|name| (name, id)));
             if self.few.len() > FEW {
-                for (name, id) in self.few.drain(..) {
-                    self.many.entry(name).or_default().push(id);
+                for (name, id) in std::mem::take(&mut self.few) {
+                    self.add_to_many(name, id);
                 }
             }
-            return;
+        } else {
+            for name in names {
+                self.add_to_many(name, id);
+            }
         }
-        for name in names {
-            self.many.entry(name).or_default().push(id);
-        }
+    }
+
+    #[inline(never)]
+    fn add_to_many(&mut self, name: u64, id: OpenId) {
+        self.many.entry(name).or_default().push(id);
     }
 
     /// A lookup is over; these are all names that it may have expected.
@@ -67,11 +72,16 @@ impl Expecting {
             return;
         }
         for name in names {
-            let Occupied(mut ids) = self.many.entry(name) else { continue };
-            ids.get_mut().retain(|known| *known != id);
-            if ids.get().is_empty() {
-                ids.remove();
-            }
+            self.remove_from_many(name, id);
+        }
+    }
+
+    #[inline(never)]
+    fn remove_from_many(&mut self, name: u64, id: OpenId) {
+        let Occupied(mut ids) = self.many.entry(name) else { return };
+        ids.get_mut().retain(|known| *known != id);
+        if ids.get().is_empty() {
+            ids.remove();
         }
     }
 }

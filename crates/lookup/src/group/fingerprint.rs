@@ -85,13 +85,13 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     if let Some(shown) = by_edns(&signs, before).or_else(|| by_order_of_types(&signs)) {
         return shown;
     }
-    if in_turn(open) {
+    if !signs.always_at_once && in_turn(open) {
         return Fingerprint::sure(
             ResolverId::Glibc,
             "A answered before AAAA was asked, candidate by candidate",
         );
     }
-    if aaaa_after_answer(open) {
+    if !signs.always_at_once && aaaa_after_answer(open) {
         return one_after_the_other(&signs, beforehand);
     }
     match signs.pairs {
@@ -283,6 +283,8 @@ struct Signs<'a> {
     authentic_data: bool,
     pairs: Pairs,
     pairs_seen: usize,
+    /// Each candidate was asked for both types before any answer, so that nothing was asked in turn.
+    always_at_once: bool,
     close_ids: usize,
     very_close_ids: bool,
     one_port_for_all: bool,
@@ -302,6 +304,7 @@ impl<'a> Signs<'a> {
             authentic_data: first.authentic_data,
             pairs: Pairs::None,
             pairs_seen: 0,
+            always_at_once: true,
             close_ids: 0,
             very_close_ids: true,
             one_port_for_all: open.steps.len() > 1,
@@ -315,13 +318,16 @@ impl<'a> Signs<'a> {
             for Sent { asked, .. } in &step.sent {
                 signs.note(asked, first);
             }
-            if let Some((one, other)) = pair(step) {
-                signs.pairs_seen += 1;
-                of_one_port += usize::from(one.client == other.client);
-                let apart = other.id.wrapping_sub(one.id);
-                signs.close_ids += usize::from((1..=CLOSE).contains(&apart));
-                signs.very_close_ids &= (1..=VERY_CLOSE).contains(&apart);
-            }
+            let Some((one, Sent { asked: other, at: last })) = pair(step) else {
+                signs.always_at_once = false;
+                continue;
+            };
+            signs.pairs_seen += 1;
+            signs.always_at_once &= step.answers.iter().all(|answer| answer.at > *last);
+            of_one_port += usize::from(one.client == other.client);
+            let apart = other.id.wrapping_sub(one.id);
+            signs.close_ids += usize::from((1..=CLOSE).contains(&apart));
+            signs.very_close_ids &= (1..=VERY_CLOSE).contains(&apart);
         }
         signs.pairs = match signs.pairs_seen {
             0 => Pairs::None,
@@ -341,7 +347,7 @@ impl<'a> Signs<'a> {
 }
 
 /// The first A and AAAA of a step, in wire order, if both were sent before either was answered.
-fn pair(step: &OpenStep) -> Option<(&Asked, &Asked)> {
+fn pair(step: &OpenStep) -> Option<(&Asked, &Sent)> {
     let first_answer = step.answers.first().map(|answer| answer.at);
     let sent = |qtype| step.sent.iter().find(|sent| sent.asked.qtype == qtype);
     let (one, other) = (sent(QType::A)?, sent(QType::Aaaa)?);
@@ -349,7 +355,7 @@ fn pair(step: &OpenStep) -> Option<(&Asked, &Asked)> {
     if !early(one.at) || !early(other.at) {
         return None;
     }
-    Some(if one.at <= other.at { (&one.asked, &other.asked) } else { (&other.asked, &one.asked) })
+    Some(if one.at <= other.at { (&one.asked, other) } else { (&other.asked, one) })
 }
 
 /// Whether all questions came from no more ports than there were nameservers, where there were some, as from a c-ares channel

@@ -25,6 +25,28 @@ pub(crate) enum End {
     CaptureEnded,
 }
 
+/// Memory for the questions of candidates that the latest lookup had no use for: the next may have more candidates.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms(Vec<Vec<Question>>);
+
+impl Rooms {
+    /// How many are kept.
+    const MOST: usize = 16;
+    /// What had to hold more questions gives its memory back.
+    const USUAL: usize = 8;
+
+    fn take(&mut self) -> Vec<Question> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn keep(&mut self, mut room: Vec<Question>) {
+        room.clear();
+        if self.0.len() < Self::MOST && room.capacity() <= Self::USUAL {
+            self.0.push(room);
+        }
+    }
+}
+
 /// Makes a lookup of what was gathered, as this resolver does, without findings: in the place of one that nobody needs any
 /// more, whose memory it takes.
 ///
@@ -36,6 +58,7 @@ pub(crate) fn finish(
     waits: Waits,
     end: End,
     into: &mut Lookup,
+    rooms: &mut Rooms,
 ) {
     let id = shown.id;
     let late = came_too_late(open.step(), id, waits);
@@ -50,11 +73,13 @@ pub(crate) fn finish(
     };
     let wasted = |step: &OpenStep| last == Outcome::Answer && open.step().name != step.name;
     let ended = ended_at(open.step()).filter(|_| !late);
-    into.steps.truncate(open.steps.len());
+    while into.steps.len() > open.steps.len() {
+        into.steps.pop().into_iter().for_each(|step| rooms.keep(step.questions));
+    }
     for (index, step) in open.steps.iter().enumerate() {
         let next = open.steps.get(index + 1);
         let until = next.map(OpenStep::begun).or(ended);
-        let made = step_at(index, &mut into.steps, step);
+        let made = step_at(index, &mut into.steps, step, rooms);
         made.suffix = suffix_of(typed, step);
         made.outcome = if next.is_some() { outcome(step) } else { last };
         made.added = until.map(|until| (until - step.begun()).max(Nanos(0)));
@@ -80,7 +105,7 @@ pub(crate) fn finish(
 
 /// The step of this number in the final form, with its candidate and without questions. Steps are large, so they stay where
 /// they are from one lookup to the next.
-fn step_at<'s>(index: usize, steps: &'s mut Vec<Step>, step: &OpenStep) -> &'s mut Step {
+fn step_at<'s>(index: usize, steps: &'s mut Vec<Step>, step: &OpenStep, rooms: &mut Rooms) -> &'s mut Step {
     let candidate = step.name.shared();
     if let Some(known) = steps.get_mut(index) {
         known.candidate = candidate;
@@ -88,7 +113,7 @@ fn step_at<'s>(index: usize, steps: &'s mut Vec<Step>, step: &OpenStep) -> &'s m
         known.why = None;
     } else {
         let (suffix, outcome, added, wasted, why) = (None, Outcome::Unknown, None, false, None);
-        steps.push(Step { candidate, suffix, outcome, added, wasted, questions: Vec::new(), why });
+        steps.push(Step { candidate, suffix, outcome, added, wasted, questions: rooms.take(), why });
     }
     &mut steps[index]
 }
@@ -122,6 +147,7 @@ pub(crate) fn reading(open: &Open) -> &TypedName {
 
 /// Whether this is a lookup of that name, as far as can be said while it may go on: what is taken for the end of a walk now
 /// may turn out to be the beginning of another.
+#[inline(never)]
 pub(crate) fn may_be_of(open: &Open, name: &str) -> bool {
     let goes_on = |typed: &TypedName, position| typed.entry == 0 && !typed.is_exhausted(position);
     let mut walks = open.walks.iter().map(|walk| (open.typed(*walk), walk.position));
@@ -137,13 +163,7 @@ fn first_reading(open: &Open) -> &TypedName {
 
 fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {
     if let Some(resolver) = told {
-        return ResolverSeen {
-            id: resolver.id.as_str(),
-            version: Some(resolver.version.to_string()),
-            api: Some(resolver.api.to_owned()),
-            from: shown.from,
-            evidence: None,
-        };
+        return given(resolver, shown);
     }
     let (id, api) = match shown.id {
         // `getent hosts` is a way of calling glibc.
@@ -156,6 +176,17 @@ fn seen(shown: Fingerprint, told: Option<Resolver>) -> ResolverSeen {
         api: api.map(str::to_owned),
         from: shown.from,
         evidence: shown.evidence,
+    }
+}
+
+#[inline(never)]
+fn given(resolver: Resolver, shown: Fingerprint) -> ResolverSeen {
+    ResolverSeen {
+        id: resolver.id.as_str(),
+        version: Some(resolver.version.to_string()),
+        api: Some(resolver.api.to_owned()),
+        from: shown.from,
+        evidence: None,
     }
 }
 
@@ -233,23 +264,37 @@ fn put_addresses(step: &OpenStep, into: &mut Vec<IpAddr>) {
 
 /// Puts the transmissions of a candidate where they stay: they are large.
 fn put_questions(step: &OpenStep, into: &mut Vec<Question>) {
-    let once = step.is_asked_once();
-    let paired = if once { SmallVec::new() } else { pair_up(step) };
-    into.extend(step.sent.iter().enumerate().map(|(index, sent)| {
-        let answer = if once { step.answer_to(sent.asked.exchange) } else { paired[index] };
-        Question {
-            qname: sent.asked.name.shared(),
-            qtype: sent.asked.qtype,
-            server: sent.asked.server.ip(),
-            transport: sent.asked.transport,
-            round: if once { 1 } else { round(&step.sent[..index], sent) },
-            outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
-            sent: Some(sent.at),
-            latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
-            alias: answer.and_then(|answer| answer.response.first_alias()).map(QName::shared),
-            upstream: answer.and_then(|answer| answer.response.upstream),
-        }
-    }));
+    if step.is_asked_once() {
+        let answer = |sent: &Sent| step.answer_to(sent.asked.exchange);
+        into.extend(step.sent.iter().map(|sent| question(sent, 1, answer(sent))));
+    } else {
+        put_transmissions(step, into);
+    }
+}
+
+/// The same where some questions were sent again.
+#[inline(never)]
+fn put_transmissions(step: &OpenStep, into: &mut Vec<Question>) {
+    let paired = pair_up(step);
+    let sent = step.sent.iter().enumerate();
+    into.extend(sent.map(|(index, sent)| question(sent, round(&step.sent[..index], sent), paired[index])));
+}
+
+/// One transmission in this pass over the nameservers, and the answer to it.
+#[inline]
+fn question(sent: &Sent, round: u32, answer: Option<&Answered>) -> Question {
+    Question {
+        qname: sent.asked.name.shared(),
+        qtype: sent.asked.qtype,
+        server: sent.asked.server.ip(),
+        transport: sent.asked.transport,
+        round,
+        outcome: answer.map_or(Outcome::Timeout, |answer| answer.response.outcome),
+        sent: Some(sent.at),
+        latency: answer.map(|answer| (answer.at - sent.at).max(Nanos(0))),
+        alias: answer.and_then(|answer| answer.response.first_alias()).map(QName::shared),
+        upstream: answer.and_then(|answer| answer.response.upstream),
+    }
 }
 
 /// The pass over the nameservers: how often this server was asked this question, over this transport.

@@ -195,6 +195,7 @@ fn keeps_its_socket(open: &Open, asked: &Asked) -> bool {
     asked.edns.is_none() && pair.is_some_and(OpenStep::is_pair_of_one_port) && !cut()
 }
 
+#[inline(never)]
 fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     let same_port = step.sent.iter().any(|sent| sent.asked.client == asked.client);
     let standings = step.standings();
@@ -350,6 +351,7 @@ fn goes_on(step: &OpenStep, now: Timestamp) -> bool {
 
 /// Whether glibc would pass over the rest of the list after this candidate. Who asks for the two types from two ports is
 /// another.
+#[inline(never)]
 fn jumps(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
     let skipping = |outcome: Outcome| {
         use Outcome::{Answer, Cname, NoData, NxDomain, ServFail};
@@ -360,6 +362,7 @@ fn jumps(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
     !go && goes_on(step, now) && step.standings().iter().any(|standing| skipping(standing.outcome()))
 }
 
+#[inline(never)]
 fn in_burst(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
     let same_socket = step.sent.iter().all(|sent| sent.asked.client == asked.client);
     let one_type = step.sent.iter().all(|sent| sent.asked.qtype == asked.qtype);
@@ -367,6 +370,7 @@ fn in_burst(step: &OpenStep, asked: &Asked, now: Timestamp) -> bool {
 }
 
 /// Whether a lookup asks for its first candidate once more, for a type it has not asked for.
+#[inline(never)]
 fn another_pass(open: &Open, walk: Walk, asked: &Asked, now: Timestamp) -> Option<(Relation, u16)> {
     let new_type = open.sent().all(|sent| sent.asked.qtype != asked.qtype);
     let step = open.step();

@@ -27,6 +27,7 @@ use slab::Slab;
 
 use client::{BEGAN_BEFORE, Client, Closed, Surroundings};
 use deadlines::{Deadlines, Due};
+use finish::Rooms;
 use links::{Link, Links};
 pub use search_list::InferredConf;
 use steps::Steps;
@@ -100,25 +101,35 @@ pub(crate) struct Lookups {
     patience: Nanos,
     clients: Slab<Known>,
     by_address: Map<Address, ClientId>,
-    links: Links,
-    deadlines: Deadlines,
-    /// Lookups that are over and not yet taken.
-    over: VecDeque<Closed>,
-    /// Room of such lookups, to be used again.
-    spare: Vec<Steps>,
-    began: Option<Timestamp>,
-    detected: Vec<ResolverId>,
+    common: Common,
+    /// Memory for what is put together of those that are over.
+    rooms: Rooms,
     wording: Wording,
     /// The resolver of all packets, where the user said so.
     given: Option<Resolver>,
-    /// The latest answers to questions that were not captured.
-    strays: VecDeque<Stray>,
     /// What beside the files decides how clients ask.
     situation: Rc<Situation>,
-    /// Lookups under construction, and the bytes they take.
-    open: Load,
     held: usize,
     pub(crate) given_up: GivenUp,
+}
+
+/// What all clients have in common, and what is kept for all of them together.
+#[derive(Debug, Default)]
+struct Common {
+    /// When the capture began.
+    began: Option<Timestamp>,
+    /// The latest answers to questions that were not captured.
+    strays: VecDeque<Stray>,
+    /// The resolvers found where the packets come from; empty where nobody looked.
+    detected: Vec<ResolverId>,
+    links: Links,
+    deadlines: Deadlines,
+    /// Lookups under construction, and the bytes they take.
+    open: Load,
+    /// Lookups that are over and not yet taken.
+    over: VecDeque<Closed>,
+    /// Room of such lookups for the candidates of new ones.
+    spare: Vec<Steps>,
 }
 
 /// Lookups under construction.
@@ -154,17 +165,11 @@ impl Lookups {
             patience,
             clients: Slab::new(),
             by_address: Map::default(),
-            links: Links::default(),
-            deadlines: Deadlines::default(),
-            over: VecDeque::new(),
-            spare: Vec::new(),
-            began: None,
-            detected: Vec::new(),
+            common: Common::default(),
+            rooms: Rooms::default(),
             wording: Wording::All,
             given: None,
-            strays: VecDeque::new(),
             situation: Rc::default(),
-            open: Load::default(),
             held: 0,
             given_up: GivenUp::default(),
         }
@@ -172,7 +177,7 @@ impl Lookups {
 
     /// Tells which resolvers were found where the packets come from.
     pub(crate) fn with_resolvers(&mut self, detected: Vec<ResolverId>) {
-        self.detected = detected;
+        self.common.detected = detected;
     }
 
     /// Puts only the first finding of each kind into words.
@@ -209,7 +214,7 @@ impl Lookups {
             self.with_client(id, |client, around| client.advance(event, around, now));
         } else {
             if let Event::Asked(asked) = &event {
-                self.links.set(asked.exchange, Link::held(id));
+                self.common.links.set(asked.exchange, Link::held(id));
             }
             known.held.push((now, event));
             self.held += 1;
@@ -223,36 +228,37 @@ impl Lookups {
                 self.decide_the_most_talkative(now);
             }
         }
-        if self.open.bytes > MOST_OPEN {
+        if self.common.open.bytes > MOST_OPEN {
             self.make_room();
         }
     }
 
     /// Notes when the capture began: with its first packet, whatever that is, or with the first look at the clock.
     pub(crate) fn begin(&mut self, now: Timestamp) {
-        self.began.get_or_insert(now);
+        self.common.began.get_or_insert(now);
     }
 
     /// Notes that somebody got an answer under this id to a question that was not captured.
+    #[inline(never)]
     fn note_stray(&mut self, to: Endpoint, id: u16, now: Timestamp) {
-        if self.began.is_none_or(|began| now - began >= BEGAN_BEFORE) {
+        if self.common.began.is_none_or(|began| now - began >= BEGAN_BEFORE) {
             return;
         }
         let is_copy = |it: &Stray| it.to == to && it.id == id && now - it.at < COPY;
-        if self.strays.iter().any(is_copy) {
+        if self.common.strays.iter().any(is_copy) {
             return;
         }
-        if self.strays.len() >= MOST_STRAYS {
-            self.strays.pop_front();
+        if self.common.strays.len() >= MOST_STRAYS {
+            self.common.strays.pop_front();
         }
-        self.strays.push_back(Stray { to, id, at: now });
+        self.common.strays.push_back(Stray { to, id, at: now });
     }
 
     /// Takes it that time has passed.
     #[inline]
     pub(crate) fn pass(&mut self, now: Timestamp) {
         self.begin(now);
-        if !self.deadlines.nothing_until(now) {
+        if !self.common.deadlines.nothing_until(now) {
             self.look_at_what_is_due(now);
         }
     }
@@ -260,13 +266,13 @@ impl Lookups {
     #[inline(never)]
     fn look_at_what_is_due(&mut self, now: Timestamp) {
         self.expire(now);
-        if self.deadlines.is_crowded(self.open.lookups + self.clients.len()) {
+        if self.common.deadlines.is_crowded(self.common.open.lookups + self.clients.len()) {
             self.tidy_deadlines();
         }
     }
 
     fn expire(&mut self, now: Timestamp) {
-        while let Some((at, due)) = self.deadlines.pop_until(now) {
+        while let Some((at, due)) = self.common.deadlines.pop_until(now) {
             let Some(known) = self.clients.get(due.client as usize) else { continue };
             if let Some(lookup) = due.lookup {
                 self.with_client(due.client, |client, around| client.look_at(lookup, at, around));
@@ -281,10 +287,11 @@ impl Lookups {
     }
 
     /// Has a client's search list decided when its patience is over.
+    #[inline(never)]
     fn wait_for(&mut self, id: ClientId) {
         let known = self.clients.get(id as usize);
         if let Some((first, _)) = known.and_then(|known| known.held.first()) {
-            self.deadlines.push(*first + self.patience, Due { client: id, lookup: None });
+            self.common.deadlines.push(*first + self.patience, Due { client: id, lookup: None });
         }
     }
 
@@ -292,20 +299,20 @@ impl Lookups {
     /// tells whether there was one.
     pub(crate) fn next_over(&mut self, lookup: &mut Lookup) -> bool {
         loop {
-            let Some(closed) = self.over.front_mut() else { return false };
+            let Some(closed) = self.common.over.front_mut() else { return false };
             let known = self.clients.get_mut(closed.client as usize);
             let (Some(known), Some((_, readings))) = (known, self.lists.get(closed.list)) else {
-                self.over.pop_front();
+                self.common.over.pop_front();
                 continue;
             };
-            known.client.complete(closed, readings, &self.wording, lookup);
+            known.client.complete(closed, readings, &self.wording, lookup, &mut self.rooms);
             if let Some(conf) = &known.inferred {
                 lookup.doubt_the_dot(conf.searched_below);
             }
-            if self.spare.len() < MOST_SPARE {
-                self.spare.extend(closed.take_room());
+            if self.common.spare.len() < MOST_SPARE {
+                self.common.spare.extend(closed.take_room());
             }
-            self.over.pop_front();
+            self.common.over.pop_front();
             return true;
         }
     }
@@ -337,7 +344,7 @@ impl Lookups {
     /// When something is over at the soonest if no more events come; `None` where nothing is under way.
     pub(crate) fn next_deadline(&mut self) -> Option<Timestamp> {
         loop {
-            let (at, due) = self.deadlines.first()?;
+            let (at, due) = self.common.deadlines.first()?;
             let is_due = match (due.lookup, self.clients.get(due.client as usize)) {
                 (Some(lookup), _) => {
                     self.with_client(due.client, |client, around| client.is_due(lookup, at, around))
@@ -348,7 +355,7 @@ impl Lookups {
             if is_due == Some(true) {
                 return Some(at);
             }
-            self.deadlines.pop_until(at);
+            self.common.deadlines.pop_until(at);
             if let (Some(false), None) = (is_due, due.lookup) {
                 // This client waits since later.
                 self.wait_for(due.client);
@@ -364,7 +371,9 @@ impl Lookups {
     /// Whose event it is; `None` for an answer that nobody waits for, and where there is no room for another client.
     fn client_of(&mut self, event: &Event) -> Option<ClientId> {
         let asked = match event {
-            Event::Answered { exchange, .. } => return self.links.get(*exchange).map(|link| link.client),
+            Event::Answered { exchange, .. } => {
+                return self.common.links.get(*exchange).map(|link| link.client);
+            }
             Event::Asked(asked) => asked,
             Event::Stray { .. } => return None,
         };
@@ -372,6 +381,11 @@ impl Lookups {
         if let Some(known) = self.by_address.get(&address) {
             return Some(*known);
         }
+        self.new_client(address)
+    }
+
+    #[inline(never)]
+    fn new_client(&mut self, address: Address) -> Option<ClientId> {
         if self.clients.len() >= MOST_CLIENTS {
             self.forget_idle_clients();
             if self.clients.len() >= MOST_CLIENTS {
@@ -397,15 +411,8 @@ impl Lookups {
         let mut around = Surroundings {
             readings: &mut self.lists.get_mut(list)?.1,
             list,
-            began: self.began.unwrap_or_default(),
-            strays: &self.strays,
-            detected: &self.detected,
             me: id,
-            links: &mut self.links,
-            deadlines: &mut self.deadlines,
-            open: &mut self.open,
-            over: &mut self.over,
-            spare: &mut self.spare,
+            common: &mut self.common,
         };
         Some(work(&mut known.client, &mut around))
     }
@@ -422,17 +429,18 @@ impl Lookups {
         known.list = Some(list);
         known.inferred = Some(conf);
         // As if the time of these events were now; what others have to do waits.
-        let others = std::mem::take(&mut self.deadlines);
+        let others = std::mem::take(&mut self.common.deadlines);
         for (at, event) in held {
             self.expire(at);
             self.with_client(id, |client, around| client.advance(event, around, at));
         }
         self.expire(now);
-        let own = std::mem::replace(&mut self.deadlines, others);
-        self.deadlines.absorb(own);
+        let own = std::mem::replace(&mut self.common.deadlines, others);
+        self.common.deadlines.absorb(own);
     }
 
     /// Makes room by deciding for the client that has most held back.
+    #[inline(never)]
     fn decide_the_most_talkative(&mut self, now: Timestamp) {
         let most = self.clients.iter().max_by_key(|(_, known)| (known.held.len(), known.address));
         if let Some(id) = most.and_then(|(id, _)| ClientId::try_from(id).ok()) {
@@ -443,21 +451,21 @@ impl Lookups {
     /// Rids the deadlines of what is stale.
     fn tidy_deadlines(&mut self) {
         let ids = self.clients.iter().filter_map(|(id, known)| Some((ClientId::try_from(id).ok()?, known)));
-        let mut noted: Vec<(Timestamp, Due)> = Vec::with_capacity(self.open.lookups);
+        let mut noted: Vec<(Timestamp, Due)> = Vec::with_capacity(self.common.open.lookups);
         for (id, known) in ids {
             noted.extend(known.client.noted(id));
             let waits = known.held.first().map(|(first, _)| *first + self.patience);
             noted.extend(waits.map(|at| (at, Due { client: id, lookup: None })));
         }
-        self.deadlines.rebuild(noted);
+        self.common.deadlines.rebuild(noted);
     }
 
     /// Gives up the lookups that would be over soonest, while there are too many.
     #[inline(never)]
     fn make_room(&mut self) {
         let mut undecided = Vec::new();
-        while self.open.bytes > MOST_OPEN {
-            let Some((at, due)) = self.deadlines.pop_until(Timestamp(i64::MAX)) else { break };
+        while self.common.open.bytes > MOST_OPEN {
+            let Some((at, due)) = self.common.deadlines.pop_until(Timestamp(i64::MAX)) else { break };
             let Some(lookup) = due.lookup else {
                 undecided.push((at, due));
                 continue;
@@ -466,13 +474,13 @@ impl Lookups {
             self.given_up.lookups += u64::from(evicted == Some(true));
         }
         for (at, due) in undecided {
-            self.deadlines.push(at, due);
+            self.common.deadlines.push(at, due);
         }
     }
 
     fn forget_idle_clients(&mut self) {
         // Lookups of theirs may have to be told yet.
-        let told: Vec<ClientId> = self.over.iter().map(|closed| closed.client).collect();
+        let told: Vec<ClientId> = self.common.over.iter().map(|closed| closed.client).collect();
         let by_address = &mut self.by_address;
         self.clients.retain(|id, known| {
             let is_idle = known.client.is_idle() && known.held.is_empty();

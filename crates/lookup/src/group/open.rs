@@ -246,6 +246,19 @@ impl OpenStep {
         self.standings.len() > 1 && self.sent.iter().all(|sent| port(sent) == port(&self.sent[0]))
     }
 
+    /// Whether more than one type was asked for, all before the first answer came, as resolvers do that want both.
+    fn is_asked_at_once(&self) -> bool {
+        let answers = self.standings.iter().filter_map(|standing| standing.answer);
+        let first = answers.map(|answer| answer.at).min();
+        let before = |at| first.is_none_or(|first| at <= first);
+        self.standings.len() > 1 && self.standings.iter().all(|standing| before(standing.first_sent))
+    }
+
+    /// Whether a question was sent more than once.
+    fn is_resent(&self) -> bool {
+        self.standings.iter().any(|standing| standing.last_sent > standing.first_sent)
+    }
+
     /// Whether every question has its answer.
     pub(crate) fn is_answered(&self) -> bool {
         self.standings().iter().all(|standing| standing.answer.is_some())
@@ -325,6 +338,7 @@ impl Open {
 
     /// Whether this one went on while another did that is over, as far as was seen of both. Who waits for an answer goes on
     /// until its timeout.
+    #[inline(never)]
     pub(crate) fn runs_beside(&self, over: &Self, timeout: Nanos) -> bool {
         let begun = |open: &Self| open.steps[0].begun();
         let heard = |open: &Self| open.step().last_sent().max(open.step().last_answer().unwrap_or_default());
@@ -448,7 +462,7 @@ impl Open {
         let musl = || {
             told.map_or_else(|| looks_like_musl(self, shown, timeout()), |told| told.id == ResolverId::Musl)
         };
-        if found.no_answer && musl() {
+        if found.any(NO_ANSWER) && musl() {
             // musl asks on after half of its timeout and gives up after the whole (1.2.5 src/network/res_msend.c).
             return step.begun() + timeout() + LINGER;
         }
@@ -469,10 +483,10 @@ impl Open {
     /// How long after a candidate's last answer something may still follow.
     fn patience(&self, found: &Replies) -> Nanos {
         // After a resend glibc may ask for the other half once more.
-        let both = found.together && !found.resent;
-        if found.answered {
-            let contradiction = found.denied;
-            return match both && !found.failed && !contradiction {
+        let both = || self.step().is_asked_at_once() && !self.step().is_resent();
+        if found.any(ANSWERED) {
+            // What is denied beside an answer contradicts it.
+            return match !found.any(FAILED | DENIED) && both() {
                 true => Nanos(0),
                 false if self.lacks_a_half() => NEXT_CANDIDATE,
                 false => LINGER,
@@ -481,60 +495,48 @@ impl Open {
         if self.walks.iter().any(|walk| !self.typed(*walk).is_exhausted(walk.position)) {
             return NEXT_CANDIDATE;
         }
-        if both && !found.failed { Nanos(0) } else { LINGER }
+        if !found.any(FAILED) && both() { Nanos(0) } else { LINGER }
     }
 }
 
 /// What the answers to a candidate say together.
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign")]
 struct Replies {
     /// When the last of them came.
     last: Timestamp,
-    /// One has what was asked for.
-    answered: bool,
-    /// One says that the name does not exist.
-    denied: bool,
-    /// One is neither of these, nor that there are no records of the type.
-    failed: bool,
-    /// One is none at all for musl.
-    no_answer: bool,
-    /// A question was sent more than once.
-    resent: bool,
-    /// More than one type was asked for, all before the first answer came, as resolvers do that want both.
-    together: bool,
+    /// Signs of what they came to.
+    outcomes: u8,
 }
+
+/// One has what was asked for.
+const ANSWERED: u8 = 1 << 0;
+/// One says that the name does not exist.
+const DENIED: u8 = 1 << 1;
+/// One is neither of these, nor that there are no records of the type.
+const FAILED: u8 = 1 << 2;
+/// One is none at all for musl.
+const NO_ANSWER: u8 = 1 << 3;
 
 impl Replies {
     /// `None` while one is missing.
     fn of(standings: &[Standing]) -> Option<Self> {
-        let (mut first, mut last) = (Timestamp(i64::MAX), Timestamp(i64::MIN));
-        let mut found = Self {
-            last,
-            answered: false,
-            denied: false,
-            failed: false,
-            no_answer: false,
-            resent: false,
-            together: standings.len() > 1,
-        };
+        let mut found = Self { last: Timestamp(i64::MIN), outcomes: 0 };
         for standing in standings {
             let answer = standing.answer?;
-            first = first.min(answer.at);
-            last = last.max(answer.at);
-            match answer.outcome {
-                Outcome::Answer => found.answered = true,
-                Outcome::NxDomain => found.denied = true,
-                Outcome::NoData => {}
-                other => {
-                    found.failed = true;
-                    found.no_answer |= is_no_answer(other);
-                }
-            }
-            found.resent |= standing.last_sent > standing.first_sent;
+            found.last = found.last.max(answer.at);
+            found.outcomes |= match answer.outcome {
+                Outcome::Answer => ANSWERED,
+                Outcome::NxDomain => DENIED,
+                Outcome::NoData => 0,
+                other if is_no_answer(other) => FAILED | NO_ANSWER,
+                _ => FAILED,
+            };
         }
-        found.together &= standings.iter().all(|standing| standing.first_sent <= first);
-        found.last = last;
         Some(found)
+    }
+
+    /// Whether one of them shows one of these signs.
+    fn any(&self, signs: u8) -> bool {
+        self.outcomes & signs != 0
     }
 }
 

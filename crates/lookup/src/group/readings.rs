@@ -91,6 +91,16 @@ struct Ways {
     here_or_before: Rc<Entrance>,
 }
 
+impl Ways {
+    /// The one for a lookup that began so.
+    fn entrance(&self, began: Began) -> Rc<Entrance> {
+        Rc::clone(match began {
+            Began::Here => &self.here,
+            Began::HereOrBefore => &self.here_or_before,
+        })
+    }
+}
+
 impl Entrance {
     fn new(mut typed: Vec<Rc<TypedName>>, qname: &QName, servers: Servers) -> Self {
         if typed.is_empty() {
@@ -224,16 +234,13 @@ impl Readings {
 
     /// What a lookup may be that is first seen with this question.
     pub(crate) fn entrance(&mut self, qname: &QName, began: Began) -> Rc<Entrance> {
-        let ways = match self.remembered.get(qname) {
-            Some(known) => known.clone(),
-            None => self.ways(qname),
-        };
-        match began {
-            Began::Here => ways.here,
-            Began::HereOrBefore => ways.here_or_before,
+        match self.remembered.get(qname) {
+            Some(known) => known.entrance(began),
+            None => self.ways(qname).entrance(began),
         }
     }
 
+    #[inline(never)]
     fn ways(&mut self, qname: &QName) -> Ways {
         let typed: Vec<Rc<TypedName>> = self.typed_names(qname).into_iter().map(Rc::new).collect();
         let from_start: Vec<_> = typed.iter().filter(|typed| typed.entry == 0).map(Rc::clone).collect();

@@ -8,6 +8,7 @@ use super::manner::is_musls;
 use super::{Client, Entry, leads_on};
 use crate::attempt::Asked;
 use crate::group::OpenId;
+use crate::group::expecting::Ids;
 use crate::group::fit::{Fit, Relation, fit, loosely, may_ask, overdue};
 use crate::group::open::{Readiness, Walks};
 use crate::group::turns::{Coming, Line, Waiting};
@@ -49,6 +50,18 @@ impl Client {
             let entry = self.open.get(*only as usize)?;
             return Some((*only, fit(&entry.lookup, asked, now)?));
         }
+        self.best_of_several(alike, same_socket, asked, now)
+    }
+
+    /// The same where several may have asked. Apart, as it is seldom needed and long.
+    #[inline(never)]
+    fn best_of_several(
+        &mut self,
+        alike: Ids,
+        same_socket: Option<OpenId>,
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Option<(OpenId, Fit)> {
         let several = alike.len() > 1;
         let all = alike.into_iter().chain(same_socket);
         let mut fits: Candidates = all.filter_map(|id| self.candidate(id, asked, now)).collect();
@@ -138,6 +151,7 @@ impl Client {
     }
 
     /// The lookup that is nearest to asking this, where several of the name run at once and each has yet to hear something.
+    #[inline(never)]
     pub(super) fn loose_fit(&mut self, asked: &Asked, now: Timestamp) -> Option<(OpenId, Walks)> {
         let alike = self.expecting.of(asked.name.fingerprint());
         if alike.len() < 2 {

@@ -190,6 +190,22 @@ impl Client {
     ) -> Option<OpenId> {
         let id = asked_last?;
         let place = place_taken(self.open.get(id as usize)?.lookup.step(), asked)?;
+        self.make_room(id, place, around).then_some(id)
+    }
+
+    /// Gives this question of a lookup's candidate to another that lacks it; tells whether there was one. Apart, as it is
+    /// seldom needed and long.
+    #[inline(never)]
+    fn make_room(&mut self, id: OpenId, place: usize, around: &mut Surroundings<'_>) -> bool {
+        self.moved_to_who_lacks_it(id, place, around).is_some()
+    }
+
+    fn moved_to_who_lacks_it(
+        &mut self,
+        id: OpenId,
+        place: usize,
+        around: &mut Surroundings<'_>,
+    ) -> Option<OpenId> {
         let other = self.lacks(id, place)?;
         let entry = self.open.get_mut(id as usize)?;
         let (sent, answers) = entry.lookup.steps.last_mut()?.take_out(place);
@@ -202,7 +218,7 @@ impl Client {
         if !self.put_right(other, around) {
             self.schedule(other, around);
         }
-        Some(id)
+        Some(other)
     }
 
     /// Another lookup that may have sent this question of this lookup's candidate: it lacks that half, and waited longest.
@@ -329,7 +345,7 @@ impl Client {
 
     /// A question belongs to another lookup from now on.
     fn relink(&mut self, sent: &Sent, from: OpenId, to: OpenId, around: &mut Surroundings<'_>) {
-        around.links.set(sent.asked.exchange, Link::to(around.me, to));
+        around.common.links.set(sent.asked.exchange, Link::to(around.me, to));
         // The port may have been used again since.
         if let Some(asked_last) =
             self.by_port.get_mut(&sent.asked.client.port()).filter(|last| **last == from)
