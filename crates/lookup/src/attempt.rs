@@ -91,6 +91,15 @@ pub(crate) enum Transmission {
     Again,
 }
 
+/// Among which ids a question's is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdRange {
+    /// All that there are, so that it tells of the resolver that made it.
+    Full,
+    /// So few that it was made on the way and tells nothing.
+    Few,
+}
+
 /// One transmission of a question.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -100,6 +109,7 @@ pub(crate) struct Asked {
     pub(crate) server: Endpoint,
     pub(crate) transport: Transport,
     pub(crate) id: u16,
+    pub(crate) id_range: IdRange,
     pub(crate) name: QName,
     pub(crate) qtype: QType,
     pub(crate) edns: Option<Edns>,
@@ -258,6 +268,7 @@ impl Attempts {
                         server: *destination,
                         transport,
                         id,
+                        id_range: IdRange::Full,
                         name,
                         qtype,
                         edns: message.edns,

@@ -5,10 +5,13 @@
 /// Nameservers that refuse, fail or are late.
 #[path = "conversations/failures.rs"]
 mod failures;
-/// Captures of which nobody has the `resolv.conf`.
+/// Ids that were made on the way.
+#[path = "conversations/few_ids.rs"]
+mod few_ids;
+/// Lookups of one name that ask in manners of their own.
 #[path = "conversations/manner.rs"]
 mod manner;
-
+/// Captures of which nobody has the `resolv.conf`.
 #[path = "conversations/no_file.rs"]
 mod no_file;
 /// Which of several that look up the same has asked.

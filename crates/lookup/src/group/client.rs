@@ -22,7 +22,7 @@ use super::readings::{Began, Readings};
 use super::steps::Steps;
 use super::turns::Turns;
 use super::{ClientId, Common, ListId, OpenId, Stray};
-use crate::attempt::{Asked, Event, ExchangeId, Transmission};
+use crate::attempt::{Asked, Event, ExchangeId, IdRange, Transmission};
 use crate::findings::{Wording, put_findings};
 use crate::lookup::Lookup;
 use crate::map::Map;
@@ -49,6 +49,11 @@ const REACTION: Nanos = Nanos::from_millis(50);
 /// So long after a capture began, a walk may have begun before it.
 pub(super) const BEGAN_BEFORE: Nanos = Nanos::from_millis(5_000);
 
+/// Resolvers choose ids among 65,536; below this there are only few.
+const FEW_IDS: u16 = 256;
+/// So many in a row are hardly ever below that by chance.
+const SURELY_FEW: u32 = 4;
+
 /// One client's lookups under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
@@ -61,6 +66,8 @@ pub(crate) struct Client {
     /// Resolvers that this client surely has, the latest first.
     resolvers: Vec<ResolverId>,
     turns: Turns,
+    /// How many questions in a row had an id that is one of few.
+    small_ids: u32,
     /// The latest dotted names that were answered as they stand, with the first address each.
     as_is: VecDeque<(Box<str>, IpAddr)>,
 }
@@ -196,7 +203,11 @@ impl Client {
         }
     }
 
-    fn asked(&mut self, asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+    fn asked(&mut self, mut asked: Asked, around: &mut Surroundings<'_>, now: Timestamp) {
+        self.small_ids = if asked.id < FEW_IDS { self.small_ids.saturating_add(1) } else { 0 };
+        if self.small_ids >= SURELY_FEW {
+            asked.id_range = IdRange::Few;
+        }
         let port = asked.client.port();
         let asked_last = self.by_port.get(&port).copied();
         let shared = self.shares_socket(asked_last, &asked, now);

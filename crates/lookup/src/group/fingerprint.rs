@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use dnsprobe_resolv::{Outcome, QType, ResolverId, Transport};
 use smallvec::SmallVec;
 
-use super::fit::EARLY;
+use super::fit::{EARLY, times_out};
 use super::open::{Open, OpenStep, Sent};
-use crate::attempt::Asked;
+use crate::attempt::{Asked, IdRange};
 use crate::lookup::ResolverFrom;
 use crate::time::Nanos;
 
@@ -48,6 +48,9 @@ impl Fingerprint {
 const AS_BEFORE: &str = "other lookups of this client show it, this one shows nothing against it";
 /// What the client's files say where packets do not.
 const DETECTED: &str = "found in the client's files, and the packets fit";
+
+/// What there is to see where neither the ids nor anything else tells the libcs apart.
+const COUNTED: &str = "A and AAAA from one port, ids that somebody counts, no OPT record";
 
 /// What is known beside the packets of one lookup.
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,10 +117,12 @@ fn by_signs(open: &Open, beforehand: &Beforehand<'_>) -> Fingerprint {
     }
 }
 
-/// Whether the packets look like musl's, as far as they go, after what the same client showed before.
+/// Whether the packets may be musl's, as far as they go, after what the same client showed before.
 pub(crate) fn looks_like_musl(open: &Open, shown: &[ResolverId], timeout: Nanos) -> bool {
     let beforehand = Beforehand { shown, timeout: Some(timeout), ..Beforehand::default() };
-    by_signs(open, &beforehand).id == ResolverId::Musl
+    let found = by_signs(open, &beforehand);
+    let may_be = || found.evidence == Some(COUNTED) && !shown.contains(&ResolverId::Glibc);
+    found.id == ResolverId::Musl || may_be()
 }
 
 /// The EDNS size, and whether there is a cookie.
@@ -194,6 +199,9 @@ fn libc(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerprint {
     if signs.open.steps.iter().any(several_servers_at_once) {
         return Fingerprint::sure(ResolverId::Musl, "every question to several nameservers from one port");
     }
+    if signs.counted_ids * 2 > signs.pairs_seen {
+        return libc_without_ids(signs, beforehand);
+    }
     // Most pairs decide: a process stopped between its two queries has ids far apart once.
     let most_close = signs.close_ids * 2 > signs.pairs_seen;
     let not_musls = || is_asked_as_by_no_musl(signs.open, beforehand.timeout);
@@ -236,6 +244,41 @@ fn libc(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerprint {
     Fingerprint::likely(ResolverId::Musl, "the ids of the pair lie close together, as if taken from a clock")
 }
 
+/// glibc or musl where ids tell nothing, as neither counts them: it was done on the way.
+fn libc_without_ids(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerprint {
+    let before = beforehand.shown;
+    if is_asked_as_by_no_musl(signs.open, beforehand.timeout) {
+        return Fingerprint::likely(
+            ResolverId::Glibc,
+            "A and AAAA from one port, and again as musl never does",
+        );
+    }
+    if signs.open.steps.iter().any(is_asked_again_in_between) {
+        return Fingerprint::sure(
+            ResolverId::Musl,
+            "A and AAAA from one port, and again from there when glibc's timeout was not over",
+        );
+    }
+    match before.iter().find(|id| LIBCS.contains(id)) {
+        Some(ResolverId::Musl) => Fingerprint::likely(ResolverId::Musl, AS_BEFORE),
+        _ => Fingerprint::likely(ResolverId::Glibc, COUNTED),
+    }
+}
+
+/// Whether a question was sent again from its socket when no timeout of whole seconds was over: musl divides its own by the
+/// attempts (1.2.5 `src/network/res_msend.c`). Others may ask again at once after an error.
+fn is_asked_again_in_between(step: &OpenStep) -> bool {
+    let earlier = |index: usize, sent: &Sent| {
+        step.sent[..index].iter().rfind(|earlier| earlier.asked.exchange == sent.asked.exchange)
+    };
+    let mut again =
+        step.sent.iter().enumerate().filter_map(|(index, sent)| Some((earlier(index, sent)?, sent)));
+    again.any(|(earlier, sent)| {
+        let at_once = step.answers.iter().any(|answer| (Nanos(0)..REACTION).contains(&(sent.at - answer.at)));
+        !at_once && !times_out(earlier.at, sent.at)
+    })
+}
+
 /// Whether this client has shown nothing but c-ares.
 fn only_channels(before: &[ResolverId]) -> bool {
     before.iter().all(|id| *id == ResolverId::CAres) && !before.is_empty()
@@ -264,6 +307,10 @@ const HTTPS: u16 = 65;
 pub(super) const CLOSE: u16 = 2_048;
 /// How far it lies above as a rule: the nanoseconds between making the two.
 pub(super) const VERY_CLOSE: u16 = 512;
+/// In fewer nanoseconds than this nobody makes a question (measured: 40 and more); whose ids are closer counts them.
+pub(super) const SOONEST: u16 = 16;
+/// How soon after an answer comes what it led to.
+const REACTION: Nanos = Nanos::from_millis(100);
 /// Linux hands out ports from here on unless a program picks its own (`ip_local_port_range`).
 const EPHEMERAL: u16 = 32_768;
 
@@ -283,6 +330,8 @@ struct Signs<'a> {
     authentic_data: bool,
     pairs: Pairs,
     pairs_seen: usize,
+    /// Pairs whose ids somebody counted.
+    counted_ids: usize,
     /// Each candidate was asked for both types before any answer, so that nothing was asked in turn.
     always_at_once: bool,
     close_ids: usize,
@@ -304,6 +353,7 @@ impl<'a> Signs<'a> {
             authentic_data: first.authentic_data,
             pairs: Pairs::None,
             pairs_seen: 0,
+            counted_ids: 0,
             always_at_once: true,
             close_ids: 0,
             very_close_ids: true,
@@ -326,6 +376,7 @@ impl<'a> Signs<'a> {
             signs.always_at_once &= step.answers.iter().all(|answer| answer.at > *last);
             of_one_port += usize::from(one.client == other.client);
             let apart = other.id.wrapping_sub(one.id);
+            signs.counted_ids += usize::from(other.id_range == IdRange::Few || is_counted(apart));
             signs.close_ids += usize::from((1..=CLOSE).contains(&apart));
             signs.very_close_ids &= (1..=VERY_CLOSE).contains(&apart);
         }
@@ -344,6 +395,11 @@ impl<'a> Signs<'a> {
         self.one_port_for_all &= first.client == asked.client;
         self.low_ports |= asked.client.port() < EPHEMERAL;
     }
+}
+
+/// Whether ids so far apart are counted, the second after the first or the other way round.
+fn is_counted(apart: u16) -> bool {
+    apart.wrapping_add(SOONEST - 1) < 2 * SOONEST - 1
 }
 
 /// The first A and AAAA of a step, in wire order, if both were sent before either was answered.

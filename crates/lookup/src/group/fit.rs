@@ -2,9 +2,9 @@
 
 use dnsprobe_resolv::{Outcome, Transport};
 
-use super::open::{Answered, Open, OpenStep, Readiness, Standing, Walk, Walks};
+use super::open::{Answered, Open, OpenStep, Readiness, Sent, Standing, Walk, Walks};
 use super::readings::Servers;
-use crate::attempt::Asked;
+use crate::attempt::{Asked, IdRange};
 use crate::time::{Nanos, Timestamp};
 
 /// What a question is to a lookup, the better fit the greater.
@@ -64,7 +64,7 @@ pub(crate) fn overdue(sent: Timestamp, now: Timestamp) -> Nanos {
 }
 
 /// Whether just now a timeout was over for what was sent then.
-fn times_out(sent: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn times_out(sent: Timestamp, now: Timestamp) -> bool {
     now - sent >= Nanos(SECOND.0 - EARLY.0) && overdue(sent, now) < LATE
 }
 
@@ -113,10 +113,16 @@ fn same_sender(open: &Open, asked: &Asked) -> bool {
     open.step().sent.last().is_none_or(|sent| {
         let same = same_edns(&sent.asked, asked) && sent.asked.authentic_data == asked.authentic_data;
         // After FORMERR some ask again without EDNS (c-ares); over TCP the sizes may differ.
-        let again = sent.asked.client == asked.client || sent.asked.id == asked.id;
+        let again = sent.asked.client == asked.client || has_same_id(sent, asked);
         let other_size = again || asked.transport == Transport::Tcp;
         same || (sent.asked.name == asked.name && other_size)
     })
+}
+
+/// Whether a question has the id of another one, and not by chance.
+fn has_same_id(sent: &Sent, asked: &Asked) -> bool {
+    let tells = asked.id_range == IdRange::Full || sent.asked.client == asked.client;
+    tells && sent.asked.id == asked.id
 }
 
 /// Whether who asked one question with this OPT record would ask the other with that: a cookie is left out once a server has
@@ -192,7 +198,10 @@ fn is_after_refusal(open: &Open, asked: &Asked, now: Timestamp) -> bool {
 fn keeps_its_socket(open: &Open, asked: &Asked) -> bool {
     let pair = open.steps.iter().rev().find(|step| step.standings().len() > 1);
     let cut = || open.step().answers.iter().any(|answer| answer.response.truncated);
-    asked.edns.is_none() && pair.is_some_and(OpenStep::is_pair_of_one_port) && !cut()
+    asked.id_range == IdRange::Full
+        && asked.edns.is_none()
+        && pair.is_some_and(OpenStep::is_pair_of_one_port)
+        && !cut()
 }
 
 #[inline(never)]
@@ -209,7 +218,7 @@ fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
     let other_server = step.sent.iter().all(|sent| sent.asked.server != asked.server);
     // glibc keeps the id of a question through all its transmissions, also from new ports (2.36 resolv/res_send.c,
     // single-request-reopen); that another lookup picks the same is next to impossible.
-    let same_id = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype && sent.asked.id == asked.id);
+    let same_id = step.sent.iter().any(|sent| sent.asked.qtype == asked.qtype && has_same_id(sent, asked));
     if same_id && asked.transport == Transport::Udp {
         return Some(Relation::SamePort);
     }
@@ -221,8 +230,10 @@ fn again(step: &OpenStep, asked: &Asked, now: Timestamp) -> Option<Relation> {
             let soon = now - answer.at < TOGETHER;
             let retried = !matches!(answer.outcome, Outcome::Answer | Outcome::NoData | Outcome::NxDomain);
 
-            // glibc sends the answered half of a pair again when the other half stays away; Go does not.
-            let half = same_port && waited && standings.iter().any(|other| other.answer.is_none());
+            // glibc sends the answered half of a pair again when the other half stays away, from another port as well, which
+            // its id then shows; Go does not.
+            let own = same_port || asked.id_range == IdRange::Few;
+            let half = own && waited && standings.iter().any(|other| other.answer.is_none());
             (retried && soon) || half
         }
     };

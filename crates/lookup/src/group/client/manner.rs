@@ -11,7 +11,7 @@ use dnsprobe_resolv::{QType, ResolverId};
 use super::{Client, Entry, QUESTION, Surroundings};
 use crate::attempt::Asked;
 use crate::group::OpenId;
-use crate::group::fingerprint::{CLOSE, VERY_CLOSE};
+use crate::group::fingerprint::{CLOSE, SOONEST, VERY_CLOSE};
 use crate::group::fit::{AT_ONCE, Relation, fit};
 use crate::group::links::Link;
 use crate::group::open::{Open, OpenStep, Readiness, Sent, Walk, Walks};
@@ -98,9 +98,6 @@ enum Sure {
     Yes,
     No,
 }
-
-/// In fewer nanoseconds than this nobody makes a question (measured: 40 and more); whose ids are closer counts them.
-const SOONEST: u16 = 16;
 
 /// What the ids of a candidate's questions say of who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
