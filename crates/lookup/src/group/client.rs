@@ -333,7 +333,7 @@ impl Client {
 
     fn add(&mut self, id: OpenId, asked: Asked, place: Place, around: &mut Surroundings<'_>, now: Timestamp) {
         around.common.links.set(asked.exchange, Link::to(around.me, id));
-        let only_puts_off = place.is_of_a_pair();
+        let is_of_a_pair = place.is_of_a_pair();
         let Some(Entry { lookup: open, weight, due, .. }) = self.open.get_mut(id as usize) else { return };
         *weight += QUESTION;
         around.common.open.bytes += QUESTION;
@@ -354,10 +354,13 @@ impl Client {
                 }
             }
         }
-        let doubtful = !open.certain;
-        if open.is_full() || !(only_puts_off || *due <= now + LEAST_PATIENCE) {
+        let (is_full, is_doubtful) = (open.is_full(), !open.certain);
+        // Who had sent the other half again had a long wait ahead of it; a new question has not.
+        let only_puts_off = is_of_a_pair && open.step().is_asked_once();
+        if is_full || !(only_puts_off || *due <= now + LEAST_PATIENCE) {
             self.schedule(id, around);
-        } else if only_puts_off && doubtful {
+        }
+        if is_of_a_pair && is_doubtful && !is_full {
             self.put_right(id, around);
         }
     }
@@ -517,7 +520,7 @@ enum Place {
 }
 
 impl Place {
-    /// Whether the question is the other half of a pair, which makes its lookup wait longer and not less.
+    /// Whether the question is the other half of a pair.
     fn is_of_a_pair(&self) -> bool {
         use Relation::{Partner, PartnerAtOnce, PartnerElsewhere};
         matches!(self, Self::Fitting(Fit { relation: Partner | PartnerAtOnce | PartnerElsewhere, .. }))

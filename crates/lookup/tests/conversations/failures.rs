@@ -144,3 +144,17 @@ fn the_other_half_of_a_machine_at_a_standstill_begins_no_lookup() {
         lookups.iter().map(|lookup| lookup.steps.iter().map(|step| step.questions.len()).collect());
     assert_eq!(questions.collect::<Vec<Vec<_>>>(), [[2, 2, 2]]);
 }
+
+#[test]
+fn a_new_question_shortens_the_wait_that_one_sent_again_had_made_longer() {
+    let mut talk = Conversation::new();
+    talk.ask(FIRST, QType::Aaaa, 40_000, 500);
+    talk.wait_ms(1_700);
+    talk.ask(FIRST, QType::Aaaa, 40_000, 500);
+    talk.wait_ms(1_000);
+    talk.ask(FIRST, QType::A, 40_000, 40_000);
+    let mut pipeline = Pipeline::new(vec![53], SearchList::Known(Some(TIMEOUT_1.to_vec())));
+    assert_eq!(talk.play_without_end(&mut pipeline), []);
+    // Twice its timeout, and a second for who is late.
+    assert_eq!(pipeline.next_deadline(), Some(talk.now() + Nanos::from_millis(3_000)));
+}
