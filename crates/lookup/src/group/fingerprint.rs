@@ -50,7 +50,7 @@ const AS_BEFORE: &str = "other lookups of this client show it, this one shows no
 const DETECTED: &str = "found in the client's files, and the packets fit";
 
 /// What there is to see where neither the ids nor anything else tells the libcs apart.
-const COUNTED: &str = "A and AAAA from one port, ids that somebody counts, no OPT record";
+const COUNTED: &str = "A and AAAA from one port, no OPT record; ids are made on the way and tell nothing";
 
 /// What is known beside the packets of one lookup.
 #[derive(Debug, Clone, Copy, Default)]
@@ -256,7 +256,7 @@ fn libc_without_ids(signs: &Signs<'_>, beforehand: &Beforehand<'_>) -> Fingerpri
     if signs.open.steps.iter().any(is_asked_again_in_between) {
         return Fingerprint::sure(
             ResolverId::Musl,
-            "A and AAAA from one port, and again from there when glibc's timeout was not over",
+            "A and AAAA from one port, and again from there sooner than glibc's timeout",
         );
     }
     match before.iter().find(|id| LIBCS.contains(id)) {

@@ -9,7 +9,7 @@
 use dnsprobe_resolv::{QType, ResolverId};
 
 use super::{Client, Entry, QUESTION, Surroundings};
-use crate::attempt::Asked;
+use crate::attempt::{Asked, IdRange};
 use crate::group::OpenId;
 use crate::group::fingerprint::{CLOSE, SOONEST, VERY_CLOSE};
 use crate::group::fit::{AT_ONCE, Relation, fit};
@@ -116,6 +116,10 @@ fn ids(step: &OpenStep) -> Ids {
     }
     let first = |qtype| step.sent.iter().map(|sent| &sent.asked).find(|asked| asked.qtype == qtype);
     let (Some(a), Some(aaaa)) = (first(QType::A), first(QType::Aaaa)) else { return Ids::Unrelated };
+    if [a, aaaa].iter().any(|asked| asked.id_range == IdRange::Few) {
+        // Nothing speaks for musl.
+        return Ids::Unrelated;
+    }
     match aaaa.id.wrapping_sub(a.id) {
         SOONEST..=VERY_CLOSE if a.client == aaaa.client => Ids::FromAClock,
         1..CLOSE => Ids::Unknown,
