@@ -191,22 +191,13 @@ impl Client {
     ) -> Option<OpenId> {
         let id = asked_last?;
         let place = place_taken(self.open.get(id as usize)?.lookup.step(), asked)?;
-        self.make_room(id, place, around).then_some(id)
+        self.make_room(id, place, around)
     }
 
-    /// Gives this question of a lookup's candidate to another that lacks it; tells whether there was one. Apart, as it is
+    /// Gives this question of a lookup's candidate to another that lacks it; the lookup, if there was one. Apart, as it is
     /// seldom needed and long.
     #[inline(never)]
-    fn make_room(&mut self, id: OpenId, place: usize, around: &mut Surroundings<'_>) -> bool {
-        self.moved_to_who_lacks_it(id, place, around).is_some()
-    }
-
-    fn moved_to_who_lacks_it(
-        &mut self,
-        id: OpenId,
-        place: usize,
-        around: &mut Surroundings<'_>,
-    ) -> Option<OpenId> {
+    fn make_room(&mut self, id: OpenId, place: usize, around: &mut Surroundings<'_>) -> Option<OpenId> {
         let other = self.lacks(id, place)?;
         let entry = self.open.get_mut(id as usize)?;
         let (sent, answers) = entry.lookup.steps.last_mut()?.take_out(place);
@@ -219,7 +210,7 @@ impl Client {
         if !self.put_right(other, around) {
             self.schedule(other, around);
         }
-        Some(other)
+        Some(id)
     }
 
     /// Another lookup that may have sent this question of this lookup's candidate: it lacks that half, and waited longest.
