@@ -91,7 +91,7 @@ pub(crate) enum Transmission {
     Again,
 }
 
-/// Among which ids a question's is.
+/// Among which ids a question's is, as far as it shows: one by itself does not, those of its client's do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdRange {
     /// All that there are, so that it tells of the resolver that made it.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use dnsprobe_resolv::{Outcome, QType, ResolverId, Transport};
 use smallvec::SmallVec;
 
-use super::fit::{EARLY, times_out};
+use super::fit::{EARLY, TOGETHER, times_out};
 use super::open::{Open, OpenStep, Sent};
 use crate::attempt::{Asked, IdRange};
 use crate::lookup::ResolverFrom;
@@ -274,7 +274,7 @@ fn is_asked_again_in_between(step: &OpenStep) -> bool {
     let mut again =
         step.sent.iter().enumerate().filter_map(|(index, sent)| Some((earlier(index, sent)?, sent)));
     again.any(|(earlier, sent)| {
-        let at_once = step.answers.iter().any(|answer| (Nanos(0)..REACTION).contains(&(sent.at - answer.at)));
+        let at_once = step.answers.iter().any(|answer| (Nanos(0)..TOGETHER).contains(&(sent.at - answer.at)));
         !at_once && !times_out(earlier.at, sent.at)
     })
 }
@@ -309,8 +309,6 @@ pub(super) const CLOSE: u16 = 2_048;
 pub(super) const VERY_CLOSE: u16 = 512;
 /// In fewer nanoseconds than this nobody makes a question (measured: 40 and more); whose ids are closer counts them.
 pub(super) const SOONEST: u16 = 16;
-/// How soon after an answer comes what it led to.
-const REACTION: Nanos = Nanos::from_millis(100);
 /// Linux hands out ports from here on unless a program picks its own (`ip_local_port_range`).
 const EPHEMERAL: u16 = 32_768;
 

@@ -51,6 +51,7 @@ impl Rooms {
 /// more, whose memory it takes.
 ///
 /// `waits` are the resolver's; what comes later found nobody waiting.
+/// Where that has too little memory for candidates' questions, or too much, `rooms` gives and takes it.
 pub(crate) fn finish(
     open: &Open,
     shown: Fingerprint,

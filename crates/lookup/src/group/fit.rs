@@ -52,7 +52,7 @@ pub(super) const EARLY: Nanos = Nanos::from_millis(20);
 /// So much later than its other half a question may come, from a process that was stopped in between.
 const STRAY: Nanos = Nanos::from_millis(250);
 /// What belongs together is sent within this time, or this soon after an answer.
-const TOGETHER: Nanos = Nanos::from_millis(100);
+pub(super) const TOGETHER: Nanos = Nanos::from_millis(100);
 /// Both halves of a pair leave within this time, on a busy machine too.
 pub(super) const AT_ONCE: Nanos = Nanos::from_millis(2);
 /// Questions sent without waiting for answers follow each other this fast.

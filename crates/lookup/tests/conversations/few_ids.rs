@@ -154,3 +154,26 @@ fn who_asks_again_after_half_of_the_timeout_is_musl_whatever_the_ids() {
     // Before it asked again once, nothing told that it was.
     assert_eq!(seen, [("glibc", Outcome::Answer, true), musl, musl, musl]);
 }
+
+#[test]
+fn whose_ids_look_like_a_clocks_is_not_told_by_them_from_who_else_waits() {
+    let mut talk = Conversation::new();
+    walk(&mut talk, &mut Counter::to(16, 1), 40_000);
+    talk.wait_ms(2_000);
+    let pair = |first, second| [(QType::A, first), (QType::Aaaa, second)];
+    let mut asked = |name: &str, port: u16, pair: [(QType, u16); 2]| {
+        let at = talk.now();
+        ask(&mut talk, name, port, pair);
+        answer(&mut talk, name, port, pair, Say::NxDomain);
+        talk.wait_ms(1);
+        at
+    };
+    let first = asked(FIRST, 41_000, pair(200, 10));
+    let other = asked(FIRST, 42_000, pair(10, 80));
+    // Who waited longest goes on, though the ids are the other way round.
+    let [first_more, other_more] =
+        [asked(SECOND, 43_000, pair(20, 90)), asked(SECOND, 44_000, pair(210, 30))];
+    let begun = |lookup: &Lookup| lookup.steps.iter().map(|step| step.questions[0].sent.unwrap()).collect();
+    let lookups: Vec<Vec<Timestamp>> = lookups(&talk).iter().skip(1).map(begun).collect();
+    assert_eq!(lookups, [[first, first_more], [other, other_more]]);
+}
